@@ -1,0 +1,17 @@
+# Kaldi-style options: `--some-name VALUE` sets the variable some_name that the script has declared.
+# Source it after the defaults: . "$(dirname "$0")/../options.sh"
+usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//;/^[^#]*=/d;p}' "$0" | sed '/^set /d' >&2; }
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -h|--help) usage; exit 0 ;;
+    --*)
+      name=$(printf '%s' "${1#--}" | tr - _)
+      if [ -z "${!name+set}" ]; then echo "$0: unknown option $1 (see --help)" >&2; exit 2; fi
+      if [ $# -lt 2 ]; then echo "$0: $1 needs a value" >&2; exit 2; fi
+      printf -v "$name" '%s' "$2"; shift 2 ;;
+    *) echo "$0: unexpected argument $1 (see --help)" >&2; exit 2 ;;
+  esac
+done
+# `at N` is true when stage N is to be run.
+at() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+say() { echo "== $*" >&2; }

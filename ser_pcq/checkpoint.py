@@ -1,0 +1,161 @@
+"""One pickle-free package: a folder with `model.safetensors`, `checkpoint.json` and a card.
+
+The JSON holds the configuration, labels, the encoder's shape, versions, and the data and protocol
+of the training; the weights hold everything fitted, the frontend's statistics included. A package
+rebuilds itself: neither recipe nor corpus nor hub is needed to load it.
+"""
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ser_pcq import __version__
+from ser_pcq.config import Config
+from ser_pcq.config_file import from_dict, to_dict
+from ser_pcq.errors import CheckpointError, ConfigError
+from ser_pcq.files import whole_file, write_json, write_text
+from ser_pcq.models.context import encoder_from_spec
+from ser_pcq.recognizer import Recognizer
+
+FORMAT = "ser-pcq/1"
+WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"
+
+# The models that ship inside the package, and the one that is used when none is named.
+EMBEDDED = Path(__file__).parent / "embedded"
+DEFAULT_MODEL = "emodb-pcq"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded package.
+
+    Attributes:
+        name: How the model is called in predictions.
+        recognizer: The model, in evaluation mode.
+        about: Versions, data, protocol and training, as they were written.
+    """
+
+    name: str
+    recognizer: Recognizer
+    about: dict[str, Any]
+
+
+def shareable_config(config: Config) -> dict[str, dict[str, Any]]:
+    """Return the configuration without paths of this machine: an encoder's folder by its name."""
+    tables = to_dict(config)
+    encoder = Path(config.context.encoder)
+    if encoder.is_dir():
+        tables["context"]["encoder"] = encoder.resolve().name
+    return tables
+
+
+def save_checkpoint(
+    folder: Path, recognizer: Recognizer, about: dict[str, Any], *, card: str = ""
+) -> None:
+    """Write a package.
+
+    A frozen encoder is stored in half precision, a trained one and the network in full.
+
+    Args:
+        folder: Where; an older package there is replaced file by file, the JSON last.
+        recognizer: The model.
+        about: `name`, `data`, `protocol` and `training`, plain values.
+        card: Text of the model card.
+    """
+    frozen = not recognizer.config.context.fine_tune
+    tensors = {}
+    for name, value in recognizer.state_dict().items():
+        halve = frozen and name.startswith("encoder.") and value.is_floating_point()
+        tensors[name] = (value.half() if halve else value).detach().cpu().contiguous()
+    with whole_file(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": FORMAT})
+    if card:
+        write_text(folder / CARD, card)
+    write_json(
+        folder / ABOUT,
+        {
+            "format": FORMAT,
+            **about,
+            **recognizer.description(),
+            "config": shareable_config(recognizer.config),
+            "parameters": recognizer.parameter_counts(),
+            "versions": {
+                "ser-pcq": __version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "transformers": version("transformers"),
+            },
+        },
+    )
+
+
+def embedded_models() -> list[str]:
+    """Return the names of the models inside the package."""
+    return sorted(p.parent.name for p in EMBEDDED.glob(f"*/{ABOUT}"))
+
+
+def find_checkpoint(model: str) -> Path:
+    """Return the folder of a model given by embedded name or by path.
+
+    A path may be the package itself, or the folder of a fold or of a whole experiment that holds
+    exactly one.
+
+    Raises:
+        CheckpointError: When there is none, or more than one.
+    """
+    if model in embedded_models():
+        return EMBEDDED / model
+    path = Path(model).expanduser()
+    if (path / ABOUT).is_file():
+        return path
+    found = sorted(p.parent for p in path.glob(f"**/{ABOUT}")) if path.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    accepted = f"{', '.join(embedded_models()) or '(none embedded)'}, or a folder with {ABOUT}"
+    if found:
+        names = ", ".join(str(p.relative_to(path)) for p in found[:3])
+        raise CheckpointError("more than one model there", given=model, do=f"name one: {names} …")
+    raise CheckpointError("no such model", given=model, accepted=accepted)
+
+
+def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
+    """Load a model by embedded name or path.
+
+    Raises:
+        CheckpointError: When it is missing, damaged, or of a foreign format.
+    """
+    folder = find_checkpoint(model)
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            raise CheckpointError(
+                "foreign checkpoint format",
+                given=about.get("format") if isinstance(about, dict) else type(about).__name__,
+                accepted=FORMAT,
+            )
+        config = from_dict(about["config"])
+        spec = about["encoder"]
+        encoder = None if spec is None else encoder_from_spec(config.context, spec)
+        recognizer = Recognizer(config, tuple(about["labels"]), encoder)
+        tensors = load_file(folder / WEIGHTS)
+        recognizer.load_state_dict({k: _full(v) for k, v in tensors.items()})
+    except (OSError, SafetensorError, json.JSONDecodeError, KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            "damaged checkpoint", given=folder, do=f"train or copy it again ({error})"
+        ) from error
+    except ConfigError as error:
+        raise CheckpointError(f"checkpoint {folder} does not fit this version: {error}") from error
+    name = str(about.get("name") or folder.name)
+    return Checkpoint(name, recognizer.to(device).eval(), about)
+
+
+def _full(value: torch.Tensor) -> torch.Tensor:
+    """Return a stored tensor in the precision that is computed with."""
+    return value.float() if value.is_floating_point() else value

@@ -1,0 +1,57 @@
+"""What every command shares: how it is built, how it reports an error, how it ends.
+
+Exit codes: 0 all well, 1 an error that the message explains, 2 wrong usage, 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from ser_pcq import __version__
+from ser_pcq.errors import SerError
+
+
+def new_app(**options: Any) -> typer.Typer:
+    """Build a Typer application with the settings that all commands share."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop, when `--version` was given."""
+    if wanted:
+        typer.echo(f"ser-pcq {__version__}")
+        raise typer.Exit()
+
+
+VERSION_OPTION: Any = typer.Option(
+    False, "--version", callback=show_version, is_eager=True, help="Print the version and stop."
+)
+
+
+def say(message: str) -> None:
+    """Write one line for the person at the terminal, to stderr: stdout is for data."""
+    typer.echo(message, err=True)
+
+
+def run(app: Callable[[], Any], name: str) -> None:
+    """Run a command; turn a `SerError` into one line on stderr and exit code 1."""
+    try:
+        app()
+    except SerError as error:
+        say(f"{name}: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say(f"{name}: interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output is gone (for example `| head`): nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

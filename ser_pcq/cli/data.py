@@ -1,0 +1,192 @@
+"""`ser-data`: make, check and sum up data directories."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ser_pcq import datadir
+from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+from ser_pcq.corpora import CORPORA, DIFFERENCES, GENERATORS
+from ser_pcq.datadir import DataDir
+from ser_pcq.errors import suggest
+
+if TYPE_CHECKING:
+    from ser_pcq.summary import Summary
+
+NAME = "ser-data"
+Row = list[str]
+T = TypeVar("T")
+
+app = new_app(no_args_is_help=True, help="Make, check and sum up data directories.")
+
+
+class Format(StrEnum):
+    """How `summary` prints."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.callback()
+def options(version: bool = VERSION_OPTION) -> None:
+    """Make, check and sum up data directories."""
+
+
+def _choose(name: str, choices: Mapping[str, T]) -> T:
+    """Look up a corpus; an unknown one is wrong usage."""
+    if name not in choices:
+        message = f"unknown corpus {name!r}; {suggest(name, choices)}"
+        raise typer.BadParameter(message, param_hint="CORPUS")
+    return choices[name]
+
+
+def _number(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _describe(data: DataDir) -> str:
+    counts = {
+        "utterance": len(data.utterances),
+        "speaker": len(data.speakers),
+        "emotion": len(data.labels),
+    }
+    return ", ".join(_number(n, noun) for noun, n in counts.items())
+
+
+@app.command()
+def prepare(
+    corpus: Annotated[str, typer.Argument(help=f"One of: {', '.join(sorted(CORPORA))}.")],
+    corpus_dir: Annotated[Path, typer.Argument(help="The corpus as released, unpacked.")],
+    data_dir: Annotated[Path, typer.Argument(help="The data directory to write.")],
+) -> None:
+    """Turn a corpus into a data directory. The audio stays where it is."""
+    utterances = _choose(corpus, CORPORA)(corpus_dir)
+    differences = DIFFERENCES[corpus](utterances) if corpus in DIFFERENCES else []
+    for difference in differences:
+        say(f"{NAME}: warning: {difference}")
+    datadir.write(data_dir, utterances)
+    say(f"{NAME}: wrote {data_dir}: {_describe(datadir.read(data_dir))}")
+
+
+@app.command()
+def generate(
+    corpus: Annotated[str, typer.Argument(help=f"One of: {', '.join(sorted(GENERATORS))}.")],
+    out_dir: Annotated[Path, typer.Argument(help="The corpus directory to make.")],
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another corpus.")] = 0,
+    speakers: Annotated[int, typer.Option(min=1, help="How many speakers.")] = 4,
+    per_class: Annotated[
+        int, typer.Option(min=1, help="Recordings of each emotion by each speaker.")
+    ] = 3,
+) -> None:
+    """Make a corpus of synthetic sounds, for trying things out without a download."""
+    make: Callable[..., Path] = _choose(corpus, GENERATORS)
+    made = make(out_dir, seed=seed, speakers=speakers, per_class=per_class)
+    say(f"{NAME}: made {made}")
+
+
+@app.command()
+def validate(
+    data_dir: Annotated[Path, typer.Argument(help="The data directory to check.")],
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Whether to look at the recordings too.")
+    ] = True,
+) -> None:
+    """Check a data directory. Each problem is a line on stderr; any problem exits 1."""
+    problems = datadir.validate(data_dir, check_audio=audio)
+    for problem in problems:
+        say(f"{NAME}: {problem.kind}: {problem.message}")
+    if problems:
+        raise typer.Exit(1)
+    typer.echo(f"ok: {_describe(datadir.read(data_dir))}")
+
+
+@app.command()
+def summary(
+    data_dir: Annotated[Path, typer.Argument(help="The data directory to sum up.")],
+    output: Annotated[
+        Format, typer.Option("--format", help="How to print it.", case_sensitive=False)
+    ] = Format.TABLE,
+) -> None:
+    """Print utterances by emotion and speaker, and durations in seconds."""
+    from ser_pcq import summary as summaries
+
+    data = datadir.read(data_dir)
+    result = summaries.summary(data, _durations(data))
+    if output is Format.JSON:
+        typer.echo(json.dumps(asdict(result), indent=2, ensure_ascii=False))
+    elif output is Format.CSV:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(_csv_rows(result))
+    else:
+        for line in (*_aligned(_count_rows(result)), "", *_aligned(_duration_rows(result))):
+            typer.echo(line)
+
+
+def _durations(data: DataDir) -> dict[str, float]:
+    """Read the length of each utterance, with a progress bar for a person who waits for it."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from ser_pcq.summary import utterance_duration
+
+    utterances = track(
+        data.utterances,
+        description="reading durations",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    return {u.utterance_id: utterance_duration(u) for u in utterances}
+
+
+def _count_rows(result: "Summary") -> list[Row]:
+    """Return utterances by emotion and speaker with their sums, as cells."""
+    speakers = list(next(iter(result.counts.values())))
+    rows = [["emotion", *speakers, "all"]]
+    for emotion, by_speaker in result.counts.items():
+        n = result.durations[emotion].n_utterances
+        rows.append([emotion, *map(str, by_speaker.values()), str(n)])
+    sums = [str(sum(counts[s] for counts in result.counts.values())) for s in speakers]
+    return [*rows, ["all", *sums, str(result.total.n_utterances)]]
+
+
+def _duration_rows(result: "Summary") -> list[Row]:
+    """Return durations in s by emotion, as cells."""
+    rows = [["emotion", "total_s", "min_s", "mean_s", "max_s"]]
+    for emotion, d in (*result.durations.items(), ("all", result.total)):
+        values = (d.total, d.shortest, d.mean, d.longest)
+        rows.append([emotion, *(f"{value:.3f}" for value in values)])
+    return rows
+
+
+def _csv_rows(result: "Summary") -> list[Row]:
+    """Return both tables side by side; the columns of speakers are named `speaker:<id>`."""
+    header, *counts = _count_rows(result)
+    named = ["emotion", *(f"speaker:{s}" for s in header[1:-1]), "utterances"]
+    rows = zip([named, *counts], _duration_rows(result), strict=True)
+    return [count + duration[1:] for count, duration in rows]
+
+
+def _aligned(rows: Iterable[Row]) -> list[str]:
+    """Set cells in columns: names to the left, numbers to the right."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table
+    ]
+
+
+def main() -> None:
+    """Run the command."""
+    run(app, NAME)
+
+
+if __name__ == "__main__":
+    main()

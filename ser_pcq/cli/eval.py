@@ -1,0 +1,95 @@
+"""`ser-eval`: score stored predictions, or the trained models on another data directory."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+
+app = new_app()
+
+
+class ReportFormat(StrEnum):
+    """What goes to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command()
+def evaluate(
+    exp_dir: Annotated[
+        Path,
+        typer.Argument(
+            help="Experiment folder: fold folders, one predictions.csv, or seed_* folders of them."
+        ),
+    ],
+    data_dir: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Data directory to run the trained models on; without it, what "
+            "training predicted for the test folds is scored."
+        ),
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the report files go; without it EXP_DIR, or with DATA_DIR its sub-folder "
+            "eval_<name of DATA_DIR>.",
+            show_default=False,
+        ),
+    ] = None,
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", help="What is printed to stdout.")
+    ] = ReportFormat.TABLE,
+    device: Annotated[
+        str, typer.Option(help="Where models run (only with DATA_DIR): auto, cpu or cuda.")
+    ] = "auto",
+    version: bool = VERSION_OPTION,
+) -> None:
+    """Print WA and UA, pooled and per fold, with intervals, and write the report files.
+
+    Files: scores.json, predictions.csv, confusion.txt and confusion.png; for seed_* folders the
+    same for each seed, and seeds.json with the mean over seeds.
+    """
+    # Imported here, so that --help and usage errors do not wait for it.
+    from ser_pcq import evaluate as ev
+
+    scores: ev.Scores | ev.SeedScores
+    if data_dir is None and ev.holds_seeds(exp_dir):
+        seeds = ev.collect_seeds(exp_dir)
+        scores = ev.score_seeds(seeds, protocol=ev.read_protocol(exp_dir))
+        written = ev.write_seeds_report(seeds, scores, output_dir or exp_dir)
+        report = ev.format_seeds_report(scores)
+    else:
+        if data_dir is None:
+            predictions = ev.collect(exp_dir)
+            scores = ev.score(predictions, protocol=ev.read_protocol(exp_dir))
+        else:
+            from ser_pcq.evaluate_models import predict_data_dir
+
+            predictions = predict_data_dir(exp_dir, data_dir, device=device)
+            scores = ev.score(predictions)
+            # Never into EXP_DIR itself: there a predictions.csv is what training predicted.
+            # EXP_DIR may also be the name of a model, which is no folder to write into.
+            home = exp_dir if exp_dir.is_dir() else Path()
+            output_dir = output_dir or home / f"eval_{data_dir.resolve().name}"
+        written = ev.write_report(predictions, scores, output_dir or exp_dir)
+        report = ev.format_report(scores)
+    if report_format is ReportFormat.JSON:
+        report = json.dumps(scores.to_dict(), indent=2, ensure_ascii=False)
+    typer.echo(report)
+    for path in written:
+        say(f"wrote {path}")
+
+
+def main() -> None:
+    """Run the command."""
+    run(app, "ser-eval")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""`ser-predict PATH…`."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+from ser_pcq.errors import SerError
+
+if TYPE_CHECKING:
+    from ser_pcq.predict import Prediction
+
+app = new_app(help="Tell the emotion in recordings of speech.")
+
+
+class Format(StrEnum):
+    """How predictions are printed."""
+
+    table = "table"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+def _print_table(predictions: Iterable["Prediction"]) -> None:
+    """Print aligned columns, a line as soon as its file is done."""
+    for number, p in enumerate(predictions):
+        if number == 0:
+            print(f"{'file':<36} {'length':>7}  {'emotion':<12} {'confidence':>10}")  # noqa: T201
+        name = p.path if len(p.path) <= 36 else "…" + p.path[-35:]
+        length = "" if p.duration is None else f"{p.duration:.1f} s"
+        if p.status == "ok":
+            confidence = f"{100 * (p.confidence or 0):.0f} %"
+            line = f"{name:<36} {length:>7}  {p.label:<12} {confidence:>10}"
+        else:
+            line = f"{name:<36} {length:>7}  {p.status}: {p.reason}"
+        print(line, flush=True)  # noqa: T201
+
+
+def _print_csv(predictions: Iterable["Prediction"], labels: tuple[str, ...]) -> None:
+    """Print a header and one row per file, a probability column per label."""
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    plain = ["path", "status", "reason", "duration", "label", "confidence"]
+    rows.writerow([*plain, *labels, "model"])
+    for p in predictions:
+        values = [getattr(p, key) for key in plain]
+        numbers = [p.probabilities.get(label) for label in labels]
+        rows.writerow(
+            ["" if v is None else _short(v) for v in [*values, *numbers, p.model]]
+        )
+        sys.stdout.flush()
+
+
+def _print_jsonl(predictions: Iterable["Prediction"]) -> None:
+    """Print one JSON object per file."""
+    for p in predictions:
+        record = asdict(p)
+        record["probabilities"] = {k: _short(v) for k, v in p.probabilities.items()}
+        record["duration"] = _short(p.duration)
+        record["confidence"] = _short(p.confidence)
+        # ASCII only: file names may hold bytes that are no UTF-8.
+        print(json.dumps(record), flush=True)  # noqa: T201
+
+
+def _short(value: object) -> object:
+    """Round a float to six decimals, leave anything else."""
+    return round(value, 6) if isinstance(value, float) else value
+
+
+@app.command()
+def predict(
+    paths: list[Path] = typer.Argument(..., metavar="PATH…", help="Files and folders."),
+    model: str | None = typer.Option(
+        None, help="Embedded name or path of a model.", show_default="the embedded one"
+    ),
+    output_format: Format = typer.Option(Format.table, "--format", help="How to print."),
+    device: str = typer.Option("cpu", help="cpu or cuda."),
+    version: bool = VERSION_OPTION,
+) -> None:
+    """Print the emotion in each recording.
+
+    Exit code: 0 all well, 1 a file failed, 2 wrong usage.
+    """
+    from ser_pcq.audio import find_audio
+
+    files = find_audio(paths)
+    if not files:
+        raise SerError(
+            "no recording there",
+            given=", ".join(map(str, paths)),
+            do="name files, or folders that hold wav, flac, ogg, mp3 or aiff files",
+        )
+    from ser_pcq.checkpoint import DEFAULT_MODEL
+    from ser_pcq.predict import load_predictor
+
+    predictor = load_predictor(model or DEFAULT_MODEL, device=device)
+    failed = 0
+
+    def counted() -> Iterator["Prediction"]:
+        nonlocal failed
+        for prediction in predictor.predict_all(files):
+            failed += prediction.status != "ok"
+            yield prediction
+
+    if output_format is Format.table:
+        _print_table(counted())
+    elif output_format is Format.csv:
+        _print_csv(counted(), predictor.labels)
+    else:
+        _print_jsonl(counted())
+    if failed:
+        say(f"ser-predict: {failed} of {len(files)} files could not be judged")
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of `ser-predict`."""
+    run(app, "ser-predict")
+
+
+if __name__ == "__main__":
+    main()

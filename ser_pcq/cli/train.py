@@ -1,0 +1,177 @@
+"""`ser-train CONFIG.toml DATA_DIR EXP_DIR`."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+from ser_pcq.errors import SerError
+
+if TYPE_CHECKING:
+    from ser_pcq.experiment import Experiment
+    from ser_pcq.protocols import Fold
+    from ser_pcq.train import EpochRecord
+
+app = new_app(help="Train a speech emotion recognition network, fold by fold.")
+
+
+class ProgressObserver:
+    """Shows a fold's training on stderr: a bar on a terminal, a line for each epoch elsewhere."""
+
+    def __init__(self, title: str, epochs: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        self.title, self.epochs, self.scores = title, epochs, ""
+        self.live = console.is_terminal
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[scores]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not self.live,
+        )
+        self.task = self.progress.add_task(f"{title} reading", total=None, scores="")
+
+    def __enter__(self) -> "ProgressObserver":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress.stop()
+
+    def on_prepare(self, done: int, total: int) -> None:
+        """See an utterance read and encoded."""
+        self.progress.update(self.task, completed=done, total=total, scores=f"{done}/{total}")
+        if not self.live and done % 200 == 0:
+            say(f"{self.title}: {done} of {total} utterances ready")
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
+        """See a training step."""
+        self.progress.update(
+            self.task,
+            description=f"{self.title} epoch {epoch}/{self.epochs}",
+            completed=(epoch - 1) * n_steps + step,
+            total=self.epochs * n_steps,
+            scores=f"loss {loss:.3f} {self.scores}",
+        )
+
+    def on_epoch(self, record: "EpochRecord", is_best: bool) -> None:
+        """See the end of an epoch."""
+        if record.valid_wa == record.valid_wa:
+            star = "*" if is_best else " "
+            self.scores = f"WA {100 * record.valid_wa:.1f} UA {100 * record.valid_ua:.1f}{star}"
+        if not self.live:
+            say(
+                f"{self.title} epoch {record.epoch}/{self.epochs}: loss {record.train_loss:.3f} "
+                f"{self.scores} ({record.seconds:.1f} s)"
+            )
+
+
+def _train_here(experiment: "Experiment", fold: "Fold", *, resume: bool) -> None:
+    """Train one fold in this process."""
+    from ser_pcq.experiment import run_fold
+
+    about = f"fold {fold.number} ({fold.held_out})" if fold.test else "all speakers"
+    with ProgressObserver(about, experiment.config.train.epochs) as observer:
+        predictions = run_fold(
+            experiment, fold, observer, resume=resume, on_prepare=observer.on_prepare
+        )
+    if predictions is not None:
+        confusion = predictions.confusion()
+        say(
+            f"{about}: test WA {100 * confusion.weighted_accuracy:.1f} "
+            f"UA {100 * confusion.unweighted_accuracy:.1f}"
+        )
+
+
+def _train_beside(folds: "list[Fold]", arguments: list[str], jobs: int) -> None:
+    """Train folds side by side, each in a process of its own with its share of the cores."""
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+
+    def train(fold: "Fold") -> int:
+        command = [sys.executable, "-m", "ser_pcq.cli.train", *arguments]
+        return subprocess.run(
+            [*command, "--fold", str(fold.number)], env=environment, check=False
+        ).returncode
+
+    with ThreadPoolExecutor(jobs) as pool:
+        codes = list(pool.map(train, folds))
+    failed = [str(fold.number) for fold, code in zip(folds, codes, strict=True) if code]
+    if failed:
+        raise SerError(
+            "folds failed", given=", ".join(failed), do="see above, then go on with --resume"
+        )
+
+
+@app.command()
+def train(
+    config_path: Path = typer.Argument(..., metavar="CONFIG.toml", help="The configuration."),
+    data_dir: Path = typer.Argument(..., metavar="DATA_DIR", help="A prepared data directory."),
+    exp_dir: Path = typer.Argument(..., metavar="EXP_DIR", help="Where the results go."),
+    fold: list[int] = typer.Option([], "--fold", help="Only this fold; may be repeated."),
+    changes: list[str] = typer.Option(
+        [], "--set", metavar="SECTION.KEY=VALUE", help="Change one value of the configuration."
+    ),
+    seed: int = typer.Option(0, help="Seed of everything random."),
+    device: str = typer.Option("auto", help="auto, cpu or cuda."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with what is not finished."),
+    jobs: int = typer.Option(1, min=1, help="Folds that are trained side by side."),
+    cache_dir: Path | None = typer.Option(
+        None, help="Folder for frozen encoder features.", show_default="~/.cache/ser-pcq"
+    ),
+    version: bool = VERSION_OPTION,
+) -> None:
+    """Train CONFIG.toml on DATA_DIR; each fold gets a folder in EXP_DIR."""
+    from ser_pcq.config_file import load_config
+    from ser_pcq.context_cache import default_cache_dir
+    from ser_pcq.datadir import read
+    from ser_pcq.experiment import open_experiment
+
+    config = load_config(config_path, changes)
+    data = read(data_dir)
+    experiment = open_experiment(
+        config,
+        data,
+        exp_dir,
+        cache_dir=cache_dir or default_cache_dir(),
+        seed=seed,
+        device=device,
+    )
+    chosen = experiment.select(fold)
+    finished = [f for f in chosen if experiment.is_finished(f)]
+    if finished and not resume:
+        raise SerError(
+            f"{len(finished)} of these folds are finished already",
+            given=exp_dir,
+            do="keep them and train the rest with --resume, or use a new folder",
+        )
+    todo = [f for f in chosen if f not in finished]
+    if jobs > 1 and len(todo) > 1:
+        arguments: list[Any] = [config_path, data_dir, exp_dir, "--seed", seed, "--device", device]
+        for change in changes:
+            arguments += ["--set", change]
+        if cache_dir is not None:
+            arguments += ["--cache-dir", cache_dir]
+        _train_beside(todo, [*map(str, arguments), "--resume"], jobs)
+    else:
+        for one in todo:
+            _train_here(experiment, one, resume=resume)
+    say(f"done: {exp_dir}; next: ser-eval {exp_dir}")
+
+
+def main() -> None:
+    """Entry point of `ser-train`."""
+    run(app, "ser-train")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""The configuration: frozen dataclasses, one for each section, with meaning and unit per field.
+
+How they are read from TOML stands in `config_file`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ser_pcq.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FrontendConfig:
+    """Waveform to spectrogram channels."""
+
+    kind: Literal["log-mel", "published"] = "log-mel"
+    """`published`: the paper's dB spectrogram as an image. `log-mel`: mel bands in log scale."""
+    level: Literal["peak", "none"] = "peak"
+    """`peak` scales each utterance to a peak of 1, so that recording level is no cue."""
+    preemphasis: float = 0.0
+    """Coefficient of y[n] = x[n] - a·x[n-1], applied before both branches
+    (published: 0.97); 0 switches it off."""
+    n_fft: int = 512
+    """Points of the Fourier transform; raised to the next power of two above a longer window."""
+    win_length: int = 400
+    """Analysis window in samples."""
+    hop_length: int = 160
+    """Step between frames in samples; must divide the segment length."""
+    n_mels: int = 64
+    """Mel bands (`log-mel` only)."""
+    f_max: float = 8000.0
+    """Upper edge of the mel filters in Hz (`log-mel` only)."""
+    deltas: int = 0
+    """0: static; 1: with Δ; 2: with Δ and ΔΔ, each a channel (`log-mel` only)."""
+    extra_windows: tuple[int, ...] = ()
+    """More window lengths in samples, each a further channel (`log-mel` only)."""
+    n_bins: int = 200
+    """Lowest Fourier bins that are kept (`published` only)."""
+    image_height: int = 256
+    """Frequency size after resizing (`published` only)."""
+    image_width: int = 384
+    """Frame size after resizing (`published` only)."""
+    pad_with: Literal["maximum", "minimum"] = "maximum"
+    """Padding value of the dB scale; the published code pads with 0 dB, its maximum."""
+
+
+@dataclass(frozen=True)
+class SegmentConfig:
+    """Utterance to segments of one length."""
+
+    duration: float = 3.0
+    """Length of a segment in s."""
+    padding: Literal["repeat", "zero", "published"] = "repeat"
+    """`repeat`: full segments spread evenly, a short utterance is repeated. `zero`: laid end to
+    end, the last one padded at the end. `published`: the same with the published quirks (waveform
+    padded at the front, one segment more where the length is an exact multiple)."""
+
+
+@dataclass(frozen=True)
+class ContextConfig:
+    """The self-supervised branch."""
+
+    encoder: str = "whisper-base"
+    """`whisper-base`, `wavlm-base-plus`, `none`, or the folder or hub name of a model."""
+    layers: tuple[int, ...] = (2, 3)
+    """Hidden states that are read; 0 is the input of the first block, -1 the last hidden state."""
+    fine_tune: bool = False
+    """Train the encoder with the network; otherwise it is frozen and its output cached."""
+    normalise_waveform: bool = False
+    """Zero mean and unit variance per segment before the encoder (published)."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The PCQ network; paper names in brackets."""
+
+    name: Literal["pcq"] = "pcq"
+    """The network."""
+    mlcnn: bool = True
+    """The spectrogram branch (MLCNN); false is the ablation without it."""
+    channel_query: bool = True
+    """The channel query blocks (CSQ); false is the ablation without them."""
+    query_maps: Literal["shared", "per-depth"] = "shared"
+    """`shared` (published): one map, pooled further for each stage. `per-depth`: one encoder depth
+    for each of the three blocks, shallow with shallow."""
+    query_orientation: Literal["published", "time-aligned"] = "time-aligned"
+    """`published` lays encoder frames along the frequency axis; `time-aligned` along the frames."""
+    channels: tuple[int, int, int, int] = (16, 32, 48, 64)
+    """Channels of the four stages."""
+    expansion: int = 2
+    """Widening in a depth block (PDC)."""
+    reduction: int = 4
+    """Bottleneck of its channel attention."""
+    activation: Literal["gelu", "relu"] = "gelu"
+    """Activation in a depth block."""
+    head: Literal["light", "paper"] = "light"
+    """`paper`: the published classifier of 3.3 M parameters. `light`: statistics over time."""
+    hidden: int = 128
+    """Width of the classifier's hidden layers."""
+    dropout: float = 0.1
+    """Dropout probability in the classifier."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Augmentation of training segments; everything is off at its default."""
+
+    speeds: tuple[float, ...] = ()
+    """Speed factors; each adds a copy of every training utterance (pitch moves along)."""
+    tempos: tuple[float, ...] = ()
+    """Tempo factors; each adds a copy of every training utterance (pitch stays)."""
+    noise_snr: tuple[float, ...] = ()
+    """Signal-to-noise ratios in dB; each adds a copy with white noise at that level."""
+    frequency_mask: float = 0.0
+    """SpecAugment: widest frequency mask, as a share of the bins."""
+    time_mask: float = 0.0
+    """SpecAugment: widest time mask, as a share of the frames; also hides context frames."""
+    mixup: float = 0.0
+    """Alpha of the Beta distribution that mixes pairs of segments; 0 switches it off."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Optimisation."""
+
+    epochs: int = 30
+    """Most passes over the training segments."""
+    patience: int = 0
+    """Stop after so many epochs without a better WA + UA on the validation speakers; 0 never."""
+    select: Literal["best", "last"] = "best"
+    """`best`: the epoch with the best validation WA + UA. `last`: the last one, fixed beforehand."""
+    batch_size: int = 32
+    """Segments in a step, over all processes."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    encoder_learning_rate: float = 1e-5
+    """Learning rate of a fine-tuned encoder."""
+    schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    """`one-cycle`: short warm-up, then cosine to zero. `constant` is published."""
+    weight_decay: float = 0.05
+    """AdamW weight decay."""
+    label_smoothing: float = 0.1
+    """Share of the target spread evenly over the classes, 0 to 1."""
+    class_weights: bool = True
+    """Weight classes by the inverse of their frequency in training."""
+    gradient_clip: float = 5.0
+    """Largest gradient norm; 0 switches clipping off."""
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    """Passed on to `accelerate`."""
+    workers: int = 0
+    """Reader processes of the data loader."""
+
+
+@dataclass(frozen=True)
+class ProtocolConfig:
+    """Which utterances train, validate and test."""
+
+    name: Literal["leave-one-speaker-out", "leave-one-session-out", "all"] = "leave-one-speaker-out"
+    """`all` trains on every speaker and tests on none: for a model that is shipped."""
+    valid_speakers: int = 1
+    """Speakers taken from the training side for validation; never the test speaker."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that defines a training run, apart from data, fold and seed."""
+
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    segment: SegmentConfig = field(default_factory=SegmentConfig)
+    context: ContextConfig = field(default_factory=ContextConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+
+    def __post_init__(self) -> None:
+        """Check what depends on more than one field."""
+        _check_ranges(self)
+
+
+Rule = tuple[bool, str, object, str]
+
+
+def _range_rules(config: Config) -> list[Rule]:
+    """What each value must satisfy by itself: (holds, key, given, accepted)."""
+    frontend, segment, model, train = config.frontend, config.segment, config.model, config.train
+    fours = len(model.channels) == 4 and all(c > 0 and c % 4 == 0 for c in model.channels)
+    n_valid = config.protocol.valid_speakers
+    return [
+        (0.1 <= segment.duration <= 60, "segment.duration", segment.duration, "0.1 to 60 s"),
+        (frontend.hop_length > 0, "frontend.hop_length", frontend.hop_length, "1 or more samples"),
+        (0 <= frontend.deltas <= 2, "frontend.deltas", frontend.deltas, "0, 1 or 2"),
+        (0 <= frontend.preemphasis < 1, "frontend.preemphasis", frontend.preemphasis, "[0, 1)"),
+        (0 < frontend.f_max <= 8000, "frontend.f_max", frontend.f_max, "above 0, up to 8000 Hz"),
+        (fours, "model.channels", model.channels, "four numbers, each a multiple of 4"),
+        (0 <= model.dropout < 1, "model.dropout", model.dropout, "[0, 1)"),
+        (train.epochs > 0, "train.epochs", train.epochs, "1 or more"),
+        (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
+        (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),
+        (n_valid >= 0, "protocol.valid_speakers", n_valid, "0 or more"),
+    ]
+
+
+def _joint_rules(config: Config) -> list[Rule]:
+    """What values must satisfy together."""
+    context, model, protocol = config.context, config.model, config.protocol
+    without_context = context.encoder == "none"
+    three = model.query_maps == "shared" or without_context or len(context.layers) == 3
+    validated = protocol.name == "all" or protocol.valid_speakers > 0
+    return [
+        (
+            model.mlcnn or not without_context,
+            "model.mlcnn",
+            'false with context.encoder = "none"',
+            "at least one of the two branches",
+        ),
+        (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
+        (
+            config.train.select == "last" or validated,
+            "train.select",
+            '"best" with protocol.valid_speakers = 0',
+            '"last", or at least one validation speaker',
+        ),
+    ]
+
+
+def _check_ranges(config: Config) -> None:
+    """Refuse values that no part could work with."""
+    for holds, key, given, accepted in _range_rules(config) + _joint_rules(config):
+        if not holds:
+            raise ConfigError(f"{key} is out of range", given=given, accepted=accepted)

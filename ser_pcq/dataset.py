@@ -1,0 +1,131 @@
+"""Utterances of a data directory to training segments."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ser_pcq.audio import read_waveform
+from ser_pcq.augment import augmented_copies
+from ser_pcq.config import AugmentConfig
+from ser_pcq.context_cache import ContextCache, read_context
+from ser_pcq.datadir import Utterance
+from ser_pcq.errors import AudioError, DataError
+from ser_pcq.recognizer import Recognizer
+
+
+@dataclass(frozen=True)
+class PreparedUtterance:
+    """An utterance (or an augmented copy of one), cut into segments.
+
+    Attributes:
+        utterance_id: Of the original, also for a copy.
+        target: Index of its label.
+        spectrogram: Raw, (segment, channel, frequency, frame).
+        waveform: (segment, time) where an encoder is trained; None otherwise.
+        context: The cache entry of a frozen encoder's output; None otherwise.
+    """
+
+    utterance_id: str
+    target: int
+    spectrogram: Tensor
+    waveform: Tensor | None
+    context: Path | None
+
+
+Item = dict[str, Tensor]
+
+
+class SegmentDataset(Dataset[Item]):
+    """The segments of prepared utterances, one item each.
+
+    An item holds `spectrogram`, `target`, `utterance` (index into `utterances`), and `waveform` or
+    `context` where the network needs it.
+    """
+
+    def __init__(self, utterances: Sequence[PreparedUtterance]) -> None:
+        self.utterances = list(utterances)
+        self.index = [
+            (u, s)
+            for u, utterance in enumerate(self.utterances)
+            for s in range(utterance.spectrogram.shape[0])
+        ]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, i: int) -> Item:
+        u, s = self.index[i]
+        utterance = self.utterances[u]
+        item: Item = {
+            "spectrogram": utterance.spectrogram[s],
+            "target": torch.tensor(utterance.target),
+            "utterance": torch.tensor(u),
+        }
+        if utterance.waveform is not None:
+            item["waveform"] = utterance.waveform[s]
+        if utterance.context is not None:
+            item["context"] = read_context(utterance.context, s)
+        return item
+
+    @property
+    def targets(self) -> Tensor:
+        """Label index of each utterance, (utterance,)."""
+        return torch.tensor([u.target for u in self.utterances])
+
+
+def prepare_utterances(
+    utterances: Iterable[Utterance],
+    recognizer: Recognizer,
+    cache: ContextCache | None,
+    *,
+    augment: AugmentConfig | None = None,
+    seed: int = 0,
+    on_progress: Callable[[], None] = lambda: None,
+) -> list[PreparedUtterance]:
+    """Read, cut and (with a frozen encoder) encode utterances.
+
+    Args:
+        utterances: What to prepare.
+        recognizer: Gives frontend, segment length and labels.
+        cache: Where a frozen encoder's output is kept; None without one.
+        augment: Adds augmented copies; for training utterances only.
+        seed: Of the noise in such copies.
+        on_progress: Called after each utterance.
+
+    Raises:
+        DataError: When an audio file cannot be read, or a label is unknown to the recognizer.
+    """
+    prepared = []
+    trains_encoder = recognizer.encoder is not None and cache is None
+    for number, utterance in enumerate(utterances):
+        if utterance.emotion not in recognizer.labels:
+            raise DataError(
+                f"unknown label of {utterance.utterance_id}",
+                given=utterance.emotion,
+                accepted=", ".join(recognizer.labels),
+            )
+        try:
+            samples = read_waveform(utterance.audio, start=utterance.start, end=utterance.end)
+        except AudioError as error:
+            raise DataError(f"utterance {utterance.utterance_id}: {error}") from error
+        waveform = torch.from_numpy(samples)
+        copies = [waveform]
+        if augment is not None:
+            copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + number)
+        for copy in copies:
+            segments = recognizer.segments(copy)
+            prepared.append(
+                PreparedUtterance(
+                    utterance.utterance_id,
+                    recognizer.labels.index(utterance.emotion),
+                    segments.spectrogram,
+                    segments.waveform if trains_encoder else None,
+                    cache.ensure(segments.waveform) if cache is not None else None,
+                )
+            )
+        on_progress()
+    return prepared

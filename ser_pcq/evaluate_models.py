@@ -1,0 +1,131 @@
+"""Trained models on a data directory: every utterance by a model that has not seen its speaker."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ser_pcq.audio import read_waveform
+from ser_pcq.checkpoint import ABOUT, Checkpoint, find_checkpoint, load_checkpoint
+from ser_pcq.datadir import DataDir, Utterance, read
+from ser_pcq.errors import AudioError, ScoreError
+from ser_pcq.predictions import Predictions, UtterancePrediction
+
+
+def _fold_models(exp_dir: Path) -> dict[int, Path]:
+    """Return the checkpoint of each fold of an experiment, or the single one as fold 1."""
+    split = exp_dir / "split.json"
+    if not split.is_file() or list(exp_dir.glob("all/checkpoint/" + ABOUT)):
+        return {1: find_checkpoint(str(exp_dir))}
+    models = {}
+    for entry in json.loads(split.read_text(encoding="utf-8"))["folds"]:
+        folder = exp_dir / f"fold_{entry['fold']:02d}" / "checkpoint"
+        if not (folder / ABOUT).is_file():
+            raise ScoreError(
+                f"fold {entry['fold']} has no checkpoint",
+                given=exp_dir,
+                do=f"train it: ser-train … --fold {entry['fold']} --resume",
+            )
+        models[int(entry["fold"])] = folder
+    return models
+
+
+def _train_side(about: dict[str, Any]) -> set[str]:
+    """Return the speakers that a model was trained or selected on."""
+    data = about.get("data", {})
+    return {*data.get("train_speakers", []), *data.get("valid_speakers", [])}
+
+
+def predict_data_dir(
+    exp_dir: Path,
+    data_dir: Path,
+    *,
+    device: str = "cpu",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Predictions:
+    """Predict every utterance of a data directory with trained models.
+
+    With the folds of an experiment, each speaker is given to the fold that held it out; a speaker
+    that no fold trained on goes to the first. A speaker that every model was trained on is refused:
+    such a score would say nothing.
+
+    Args:
+        exp_dir: An experiment folder, or a single checkpoint.
+        data_dir: A data directory whose labels the model knows.
+        device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
+        on_progress: Called with (done, total).
+
+    Raises:
+        ScoreError: For speakers seen in training, labels unknown to the model, unreadable audio.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    data = read(data_dir)
+    models = _fold_models(exp_dir)
+    abouts = {
+        fold: json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        for fold, folder in models.items()
+    }
+    fold_of = _assign(data, abouts)
+    rows: list[UtterancePrediction] = []
+    labels: tuple[str, ...] = ()
+    for fold, folder in models.items():
+        utterances = [u for u in data.utterances if fold_of[u.speaker] == fold]
+        if not utterances:
+            continue
+        checkpoint = load_checkpoint(str(folder), device=device)
+        labels = checkpoint.recognizer.labels
+        for utterance in utterances:
+            rows.append(_predict(checkpoint, utterance, fold))
+            on_progress(len(rows), len(data.utterances))
+    return Predictions(labels, tuple(rows))
+
+
+def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> dict[str, int]:
+    """Give each speaker to a model that has not seen it."""
+    same_corpus = {str(about.get("data", {}).get("name")) for about in abouts.values()}
+    assigned, seen = {}, []
+    for speaker in data.speakers:
+        fitting = [
+            fold for fold, about in abouts.items() if speaker not in _train_side(about)
+        ]
+        tested = [
+            fold for fold in fitting if speaker in abouts[fold]["data"].get("test_speakers", [])
+        ]
+        if not fitting:
+            seen.append(speaker)
+            continue
+        assigned[speaker] = (tested or fitting)[0]
+    if seen:
+        raise ScoreError(
+            f"speakers that the model was trained on (its data: {', '.join(sorted(same_corpus))})",
+            given=", ".join(seen[:10]),
+            do="score on other speakers, or on the folds of an experiment",
+        )
+    return assigned
+
+
+def _predict(checkpoint: Checkpoint, utterance: Utterance, fold: int) -> UtterancePrediction:
+    """Predict one utterance."""
+    recognizer = checkpoint.recognizer
+    if utterance.emotion not in recognizer.labels:
+        raise ScoreError(
+            f"the model does not know the label of {utterance.utterance_id}",
+            given=utterance.emotion,
+            accepted=", ".join(recognizer.labels),
+        )
+    try:
+        samples = read_waveform(utterance.audio, start=utterance.start, end=utterance.end)
+    except AudioError as error:
+        raise ScoreError(f"utterance {utterance.utterance_id}: {error}") from error
+    probabilities = recognizer.log_probabilities(torch.from_numpy(samples)).exp()
+    return UtterancePrediction(
+        utterance.utterance_id,
+        utterance.speaker,
+        fold,
+        utterance.emotion,
+        recognizer.labels[int(probabilities.argmax())],
+        tuple(probabilities.tolist()),
+    )

@@ -1,0 +1,296 @@
+"""One fold from data to predictions, and the experiment folder that holds it.
+
+::
+
+    EXP_DIR/config.json  split.json
+    EXP_DIR/fold_01/checkpoint/  predictions.csv  history.csv  tensorboard/
+"""
+
+import csv
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DataLoaderConfiguration
+
+from ser_pcq.card import model_card
+from ser_pcq.checkpoint import save_checkpoint, shareable_config
+from ser_pcq.config import Config, TrainConfig
+from ser_pcq.context_cache import ContextCache
+from ser_pcq.datadir import DataDir, Utterance
+from ser_pcq.dataset import PreparedUtterance, prepare_utterances
+from ser_pcq.errors import DataError, SerError
+from ser_pcq.files import whole_file, write_json
+from ser_pcq.models.context import load_encoder
+from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
+from ser_pcq.protocols import Fold, make_folds, write_split
+from ser_pcq.recognizer import Recognizer
+from ser_pcq.train import EpochRecord, Fit, Observer, score_utterances
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What all folds of an experiment share.
+
+    Attributes:
+        config: The configuration.
+        data: The data directory.
+        folds: Every fold of the protocol.
+        exp_dir: The experiment folder.
+        cache_dir: Folder for a frozen encoder's output.
+        seed: Of initial weights, shuffling, dropout and augmentation.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    config: Config
+    data: DataDir
+    folds: tuple[Fold, ...]
+    exp_dir: Path
+    cache_dir: Path
+    seed: int
+    device: str
+
+    def fold_dir(self, fold: Fold) -> Path:
+        """Return the folder of a fold."""
+        return self.exp_dir / fold.name
+
+    def is_finished(self, fold: Fold) -> bool:
+        """Whether the fold has been trained and scored."""
+        return (self.fold_dir(fold) / "finished.json").is_file()
+
+    def select(self, numbers: Sequence[int]) -> list[Fold]:
+        """Return the folds with these numbers; all of them when there are none.
+
+        Raises:
+            DataError: For a number that the protocol does not have.
+        """
+        known = {fold.number: fold for fold in self.folds}
+        for number in numbers:
+            if number not in known:
+                raise DataError("no such fold", given=number, accepted=f"1 to {len(known)}")
+        return [known[n] for n in sorted(set(numbers))] or list(self.folds)
+
+
+def open_experiment(
+    config: Config,
+    data: DataDir,
+    exp_dir: Path,
+    *,
+    cache_dir: Path,
+    seed: int,
+    device: str = "auto",
+) -> Experiment:
+    """Make or reopen an experiment folder; refuse one that was made with something else.
+
+    Raises:
+        SerError: When the folder holds another configuration, seed or split.
+    """
+    folds = make_folds(data, config.protocol)
+    record = {"config": shareable_config(config), "seed": seed}
+    known_path = exp_dir / "config.json"
+    if known_path.exists():
+        try:
+            known = json.loads(known_path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            known = None
+        if known != record:
+            raise SerError(
+                "the experiment folder holds another configuration or seed",
+                given=exp_dir,
+                do="use a new experiment folder",
+            )
+    else:
+        write_json(known_path, record)
+    write_split(exp_dir / "split.json", folds, config.protocol)
+    return Experiment(config, data, tuple(folds), exp_dir, cache_dir, seed, device)
+
+
+def new_accelerator(device: str, config: TrainConfig) -> Accelerator:
+    """Build the accelerator for a device name.
+
+    Raises:
+        SerError: When the device is unknown or absent.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise SerError("unknown device", given=device, accepted="auto, cpu, cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SerError("no CUDA device is visible", given=device, do="use --device cpu")
+    # The batch size of the configuration is that of a step, over all processes.
+    return Accelerator(
+        cpu=device == "cpu",
+        mixed_precision=config.mixed_precision,
+        dataloader_config=DataLoaderConfiguration(split_batches=True),
+    )
+
+
+class HistoryLog:
+    """Writes `history.csv` and TensorBoard events, and passes everything on to an observer."""
+
+    def __init__(self, folder: Path, observer: Observer) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.path, self.observer = folder / "history.csv", observer
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
+        """Pass a step on."""
+        self.observer.on_step(epoch, step, n_steps, loss)
+
+    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+        """Log an epoch."""
+        for name, value in asdict(record).items():
+            if name != "epoch" and value == value:
+                self.writer.add_scalar(name, value, record.epoch)
+        self.writer.flush()
+        self.observer.on_epoch(record, is_best)
+
+    def write_history(self, history: Sequence[EpochRecord]) -> None:
+        """Write the whole history as CSV."""
+        with whole_file(self.path) as temporary, temporary.open("w", newline="") as stream:
+            rows = csv.writer(stream, lineterminator="\n")
+            rows.writerow(field.name for field in fields(EpochRecord))
+            rows.writerows(astuple(record) for record in history)
+
+
+def _prepare_sides(
+    experiment: Experiment,
+    fold: Fold,
+    recognizer: Recognizer,
+    cache: ContextCache | None,
+    on_prepare: Callable[[int, int], None],
+) -> dict[str, list[PreparedUtterance]]:
+    """Prepare the utterances of train, valid and test."""
+    known: dict[str, Utterance] = {u.utterance_id: u for u in experiment.data.utterances}
+    total = len(fold.train) + len(fold.valid) + len(fold.test)
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        on_prepare(done, total)
+
+    sides = {}
+    for side, ids in (("train", fold.train), ("valid", fold.valid), ("test", fold.test)):
+        sides[side] = prepare_utterances(
+            [known[i] for i in ids],
+            recognizer,
+            cache,
+            augment=experiment.config.augment if side == "train" else None,
+            seed=experiment.seed,
+            on_progress=advance,
+        )
+    return sides
+
+
+def run_fold(
+    experiment: Experiment,
+    fold: Fold,
+    observer: Observer,
+    *,
+    resume: bool = False,
+    on_prepare: Callable[[int, int], None] = lambda done, total: None,
+) -> Predictions | None:
+    """Train one fold, write its checkpoint and score its test speakers.
+
+    Args:
+        experiment: The experiment.
+        fold: One of its folds.
+        observer: Sees the training.
+        resume: Go on from a state that an interrupted run left.
+        on_prepare: Called with (done, total) while utterances are read and encoded.
+
+    Returns:
+        Predictions on the test speakers; None for the protocol `all`, and in the helper processes
+        of a distributed run.
+    """
+    config, folder = experiment.config, experiment.fold_dir(fold)
+    accelerator = new_accelerator(experiment.device, config.train)
+    torch.manual_seed(experiment.seed)
+    labels = experiment.data.labels
+    recognizer = Recognizer(config, labels, load_encoder(config.context)).to(accelerator.device)
+    cache = None
+    if recognizer.caches_context and recognizer.encoder is not None:
+        cache = ContextCache(experiment.cache_dir, recognizer.encoder)
+    # Utterances are cut on the CPU: they are short, and stay in memory for all epochs.
+    recognizer.frontend.cpu()
+    sides = _prepare_sides(experiment, fold, recognizer, cache, on_prepare)
+    recognizer.frontend.fit(torch.cat([u.spectrogram for u in sides["train"]]))
+    recognizer.frontend.to(accelerator.device)
+    # The seed again, so that what was cached before does not move the initial weights.
+    state_path = folder / "state.pt"
+    fit = Fit(
+        recognizer,
+        sides["train"],
+        sides["valid"],
+        config.train,
+        seed=experiment.seed,
+        accelerator=accelerator,
+        state_path=state_path,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    log = HistoryLog(folder, observer)
+    history = fit.run(log, resume=resume)
+    if not accelerator.is_main_process:
+        return None
+    log.write_history(history)
+    predictions = _predict_test(experiment, fold, recognizer, sides["test"], accelerator.device)
+    if predictions is not None:
+        write_predictions(folder / "predictions.csv", predictions)
+    about = _about(experiment, fold, fit)
+    save_checkpoint(folder / "checkpoint", recognizer, about, card=model_card(about, recognizer))
+    write_json(folder / "finished.json", {"best_epoch": fit.best_epoch, "epochs": len(history)})
+    state_path.unlink(missing_ok=True)
+    return predictions
+
+
+def _predict_test(
+    experiment: Experiment,
+    fold: Fold,
+    recognizer: Recognizer,
+    test: list[PreparedUtterance],
+    device: torch.device,
+) -> Predictions | None:
+    """Score the test utterances of a fold."""
+    if not test:
+        return None
+    speaker = {u.utterance_id: u.speaker for u in experiment.data.utterances}
+    labels = recognizer.labels
+    rows = []
+    for utterance, row in zip(test, score_utterances(recognizer, test, device), strict=True):
+        rows.append(
+            UtterancePrediction(
+                utterance.utterance_id,
+                speaker[utterance.utterance_id],
+                fold.number,
+                labels[utterance.target],
+                labels[int(row.argmax())],
+                tuple(row.exp().tolist()),
+            )
+        )
+    return Predictions(labels, tuple(rows))
+
+
+def _about(experiment: Experiment, fold: Fold, fit: Fit) -> dict[str, Any]:
+    """Describe the training for the checkpoint."""
+    speaker = {u.utterance_id: u.speaker for u in experiment.data.utterances}
+    return {
+        "name": f"{experiment.exp_dir.resolve().name}-{fold.name}",
+        "data": {
+            "name": experiment.data.path.resolve().name,
+            "utterances": len(fold.train),
+            "train_speakers": sorted({speaker[i] for i in fold.train}),
+            "valid_speakers": sorted({speaker[i] for i in fold.valid}),
+            "test_speakers": sorted({speaker[i] for i in fold.test}),
+        },
+        "protocol": asdict(experiment.config.protocol),
+        "training": {
+            "seed": experiment.seed,
+            "epochs": len(fit.history),
+            "selected_epoch": fit.best_epoch,
+            "device": platform.machine() if experiment.device == "cpu" else experiment.device,
+        },
+    }

@@ -1,0 +1,1 @@
+"""The networks, one file each: `mlcnn`, `channel_query`, `context`, `heads`, `pcq`."""

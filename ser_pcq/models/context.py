@@ -1,0 +1,309 @@
+"""The context branch: a self-supervised encoder, read at chosen depths.
+
+An encoder is named (`whisper-base`, `wavlm-base-plus`) or given as the folder or hub name of any
+Hugging Face Whisper, WavLM, HuBERT or wav2vec2 model. Only the layers up to the highest one that is
+read are built, run and stored. Hidden state 0 is the input of the first block, state k the output
+of block k; -1 is the last one of the whole encoder.
+
+transformers is imported when an encoder is built, not before.
+"""
+
+import contextlib
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ser_pcq.config import ContextConfig
+from ser_pcq.errors import CheckpointError, ConfigError
+from ser_pcq.torchaudio_loader import torchaudio
+
+HUB_NAMES = {
+    "whisper-base": "openai/whisper-base",
+    "wavlm-base-plus": "microsoft/wavlm-base-plus",
+}
+
+WAVE_FAMILIES = ("wavlm", "hubert", "wav2vec2")
+
+
+class ContextEncoder(nn.Module, ABC):
+    """Waveform segments to the hidden states of some layers.
+
+    Args:
+        config: The `[context]` section.
+        layers: The layers that are read, as indices from 0, resolved.
+        hub_config: The encoder's own configuration, as plain values.
+    """
+
+    family: str
+    width: int
+
+    def __init__(
+        self, config: ContextConfig, layers: tuple[int, ...], hub_config: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = layers
+        self.hub_config = hub_config
+
+    @abstractmethod
+    def hidden_states(self, waveform: Tensor) -> list[Tensor]:
+        """Return all hidden states up to the highest layer read, each (batch, frame, width)."""
+
+    @abstractmethod
+    def n_frames(self, n_samples: int) -> int:
+        """Return the encoder frames of a segment of `n_samples`."""
+
+    def fit_length(self, n_samples: int) -> None:
+        """Drop what only segments longer than `n_samples` would use; nothing by default."""
+
+    def train(self, mode: bool = True) -> "ContextEncoder":
+        """Set the mode; a frozen encoder stays in evaluation mode."""
+        return super().train(mode and self.config.fine_tune)
+
+    def freeze(self) -> None:
+        """Take the parameters out of training unless they are fine-tuned."""
+        self.requires_grad_(self.config.fine_tune)
+        self.train(self.training)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return the hidden states that are read.
+
+        Shape:
+            waveform (batch, time) at 16 kHz to (batch, depth, frame, width).
+        """
+        if self.config.normalise_waveform:
+            centred = waveform - waveform.mean(dim=-1, keepdim=True)
+            waveform = centred / (centred.square().mean(dim=-1, keepdim=True) + 1e-7).sqrt()
+        states = self.hidden_states(waveform)
+        return torch.stack([states[layer] for layer in self.layers], dim=1)
+
+    def spec(self) -> dict[str, Any]:
+        """Return what `encoder_from_spec` needs to build this encoder again without weights."""
+        return {"family": self.family, "layers": list(self.layers), "config": self.hub_config}
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that the output depends on, apart from the waveform."""
+        digest = hashlib.sha256()
+        about = {**self.spec(), "normalise": self.config.normalise_waveform}
+        digest.update(json.dumps(about, sort_keys=True).encode())
+        for name, value in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+class WhisperContext(ContextEncoder):
+    """The encoder of a Whisper model, run on the segment's own length.
+
+    Whisper was trained on 30 s; the encoder also works on less when only the first positions of its
+    positional table are added, which costs a tenth of the time for 3 s.
+    """
+
+    family = "whisper"
+
+    def __init__(
+        self,
+        config: ContextConfig,
+        layers: tuple[int, ...],
+        hub_config: dict[str, Any],
+        encoder: nn.Module | None = None,
+    ) -> None:
+        super().__init__(config, layers, hub_config)
+        from transformers import WhisperConfig
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        dims = WhisperConfig.from_dict({**hub_config, "encoder_layers": max(layers)})
+        built: Any = encoder if encoder is not None else WhisperEncoder(dims)
+        self.width = int(dims.d_model)
+        self.conv1, self.conv2 = built.conv1, built.conv2
+        self.positions = built.embed_positions
+        self.blocks = built.layers
+        # Only the last state of the whole encoder is normalised; lower ones are read as they are.
+        whole = max(layers) == int(hub_config["encoder_layers"])
+        self.norm: nn.Module = built.layer_norm if whole else nn.Identity()
+        filters = torchaudio.functional.melscale_fbanks(
+            201, 0.0, 8000.0, int(dims.num_mel_bins), 16_000, norm="slaney", mel_scale="slaney"
+        )
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("window", torch.hann_window(400), persistent=False)
+
+    def log_mel(self, waveform: Tensor) -> Tensor:
+        """Whisper's own input features.
+
+        Log mel bands, cut at 8 decades (80 dB) under the segment's maximum, scaled to about -1 to 1
+        (Radford et al. 2022, section 2.2, and the released feature extractor).
+
+        Shape:
+            waveform (batch, time) to (batch, mel, frame), time // 160 frames.
+        """
+        window: Any = self.window
+        filters: Any = self.filters
+        spectrum = torch.stft(waveform, 400, 160, window=window, return_complex=True)
+        power = spectrum[..., :-1].abs().square()  # (batch, bin, frame)
+        mel = torch.log10((filters.T @ power).clamp_min(1e-10))
+        mel = torch.maximum(mel, mel.amax(dim=(1, 2), keepdim=True) - 8.0)
+        return (mel + 4.0) / 4.0
+
+    def hidden_states(self, waveform: Tensor) -> list[Tensor]:
+        """Return the states of layers 0 to the highest one read, each (batch, frame, width)."""
+        hidden = F.gelu(self.conv1(self.log_mel(waveform)))
+        hidden = F.gelu(self.conv2(hidden)).transpose(1, 2)
+        n_frames = hidden.shape[1]
+        if n_frames > self.positions.weight.shape[0]:
+            raise ConfigError(
+                "segment.duration is too long for this encoder",
+                accepted=f"up to {self.positions.weight.shape[0] / 50:g} s",
+            )
+        hidden = hidden + self.positions.weight[:n_frames]
+        states = [hidden]
+        for block in self.blocks:
+            output = block(states[-1], None)
+            states.append(output[0] if isinstance(output, tuple) else output)
+        states[-1] = self.norm(states[-1])
+        return states
+
+    def fit_length(self, n_samples: int) -> None:
+        """Keep the positions of a segment only: the full table is for 30 s."""
+        table = self.positions.weight[: self.n_frames(n_samples)].detach().clone()
+        self.positions = nn.Embedding.from_pretrained(table, freeze=not self.config.fine_tune)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames of 20 ms."""
+        return (n_samples // 160 + 1) // 2
+
+
+class WaveContext(ContextEncoder):
+    """WavLM, HuBERT or wav2vec2."""
+
+    def __init__(
+        self,
+        config: ContextConfig,
+        layers: tuple[int, ...],
+        hub_config: dict[str, Any],
+        encoder: nn.Module | None = None,
+    ) -> None:
+        super().__init__(config, layers, hub_config)
+        from transformers import AutoConfig, AutoModel
+
+        self.family = str(hub_config["model_type"])
+        dims = AutoConfig.for_model(**{**hub_config, "num_hidden_layers": max(layers)})
+        self.width = int(dims.hidden_size)
+        built: Any = encoder if encoder is not None else AutoModel.from_config(dims)
+        # Masking and dropping of layers belong to pre-training; augmentation is the recipe's.
+        built.config.apply_spec_augment = False
+        built.config.layerdrop = 0.0
+        whole = max(layers) == int(hub_config["num_hidden_layers"])
+        if hub_config.get("do_stable_layer_norm") and not whole:
+            # Here the norm stands after the last block, and the truncated one is not the last.
+            built.encoder.layer_norm = nn.Identity()
+        self.model = built
+
+    def hidden_states(self, waveform: Tensor) -> list[Tensor]:
+        """Return the states of layers 0 to the highest one read, each (batch, frame, width)."""
+        return list(self.model(waveform, output_hidden_states=True).hidden_states)
+
+    def n_frames(self, n_samples: int) -> int:
+        """Frames that the strided convolutions leave, about one each 20 ms."""
+        for kernel, stride in zip(
+            self.model.config.conv_kernel, self.model.config.conv_stride, strict=True
+        ):
+            n_samples = (n_samples - kernel) // stride + 1
+        return n_samples
+
+
+def _resolve_layers(layers: tuple[int, ...], n_layers: int) -> tuple[int, ...]:
+    """Turn negative indices into positive ones and check the range."""
+    if not layers:
+        raise ConfigError("context.layers is empty", accepted=f"layers from 0 to {n_layers}")
+    resolved = tuple(n_layers + 1 + k if k < 0 else k for k in layers)
+    if any(not 0 <= k <= n_layers for k in resolved):
+        raise ConfigError(
+            "context.layers out of range", given=layers, accepted=f"0 to {n_layers}, or negative"
+        )
+    return resolved
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep the library's reports of unread upper layers off the terminal; they are meant."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        logging.enable_progress_bar()
+
+
+def load_encoder(config: ContextConfig) -> ContextEncoder | None:
+    """Load an encoder with its weights; None for `none`.
+
+    Raises:
+        CheckpointError: When the folder or hub name gives no usable model.
+        ConfigError: For a family or layer that is not known.
+    """
+    if config.encoder == "none":
+        return None
+    from transformers import AutoConfig, AutoModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    local = Path(config.encoder).expanduser()
+    source = str(local) if local.is_dir() else HUB_NAMES.get(config.encoder, config.encoder)
+    with _quiet_transformers():
+        try:
+            dims = AutoConfig.from_pretrained(source)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                "cannot load the context encoder",
+                given=config.encoder,
+                accepted=f"{', '.join(HUB_NAMES)}, a hub name, or a folder with config.json and "
+                "model.safetensors",
+                do="without a network, give the folder: --set context.encoder=DIR",
+            ) from error
+        hub_config = dims.to_dict()
+        options: dict[str, Any] = {"dtype": torch.float32, "output_loading_info": True}
+        try:
+            if dims.model_type == "whisper":
+                layers = _resolve_layers(config.layers, dims.encoder_layers)
+                dims.encoder_layers = max(layers)
+                options["key_mapping"] = {r"^model\.encoder\.": ""}
+                model, info = WhisperEncoder.from_pretrained(source, config=dims, **options)
+            elif dims.model_type in WAVE_FAMILIES:
+                layers = _resolve_layers(config.layers, dims.num_hidden_layers)
+                dims.num_hidden_layers = max(layers)
+                model, info = AutoModel.from_pretrained(source, config=dims, **options)
+            else:
+                raise ConfigError(
+                    "unknown kind of encoder",
+                    given=dims.model_type,
+                    accepted=", ".join(("whisper", *WAVE_FAMILIES)),
+                )
+        except OSError as error:
+            raise CheckpointError("cannot load the encoder's weights", given=source) from error
+    missing = sorted(k for k in info["missing_keys"] if "masked_spec_embed" not in k)
+    if missing:
+        raise CheckpointError(
+            "the encoder's weights are incomplete", given=source, do=f"missing: {missing[0]} …"
+        )
+    kind = WhisperContext if dims.model_type == "whisper" else WaveContext
+    encoder = kind(config, layers, hub_config, model)
+    encoder.freeze()
+    return encoder
+
+
+def encoder_from_spec(config: ContextConfig, spec: dict[str, Any]) -> ContextEncoder:
+    """Build an encoder of the right shape without weights, for a checkpoint to fill."""
+    kind = WhisperContext if spec["family"] == "whisper" else WaveContext
+    encoder = kind(config, tuple(spec["layers"]), spec["config"])
+    encoder.freeze()
+    return encoder

@@ -1,0 +1,99 @@
+"""Classifier heads: the published one and a light sibling."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PaperHead(nn.Module):
+    """The published fusion and classifier, 3.3 M parameters for the published sizes.
+
+    Pooled stage maps give 128 numbers. The flattened last stage weighs the encoder's frames
+    (Q4 in the paper), whose weighted sum is pooled to 128 more. Two layers and the classes follow.
+
+    Args:
+        pooled_channels: Numbers that the stage maps give after global average pooling.
+        flat_size: Size of the flattened last stage.
+        n_frames: Encoder frames of a segment; 0 without context.
+        hidden: Width of the hidden layers (published: 128).
+        n_classes: Emotions.
+        dropout: Dropout probability.
+    """
+
+    def __init__(
+        self,
+        *,
+        pooled_channels: int,
+        flat_size: int,
+        n_frames: int,
+        hidden: int,
+        n_classes: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.dropout = nn.Dropout(dropout)
+        self.maps = nn.Linear(pooled_channels, hidden)
+        self.weigh = nn.Linear(flat_size, n_frames) if n_frames else None
+        joined = 2 * hidden if n_frames else hidden
+        self.first = nn.Linear(joined, hidden)
+        self.second = nn.Linear(hidden, hidden)
+        self.classify = nn.Linear(hidden, n_classes)
+
+    def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
+        """Return logits.
+
+        Shape:
+            pooled (batch, pooled_channels), last (batch, channel, frequency, frame), context
+            (batch, depth, frame, width) or None, of which the deepest layer is used, to
+            (batch, class).
+        """
+        parts = [torch.relu(self.maps(self.dropout(pooled)))]
+        if self.weigh is not None and context is not None:
+            weights = torch.relu(self.weigh(self.dropout(last.flatten(1))))  # (batch, frame)
+            summed = torch.einsum("bf,bfw->bw", weights, context[:, -1])  # (batch, width)
+            parts.append(F.adaptive_avg_pool1d(summed, self.hidden))
+        joined = torch.cat(parts, dim=1)
+        hidden = self.dropout(torch.relu(self.first(joined)))
+        hidden = self.dropout(torch.relu(self.second(hidden)))
+        return self.classify(hidden)
+
+
+class LightHead(nn.Module):
+    """Mean and deviation over time of every encoder layer read, beside the pooled stage maps.
+
+    What an encoder says of emotion lies in how its features are distributed over the utterance, and
+    a mean over time with its deviation keeps nearly all of it; the published head averages the
+    768 features to 128 neighbours' means, which have no meaning of their own. Batch statistics
+    put every number on one scale, so that one linear layer can serve them all.
+
+    Args:
+        pooled_channels: Numbers that the stage maps give after global average pooling; 0 without.
+        depth: Encoder layers read; 0 without context.
+        width: Encoder width.
+        n_classes: Emotions.
+        dropout: Dropout probability.
+    """
+
+    def __init__(
+        self, *, pooled_channels: int, depth: int, width: int, n_classes: int, dropout: float
+    ) -> None:
+        super().__init__()
+        size = pooled_channels + 2 * depth * width
+        self.norm = nn.BatchNorm1d(size, affine=False)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Linear(size, n_classes)
+
+    def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
+        """Return logits.
+
+        Shape:
+            pooled (batch, pooled_channels), last unused, context (batch, depth, frame, width) or
+            None, to (batch, class).
+        """
+        parts = [pooled]
+        if context is not None:
+            mean = context.mean(dim=2)
+            deviation = (context - mean.unsqueeze(2)).square().mean(dim=2).clamp_min(1e-8).sqrt()
+            parts += [mean.flatten(1), deviation.flatten(1)]
+        return self.classify(self.dropout(self.norm(torch.cat(parts, dim=1))))

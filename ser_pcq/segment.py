@@ -1,0 +1,116 @@
+"""Utterance to segments of one length, and segments back to an utterance score.
+
+A network sees segments of `duration` seconds. Three ways of cutting are offered; the choice is part
+of the configuration because it changes results:
+
+- `repeat`: as few segments as cover the utterance, spread evenly (so they may overlap) and all
+  full; an utterance shorter than one segment is repeated until it fills one.
+- `zero`: laid end to end, the last one padded at its end.
+- `published`: as the authors' code does it: laid end to end, one segment *more* where the length is
+  an exact multiple, and the waveform padded at the *front* while the spectrogram is padded at its
+  end.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Padding = Literal["repeat", "zero", "published"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a segment stands in its utterance.
+
+    Attributes:
+        start: First sample.
+        n_valid: Samples of the utterance in the segment; the rest is padding.
+    """
+
+    start: int
+    n_valid: int
+
+
+def segment_spans(n_samples: int, length: int, hop: int, padding: Padding) -> list[Span]:
+    """Return the segments of an utterance.
+
+    Args:
+        n_samples: Samples of the utterance, at least 1.
+        length: Samples of a segment.
+        hop: Samples of a spectrogram frame step; every start is a multiple of it, so that waveform
+            and spectrogram are cut at the same instant.
+        padding: The way of cutting, see the module.
+    """
+    if padding == "published":
+        n_segments = n_samples // length + 1
+    else:
+        n_segments = -(-n_samples // length)
+    if padding != "repeat":
+        return [
+            Span(k * length, max(0, min(length, n_samples - k * length))) for k in range(n_segments)
+        ]
+    if n_segments == 1:
+        return [Span(0, min(length, n_samples))]
+    # The last start is rounded up to the grid: at most hop - 1 samples of it are padding.
+    last = -(-(n_samples - length) // hop)
+    starts = [hop * round(last * k / (n_segments - 1)) for k in range(n_segments)]
+    return [Span(start, min(length, n_samples - start)) for start in starts]
+
+
+def cut_waveform(waveform: Tensor, span: Span, length: int, padding: Padding) -> Tensor:
+    """Cut one segment out of a waveform.
+
+    Shape:
+        waveform (time,) to (length,).
+    """
+    piece = waveform[span.start : span.start + span.n_valid]
+    missing = length - piece.shape[0]
+    if missing == 0:
+        return piece
+    if padding == "repeat":
+        return piece.repeat(-(-length // piece.shape[0]))[:length]
+    front_and_back = (missing, 0) if padding == "published" else (0, missing)
+    return torch.nn.functional.pad(piece, front_and_back)
+
+
+def cut_frames(
+    spectrogram: Tensor, span: Span, length: int, hop: int, padding: Padding, fill: float
+) -> Tensor:
+    """Cut the same segment out of a spectrogram of the whole utterance.
+
+    Args:
+        spectrogram: Centred frames, one each `hop` samples.
+        span: The segment, in samples.
+        length: Samples of a segment, a multiple of `hop`.
+        hop: Samples between frames.
+        padding: The way of cutting.
+        fill: Value of padded frames (`zero` and `published`).
+
+    Shape:
+        spectrogram (channel, frequency, frame) to (channel, frequency, length // hop).
+    """
+    n_frames = length // hop
+    first = span.start // hop
+    available = -(-span.n_valid // hop)
+    piece = spectrogram[..., first : first + min(n_frames, available)]
+    missing = n_frames - piece.shape[-1]
+    if missing == 0:
+        return piece
+    if padding == "repeat":
+        repeats = -(-n_frames // piece.shape[-1])
+        return piece.repeat(1, 1, repeats)[..., :n_frames]
+    return torch.nn.functional.pad(piece, (0, missing), value=fill)
+
+
+def utterance_log_probabilities(logits: Tensor) -> Tensor:
+    """Score an utterance: the mean of its segments' log-softmax, normalised again.
+
+    The published code takes the arg max of the mean; normalising does not move it and gives
+    probabilities that sum to one.
+
+    Shape:
+        logits (segment, class) to (class,).
+    """
+    return logits.log_softmax(dim=-1).mean(dim=0).log_softmax(dim=-1)
