@@ -42,9 +42,7 @@ def add_noise(waveform: Tensor, snr: float, generator: torch.Generator) -> Tenso
     return torchaudio.functional.add_noise(waveform, noise, torch.tensor(float(snr)))
 
 
-def augmented_copies(
-    waveform: Tensor, config: AugmentConfig, *, seed: int
-) -> list[Tensor]:
+def augmented_copies(waveform: Tensor, config: AugmentConfig, *, seed: int) -> list[Tensor]:
     """Return the copies of a training utterance, the unchanged one first.
 
     Copies are made once, before training, so that a frozen encoder's output can be kept.

@@ -99,6 +99,10 @@ class ModelConfig:
     """Width of the classifier's hidden layers."""
     dropout: float = 0.1
     """Dropout probability in the classifier."""
+    branch_dropout: float = 0.0
+    """Probability that a training segment hides its stage maps from the light head, so that the
+    encoder's statistics must do alone; otherwise the maps, which learn the training speakers by
+    heart sooner, leave them little to learn."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class TrainConfig:
     patience: int = 0
     """Stop after so many epochs without a better WA + UA on the validation speakers; 0 never."""
     select: Literal["best", "last"] = "best"
-    """`best`: the epoch with the best validation WA + UA. `last`: the last one, fixed beforehand."""
+    """`best`: the epoch best on the validation speakers. `last`: the last, fixed beforehand."""
     batch_size: int = 32
     """Segments in a step, over all processes."""
     learning_rate: float = 1e-3
@@ -194,6 +198,7 @@ def _range_rules(config: Config) -> list[Rule]:
         (0 < frontend.f_max <= 8000, "frontend.f_max", frontend.f_max, "above 0, up to 8000 Hz"),
         (fours, "model.channels", model.channels, "four numbers, each a multiple of 4"),
         (0 <= model.dropout < 1, "model.dropout", model.dropout, "[0, 1)"),
+        (0 <= model.branch_dropout < 1, "model.branch_dropout", model.branch_dropout, "[0, 1)"),
         (train.epochs > 0, "train.epochs", train.epochs, "1 or more"),
         (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
         (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),

@@ -118,7 +118,7 @@ def read(
     path = Path(path)
     tables, problems = read_tables(path, check_audio=check_audio, labels=labels)
     if problems:
-        raise _refusal(f"the data directory has {len(problems)} problem(s)", path, problems)
+        raise _refusal("the data directory is not sound", path, problems)
     genders = tables.get("spk2gender", {})
     optional = {name: tables.get(name, {}) for name in ("utt2session", "utt2sentence", "text")}
     utterances = []
@@ -145,7 +145,7 @@ def _refusal(wrong: str, path: Path, problems: Sequence[Problem]) -> DataError:
     """Build the error that sums up problems in one line."""
     told = "; ".join(f"{p.kind}: {p.message}" for p in problems[:4])
     more = f"; and {len(problems) - 4} more" if len(problems) > 4 else ""
-    return DataError(wrong, given=path, do=f"{told}{more} (`ser-data validate` lists all)")
+    return DataError(wrong, given=path, do=told + more)
 
 
 def _segment(

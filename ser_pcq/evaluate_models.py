@@ -88,9 +88,7 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> dict[str, int]:
     same_corpus = {str(about.get("data", {}).get("name")) for about in abouts.values()}
     assigned, seen = {}, []
     for speaker in data.speakers:
-        fitting = [
-            fold for fold, about in abouts.items() if speaker not in _train_side(about)
-        ]
+        fitting = [fold for fold, about in abouts.items() if speaker not in _train_side(about)]
         tested = [
             fold for fold in fitting if speaker in abouts[fold]["data"].get("test_speakers", [])
         ]

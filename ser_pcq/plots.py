@@ -38,14 +38,15 @@ def format_confusion(confusion: Confusion) -> str:
 
     Where the labels do not fit side by side, the columns are headed by the numbers of the rows.
     """
-    names = [_short(label) for label in confusion.labels]
+    names = heads = [_short(label) for label in confusion.labels]
     digits = len(str(max(map(max, confusion.counts))))
-    heads = names
-    if max(map(len, names)) * (1 + len(names)) + 2 * len(names) > TEXT_WIDTH:
+    first = max(map(len, names))
+    width = max(digits, first) + 2
+    if first + width * len(names) > TEXT_WIDTH:
         heads = [str(number) for number in range(1, len(names) + 1)]
         names = [f"{number} {name}" for number, name in zip(heads, names, strict=True)]
-    first = max(map(len, names))
-    width = max(digits, *map(len, heads)) + 2
+        first = max(map(len, names))
+        width = max(digits, len(heads[-1])) + 2
     lines = ["reference (rows) x prediction (columns)"]
     lines.append(" " * first + "".join(f"{head:>{width}}" for head in heads))
     for name, row in zip(names, confusion.counts, strict=True):

@@ -74,7 +74,8 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
         units = sorted({_unit(u, config.name) for u in data.utterances})
         if len(units) < 2:
             raise DataError(
-                f"{config.name} needs two speakers or sessions", given=f"{len(units)} in {data.path}"
+                f"{config.name} needs two speakers or sessions",
+                given=f"{len(units)} in {data.path}",
             )
     folds = []
     for number, unit in enumerate(units, start=1):

@@ -43,10 +43,7 @@ def segment_spans(n_samples: int, length: int, hop: int, padding: Padding) -> li
             and spectrogram are cut at the same instant.
         padding: The way of cutting, see the module.
     """
-    if padding == "published":
-        n_segments = n_samples // length + 1
-    else:
-        n_segments = -(-n_samples // length)
+    n_segments = n_samples // length + 1 if padding == "published" else -(-n_samples // length)
     if padding != "repeat":
         return [
             Span(k * length, max(0, min(length, n_samples - k * length))) for k in range(n_segments)

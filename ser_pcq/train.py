@@ -242,9 +242,7 @@ class Fit:
                 )
             self.accelerator.backward(loss)
             if self.config.gradient_clip > 0:
-                self.accelerator.clip_grad_norm_(
-                    self.model.parameters(), self.config.gradient_clip
-                )
+                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
             self.optimizer.step()
             self.schedule.step()
             self.optimizer.zero_grad()
@@ -305,9 +303,7 @@ class Fit:
             train_loss = self._epoch(epoch, observer)
             loss, wa, ua = _valid_scores(self.recognizer, self.valid, self.accelerator)
             rate = float(self.schedule.get_last_lr()[0])
-            record = EpochRecord(
-                epoch, train_loss, loss, wa, ua, rate, time.monotonic() - started
-            )
+            record = EpochRecord(epoch, train_loss, loss, wa, ua, rate, time.monotonic() - started)
             is_best = self._is_better(record)
             self.history.append(record)
             if is_best:

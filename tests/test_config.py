@@ -29,7 +29,11 @@ def test_changes_go_on_top(toml):
     config = load_config(
         toml, ["train.epochs=7", "context.encoder=none", "context.layers=[1, 2]", "model.dropout=0"]
     )
-    assert (config.train.epochs, config.context.encoder, config.context.layers) == (7, "none", (1, 2))
+    assert (config.train.epochs, config.context.encoder, config.context.layers) == (
+        7,
+        "none",
+        (1, 2),
+    )
     assert config.model.dropout == 0.0
 
 
@@ -84,7 +88,11 @@ def test_every_configuration_of_the_recipes_loads(path):
 
 def test_the_published_configuration_is_the_published_one():
     config = load_config(RECIPES / "emodb" / "conf" / "published.toml")
-    assert (config.frontend.n_fft, config.frontend.win_length, config.frontend.n_bins) == (800, 640, 200)
+    assert (config.frontend.n_fft, config.frontend.win_length, config.frontend.n_bins) == (
+        800,
+        640,
+        200,
+    )
     assert config.model.head == "paper"
     assert config.context.fine_tune
     assert config.train.learning_rate == 1e-5

@@ -32,7 +32,6 @@ VARIANTS = {
 
 def save_random_encoder(folder, variant: str):
     """Save a small random model of a family as Hugging Face saves it."""
-    import ser_pcq.torchaudio_loader  # noqa: F401
     from transformers import AutoConfig, AutoModel
 
     torch.manual_seed(3)
@@ -106,7 +105,9 @@ def test_truncated_encoders_equal_the_whole_one(variant, tmp_path, waveform):
             assert ours.shape[2] == encoder.n_frames(16_000)
             for k, layer in enumerate(layers):
                 assert torch.allclose(ours[:, k], expected[layer], atol=1e-5), (layers, layer)
-    assert len(load_encoder(ContextConfig(encoder=str(folder), layers=(2,))).model.encoder.layers) == 2
+    assert (
+        len(load_encoder(ContextConfig(encoder=str(folder), layers=(2,))).model.encoder.layers) == 2
+    )
 
 
 def test_published_frame_count_of_wavlm():

@@ -8,7 +8,9 @@ from ser_pcq.config import FrontendConfig
 from ser_pcq.errors import SerError
 from ser_pcq.frontend import Frontend, decibel_spectrogram, peak_normalise, preemphasise
 
-PUBLISHED = FrontendConfig(kind="published", level="none", preemphasis=0.97, n_fft=800, win_length=640)
+PUBLISHED = FrontendConfig(
+    kind="published", level="none", preemphasis=0.97, n_fft=800, win_length=640
+)
 
 
 def tone(frequency: float, seconds: float = 3.0, rate: int = 16_000) -> torch.Tensor:

@@ -3,6 +3,7 @@
 import doctest
 import itertools
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +42,13 @@ def ratios(confusion):
 def test_examples_in_the_docstrings_run():
     outcome = doctest.testmod(metrics)
     assert outcome.attempted >= 6
+    assert outcome.failed == 0
+
+
+def test_examples_in_the_documentation_run():
+    page = Path(__file__).parent.parent / "docs" / "scoring.md"
+    outcome = doctest.testfile(str(page), module_relative=False)
+    assert outcome.attempted >= 3
     assert outcome.failed == 0
 
 
@@ -152,7 +160,10 @@ def test_nothing_has_no_score(ratio):
 
 
 def test_mean_over_folds_is_not_the_pooled_ratio():
-    small, large = Confusion.from_labels("ab", "ab", "ab"), Confusion.from_labels("aaab", "bbbb", "ab")
+    small, large = (
+        Confusion.from_labels("ab", "ab", "ab"),
+        Confusion.from_labels("aaab", "bbbb", "ab"),
+    )
     # Folds: WA 1 and 1/4, UA 1 and 1/2; pooled WA 3/6, recalls 1/4 and 2/2.
     assert mean_over_folds([small, large]) == pytest.approx((0.625, 0.75))
     assert (small + large).weighted_accuracy == pytest.approx(0.5)

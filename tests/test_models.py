@@ -40,7 +40,8 @@ def small_batch(size: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
 def test_published_stage_shapes():
     maps = MLCNN(3, (16, 32, 48, 64)).eval()(torch.zeros(1, *PUBLISHED_IMAGE))
     assert [tuple(m.shape) for m in maps] == [
-        (1, channels, *size) for channels, size in zip((16, 32, 48, 64), PUBLISHED_SIZES, strict=True)
+        (1, channels, *size)
+        for channels, size in zip((16, 32, 48, 64), PUBLISHED_SIZES, strict=True)
     ]
     assert maps[3].flatten(1).shape[1] == 22_080
     assert stage_sizes(256, 384) == PUBLISHED_SIZES

@@ -79,7 +79,7 @@ def test_a_tie_may_be_answered_either_way(tmp_path):
     for label in ("anger", "joy"):
         path = written(tmp_path, HEADER, tied.format(label))
         assert read_predictions(path).rows[0].prediction == label
-    with pytest.raises(ScoreError, match="not the most probable"):
+    with pytest.raises(ScoreError, match=r"not the most probable"):
         read_predictions(written(tmp_path, HEADER, tied.format("neutral")))
 
 
@@ -113,6 +113,7 @@ BAD_ROWS = {
     "infinite": ("u2,08,2,joy,joy,inf,0.5,0.5", r"outside \[0, 1\]"),
     "negative": ("u2,08,2,joy,joy,-0.1,0.6,0.5", r"outside \[0, 1\]"),
     "above one": ("u2,08,2,joy,joy,0,1.1,-0.1", r"outside \[0, 1\]"),
+    "just above one": ("u2,08,2,joy,joy,0,1.0005,0", r"outside \[0, 1\]"),
     "sum": ("u2,08,2,joy,joy,0.2,0.5,0.2", "do not sum to 1.*0.9"),
     "not a number": ("u2,08,2,joy,joy,x,0.5,0.5", "not a number"),
     "empty probability": ("u2,08,2,joy,joy,,0.5,0.5", "not a number"),
@@ -157,17 +158,17 @@ def test_a_bad_header_is_refused(tmp_path, case):
 def test_files_that_are_no_table(tmp_path):
     with pytest.raises(ScoreError, match=r"cannot read .*none\.csv"):
         read_predictions(tmp_path / "none.csv")
-    with pytest.raises(ScoreError, match="cannot read"):
+    with pytest.raises(ScoreError, match=r"cannot read"):
         read_predictions(tmp_path)
-    with pytest.raises(ScoreError, match="holds no predictions"):
+    with pytest.raises(ScoreError, match=r"holds no predictions"):
         read_predictions(written(tmp_path, HEADER))
     broken = tmp_path / "broken.csv"
     broken.write_bytes(b"")
-    with pytest.raises(ScoreError, match="line 1.*nothing"):
+    with pytest.raises(ScoreError, match=r"line 1.*nothing"):
         read_predictions(broken)
     for content in (b"\xff\xfe\x00u", f'{HEADER}\n"u1'.encode()):
         broken.write_bytes(content)
-        with pytest.raises(ScoreError, match="not a CSV table"):
+        with pytest.raises(ScoreError, match=r"not a CSV table"):
             read_predictions(broken)
 
 
@@ -195,9 +196,9 @@ def test_merge_joins_and_sorts():
 
 
 def test_merge_refuses_what_cannot_be_one_table():
-    with pytest.raises(ScoreError, match="tested twice.*u1 in fold 1 and in fold 2"):
+    with pytest.raises(ScoreError, match=r"tested twice.*u1 in fold 1 and in fold 2"):
         merge([table(row("u1", fold=1)), table(row("u1", fold=2))])
-    with pytest.raises(ScoreError, match="different labels"):
+    with pytest.raises(ScoreError, match=r"different labels"):
         merge([table(row("u1")), Predictions(LABELS[::-1], (row("u2"),))])
-    with pytest.raises(ScoreError, match="no predictions"):
+    with pytest.raises(ScoreError, match=r"no predictions"):
         merge([])

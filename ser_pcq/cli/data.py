@@ -63,9 +63,15 @@ def _describe(data: DataDir) -> str:
 
 @app.command()
 def prepare(
-    corpus: Annotated[str, typer.Argument(help=f"One of: {', '.join(sorted(CORPORA))}.")],
-    corpus_dir: Annotated[Path, typer.Argument(help="The corpus as released, unpacked.")],
-    data_dir: Annotated[Path, typer.Argument(help="The data directory to write.")],
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help=f"One of: {', '.join(sorted(CORPORA))}.")
+    ],
+    corpus_dir: Annotated[
+        Path, typer.Argument(metavar="CORPUS_DIR", help="The corpus as released, unpacked.")
+    ],
+    data_dir: Annotated[
+        Path, typer.Argument(metavar="DATA_DIR", help="The data directory to write.")
+    ],
 ) -> None:
     """Turn a corpus into a data directory. The audio stays where it is."""
     utterances = _choose(corpus, CORPORA)(corpus_dir)
@@ -78,8 +84,12 @@ def prepare(
 
 @app.command()
 def generate(
-    corpus: Annotated[str, typer.Argument(help=f"One of: {', '.join(sorted(GENERATORS))}.")],
-    out_dir: Annotated[Path, typer.Argument(help="The corpus directory to make.")],
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help=f"One of: {', '.join(sorted(GENERATORS))}.")
+    ],
+    out_dir: Annotated[
+        Path, typer.Argument(metavar="OUT_DIR", help="The corpus directory to make.")
+    ],
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another corpus.")] = 0,
     speakers: Annotated[int, typer.Option(min=1, help="How many speakers.")] = 4,
     per_class: Annotated[
@@ -94,7 +104,9 @@ def generate(
 
 @app.command()
 def validate(
-    data_dir: Annotated[Path, typer.Argument(help="The data directory to check.")],
+    data_dir: Annotated[
+        Path, typer.Argument(metavar="DATA_DIR", help="The data directory to check.")
+    ],
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Whether to look at the recordings too.")
     ] = True,
@@ -110,7 +122,9 @@ def validate(
 
 @app.command()
 def summary(
-    data_dir: Annotated[Path, typer.Argument(help="The data directory to sum up.")],
+    data_dir: Annotated[
+        Path, typer.Argument(metavar="DATA_DIR", help="The data directory to sum up.")
+    ],
     output: Annotated[
         Format, typer.Option("--format", help="How to print it.", case_sensitive=False)
     ] = Format.TABLE,

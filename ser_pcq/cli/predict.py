@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -51,9 +51,7 @@ def _print_csv(predictions: Iterable["Prediction"], labels: tuple[str, ...]) -> 
     for p in predictions:
         values = [getattr(p, key) for key in plain]
         numbers = [p.probabilities.get(label) for label in labels]
-        rows.writerow(
-            ["" if v is None else _short(v) for v in [*values, *numbers, p.model]]
-        )
+        rows.writerow(["" if v is None else _short(v) for v in [*values, *numbers, p.model]])
         sys.stdout.flush()
 
 
@@ -75,12 +73,13 @@ def _short(value: object) -> object:
 
 @app.command()
 def predict(
-    paths: list[Path] = typer.Argument(..., metavar="PATH…", help="Files and folders."),
-    model: str | None = typer.Option(
-        None, help="Embedded name or path of a model.", show_default="the embedded one"
-    ),
-    output_format: Format = typer.Option(Format.table, "--format", help="How to print."),
-    device: str = typer.Option("cpu", help="cpu or cuda."),
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files and folders.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Embedded name or path of a model.", show_default="the embedded one"),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print the emotion in each recording.

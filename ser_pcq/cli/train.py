@@ -5,7 +5,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -114,20 +114,28 @@ def _train_beside(folds: "list[Fold]", arguments: list[str], jobs: int) -> None:
 
 @app.command()
 def train(
-    config_path: Path = typer.Argument(..., metavar="CONFIG.toml", help="The configuration."),
-    data_dir: Path = typer.Argument(..., metavar="DATA_DIR", help="A prepared data directory."),
-    exp_dir: Path = typer.Argument(..., metavar="EXP_DIR", help="Where the results go."),
-    fold: list[int] = typer.Option([], "--fold", help="Only this fold; may be repeated."),
-    changes: list[str] = typer.Option(
-        [], "--set", metavar="SECTION.KEY=VALUE", help="Change one value of the configuration."
-    ),
-    seed: int = typer.Option(0, help="Seed of everything random."),
-    device: str = typer.Option("auto", help="auto, cpu or cuda."),
-    resume: bool = typer.Option(False, "--resume", help="Go on with what is not finished."),
-    jobs: int = typer.Option(1, min=1, help="Folds that are trained side by side."),
-    cache_dir: Path | None = typer.Option(
-        None, help="Folder for frozen encoder features.", show_default="~/.cache/ser-pcq"
-    ),
+    config_path: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    data_dir: Annotated[
+        Path, typer.Argument(metavar="DATA_DIR", help="A prepared data directory.")
+    ],
+    exp_dir: Annotated[Path, typer.Argument(metavar="EXP_DIR", help="Where the results go.")],
+    fold: Annotated[
+        list[int] | None, typer.Option("--fold", help="Only this fold; may be repeated.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is not finished.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Folds that are trained side by side.")] = 1,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder for frozen encoder features.", show_default="~/.cache/ser-pcq"),
+    ] = None,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Train CONFIG.toml on DATA_DIR; each fold gets a folder in EXP_DIR."""
@@ -136,7 +144,7 @@ def train(
     from ser_pcq.datadir import read
     from ser_pcq.experiment import open_experiment
 
-    config = load_config(config_path, changes)
+    config = load_config(config_path, changes or [])
     data = read(data_dir)
     experiment = open_experiment(
         config,
@@ -146,7 +154,7 @@ def train(
         seed=seed,
         device=device,
     )
-    chosen = experiment.select(fold)
+    chosen = experiment.select(fold or [])
     finished = [f for f in chosen if experiment.is_finished(f)]
     if finished and not resume:
         raise SerError(
@@ -157,7 +165,7 @@ def train(
     todo = [f for f in chosen if f not in finished]
     if jobs > 1 and len(todo) > 1:
         arguments: list[Any] = [config_path, data_dir, exp_dir, "--seed", seed, "--device", device]
-        for change in changes:
+        for change in changes or []:
             arguments += ["--set", change]
         if cache_dir is not None:
             arguments += ["--cache-dir", cache_dir]

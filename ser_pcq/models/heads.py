@@ -73,12 +73,23 @@ class LightHead(nn.Module):
         width: Encoder width.
         n_classes: Emotions.
         dropout: Dropout probability.
+        branch_dropout: Probability that a training segment hides its stage maps.
     """
 
     def __init__(
-        self, *, pooled_channels: int, depth: int, width: int, n_classes: int, dropout: float
+        self,
+        *,
+        pooled_channels: int,
+        depth: int,
+        width: int,
+        n_classes: int,
+        dropout: float,
+        branch_dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.pooled_channels = pooled_channels
+        # Without context the maps are all there is, and cannot be spared.
+        self.branch_dropout = branch_dropout if depth else 0.0
         size = pooled_channels + 2 * depth * width
         self.norm = nn.BatchNorm1d(size, affine=False)
         self.dropout = nn.Dropout(dropout)
@@ -96,4 +107,11 @@ class LightHead(nn.Module):
             mean = context.mean(dim=2)
             deviation = (context - mean.unsqueeze(2)).square().mean(dim=2).clamp_min(1e-8).sqrt()
             parts += [mean.flatten(1), deviation.flatten(1)]
-        return self.classify(self.dropout(self.norm(torch.cat(parts, dim=1))))
+        features = self.norm(torch.cat(parts, dim=1))
+        if self.training and self.branch_dropout > 0:
+            kept = torch.rand(features.shape[0], 1, device=features.device) >= self.branch_dropout
+            maps, rest = features.split(
+                [self.pooled_channels, features.shape[1] - self.pooled_channels], dim=1
+            )
+            features = torch.cat([maps * kept, rest], dim=1)
+        return self.classify(self.dropout(features))

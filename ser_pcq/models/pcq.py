@@ -81,6 +81,7 @@ class PCQ(nn.Module):
                 width=width,
                 n_classes=n_classes,
                 dropout=config.dropout,
+                branch_dropout=config.branch_dropout,
             )
 
     def joined_maps(self, image: Tensor, context: Tensor | None) -> list[Tensor]:
@@ -97,9 +98,7 @@ class PCQ(nn.Module):
         maps: list[Tensor | None] = [None, None, None]
         if self.query_maps is not None and context is not None:
             maps = list(self.query_maps(context))
-        joined = [
-            query(stages[k + 1], stages[k], maps[k]) for k, query in enumerate(self.queries)
-        ]
+        joined = [query(stages[k + 1], stages[k], maps[k]) for k, query in enumerate(self.queries)]
         return [*joined, stages[3]]
 
     def forward(self, image: Tensor, context: Tensor | None) -> Tensor:

@@ -1,0 +1,89 @@
+"""What all tests share: where models and corpora lie, small recordings, and running commands."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# Before any test imports transformers: tests never go to the network.
+os.environ["HF_HUB_OFFLINE"] = "1"
+# Before torch is loaded, here and in commands: what tests compute is small, and on a loaded machine
+# threads that wait for one another make it a hundred times slower.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).resolve().parent.parent
+COLUMNS = "200"  # wide enough that no message is wrapped
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Corpora and models that are not part of the repository: SER_PCQ_SHARED, or `../shared`."""
+    folder = Path(os.environ.get("SER_PCQ_SHARED", ROOT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"needs corpora and models, and there is no folder {folder}")
+    return folder
+
+
+def _inside(shared: Path, *parts: str) -> Path:
+    folder = shared.joinpath(*parts)
+    if not folder.is_dir():
+        pytest.skip(f"needs {folder}, which is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def emodb_dir(shared_dir: Path) -> Path:
+    """The complete EMO-DB."""
+    return _inside(shared_dir, "data", "emodb")
+
+
+@pytest.fixture(scope="session")
+def whisper_dir(shared_dir: Path) -> Path:
+    """The encoder of Whisper base."""
+    return _inside(shared_dir, "models", "whisper-base-encoder")
+
+
+@pytest.fixture(scope="session")
+def tone() -> Callable[..., Path]:
+    """Write a sine: `tone(path, seconds=1, rate=16000, channels=1, frequency=440, peak=0.5)`."""
+
+    def write(
+        path: Path,
+        *,
+        seconds: float = 1.0,
+        rate: int = 16_000,
+        channels: int = 1,
+        frequency: float = 440.0,
+        peak: float = 0.5,
+        **options: str,
+    ) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        times = np.arange(round(seconds * rate)) / rate
+        wave = peak * np.sin(2 * np.pi * frequency * times)
+        soundfile.write(path, np.stack([wave] * channels, axis=1), rate, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command as a user does, in its own process: `command("data", "--help")`."""
+
+    def run(name: str, *args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", f"ser_pcq.cli.{name}", *map(str, args)],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS, "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,80 @@
+"""The documentation names only what exists: links, commands, options, configuration keys."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ser_pcq.config import Config
+from ser_pcq.config_file import to_dict
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(path: Path, *languages: str) -> list[str]:
+    return [text for language, text in BLOCK.findall(path.read_text()) if language in languages]
+
+
+@pytest.fixture(scope="module")
+def known_options(command) -> dict[str, set[str]]:
+    """Options that each command lists in its help, its sub-commands' included."""
+    helps = {name: [(name, "--help")] for name in ("train", "eval", "predict")}
+    helps["data"] = [
+        ("data", *sub, "--help")
+        for sub in ((), ("prepare",), ("generate",), ("validate",), ("summary",))
+    ]
+    return {
+        f"ser-{name}": {
+            option
+            for arguments in calls
+            for option in re.findall(r"--[a-z][a-z-]*", command(*arguments).stdout)
+        }
+        for name, calls in helps.items()
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_are_called_with_options_that_they_have(page, known_options):
+    for block in blocks(page, "sh", "bash", "console", ""):
+        for line in block.replace("\\\n", " ").splitlines():
+            called = re.search(r"\b(ser-(?:data|train|eval|predict))\b(.*)", line)
+            if called:
+                options = set(re.findall(r"(?<!\S)--[a-z][a-z-]*", called[2]))
+                unknown = options - known_options[called[1]]
+                assert not unknown, f"{page.name}: {line.strip()}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_configuration_keys_exist(page):
+    tables = to_dict(Config())
+    code = " ".join(re.findall(r"`[^`\n]+`", page.read_text()))
+    for section, key in re.findall(rf"\b({'|'.join(tables)})\.([a-z_]+)\b(?!\()", code):
+        if key not in ("py", "md", "json", "csv", "wav", "toml", "safetensors"):
+            assert key in tables[section], f"{page.name}: {section}.{key}"
+
+
+def test_the_python_of_the_readme_runs():
+    examples = blocks(ROOT / "README.md", "python")
+    assert examples
+    for example in examples:
+        result = subprocess.run(
+            [sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, result.stderr
+
+
+def test_the_readme_starts_with_what_it_is_a_result_and_the_two_commands():
+    head = "\n".join((ROOT / "README.md").read_text().splitlines()[:45])
+    for word in ("make demo", "make test", "| WA |", "speech emotion recognition"):
+        assert word in head

@@ -1,0 +1,89 @@
+"""A tiny generated corpus and a tiny network: what the slow parts are tested with."""
+
+from pathlib import Path
+
+import torch
+
+from ser_pcq import datadir
+from ser_pcq.config import Config
+from ser_pcq.config_file import from_dict
+from ser_pcq.corpora import synthetic
+from ser_pcq.models.context import WaveContext
+from ser_pcq.recognizer import Recognizer
+
+LABELS = ("anger", "neutral", "sadness")
+
+TABLES = {
+    "frontend": {"n_fft": 640, "win_length": 640, "hop_length": 320, "n_mels": 24},
+    "segment": {"duration": 1.0},
+    "context": {"encoder": "none"},
+    "model": {"channels": [4, 4, 8, 8]},
+    "train": {"epochs": 2, "batch_size": 8, "label_smoothing": 0.0},
+}
+
+TOML = """
+[frontend]
+n_fft = 640
+win_length = 640
+hop_length = 320
+n_mels = 24
+
+[segment]
+duration = 1.0
+
+[context]
+encoder = "none"
+
+[model]
+channels = [4, 4, 8, 8]
+
+[train]
+epochs = 2
+batch_size = 8
+"""
+
+
+def config(**changes: dict) -> Config:
+    """The tiny configuration with some sections changed."""
+    tables = {name: dict(values) for name, values in TABLES.items()}
+    for section, values in changes.items():
+        tables.setdefault(section, {}).update(values)
+    return from_dict(tables)
+
+
+def make_data_dir(folder: Path, **options: int) -> datadir.DataDir:
+    """Generate a corpus and prepare it."""
+    synthetic.generate(folder / "corpus", **options)
+    datadir.write(folder / "data", synthetic.prepare(folder / "corpus"))
+    return datadir.read(folder / "data")
+
+
+def random_encoder(seed: int = 0, **options: object) -> WaveContext:
+    """A small WavLM with random weights."""
+    tables = config(context={"encoder": "wavlm-base-plus", "layers": [1, 2], **options})
+    hub = {
+        "model_type": "wavlm",
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "conv_dim": (16, 16),
+        "conv_kernel": (10, 8),
+        "conv_stride": (20, 16),
+        "num_feat_extract_layers": 2,
+        "num_conv_pos_embeddings": 16,
+        "num_conv_pos_embedding_groups": 2,
+    }
+    torch.manual_seed(seed)
+    encoder = WaveContext(tables.context, (1, 2), hub)
+    encoder.freeze()
+    return encoder
+
+
+def recognizer(seed: int = 0, *, with_encoder: bool = False, **changes: dict) -> Recognizer:
+    """An untrained tiny recognizer in evaluation mode."""
+    encoder = random_encoder(seed) if with_encoder else None
+    context = {"encoder": "wavlm-base-plus", "layers": [1, 2]} if with_encoder else {}
+    changes = {**changes, "context": {**context, **changes.get("context", {})}}
+    torch.manual_seed(seed)
+    return Recognizer(config(**changes), LABELS, encoder).eval()
