@@ -1,4 +1,4 @@
-"""From stored predictions to scores; how they are shown and written is in `plots`.
+"""From stored predictions to scores; how they are shown and written is in `report`.
 
 Pooled ratios come from the counts of all folds added up; the mean over folds is given beside them
 and never without its name. Intervals are over speakers.
@@ -14,10 +14,6 @@ from typing import Any
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.metrics import Confusion, SpeakerIntervals, mean_over_folds, speaker_interval
-from ser_pcq.plots import format_report as format_report
-from ser_pcq.plots import format_seeds_report as format_seeds_report
-from ser_pcq.plots import write_report as write_report
-from ser_pcq.plots import write_seeds_report as write_seeds_report
 from ser_pcq.predictions import TABLE, Predictions, merge, read_predictions
 
 

@@ -10,6 +10,7 @@ import torch
 from ser_pcq.audio import read_waveform
 from ser_pcq.checkpoint import ABOUT, Checkpoint, find_checkpoint, load_checkpoint
 from ser_pcq.datadir import DataDir, Utterance, read
+from ser_pcq.device import resolve_device
 from ser_pcq.errors import AudioError, ScoreError
 from ser_pcq.predictions import Predictions, UtterancePrediction
 
@@ -60,8 +61,7 @@ def predict_data_dir(
     Raises:
         ScoreError: For speakers seen in training, labels unknown to the model, unreadable audio.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = resolve_device(device)
     data = read(data_dir)
     models = _fold_models(exp_dir)
     abouts = {

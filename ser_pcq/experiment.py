@@ -8,7 +8,6 @@
 
 import csv
 import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
@@ -23,6 +22,7 @@ from ser_pcq.config import Config, TrainConfig
 from ser_pcq.context_cache import ContextCache
 from ser_pcq.datadir import DataDir, Utterance
 from ser_pcq.dataset import PreparedUtterance, prepare_utterances
+from ser_pcq.device import resolve_device
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.context import load_encoder
@@ -115,10 +115,7 @@ def new_accelerator(device: str, config: TrainConfig) -> Accelerator:
     Raises:
         SerError: When the device is unknown or absent.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise SerError("unknown device", given=device, accepted="auto, cpu, cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SerError("no CUDA device is visible", given=device, do="use --device cpu")
+    device = resolve_device(device)
     # The batch size of the configuration is that of a step, over all processes.
     return Accelerator(
         cpu=device == "cpu",
@@ -220,7 +217,6 @@ def run_fold(
     sides = _prepare_sides(experiment, fold, recognizer, cache, on_prepare)
     recognizer.frontend.fit(torch.cat([u.spectrogram for u in sides["train"]]))
     recognizer.frontend.to(accelerator.device)
-    # The seed again, so that what was cached before does not move the initial weights.
     state_path = folder / "state.pt"
     fit = Fit(
         recognizer,
@@ -276,9 +272,10 @@ def _predict_test(
 
 def _about(experiment: Experiment, fold: Fold, fit: Fit) -> dict[str, Any]:
     """Describe the training for the checkpoint."""
+    name = experiment.exp_dir.resolve().name
     speaker = {u.utterance_id: u.speaker for u in experiment.data.utterances}
     return {
-        "name": f"{experiment.exp_dir.resolve().name}-{fold.name}",
+        "name": f"{name}-{fold.name}" if fold.test else name,
         "data": {
             "name": experiment.data.path.resolve().name,
             "utterances": len(fold.train),
@@ -291,6 +288,6 @@ def _about(experiment: Experiment, fold: Fold, fit: Fit) -> dict[str, Any]:
             "seed": experiment.seed,
             "epochs": len(fit.history),
             "selected_epoch": fit.best_epoch,
-            "device": platform.machine() if experiment.device == "cpu" else experiment.device,
+            "device": fit.accelerator.device.type,
         },
     }

@@ -8,6 +8,7 @@ import torch
 
 from ser_pcq.audio import SAMPLE_RATE, read_waveform, refuse_silence
 from ser_pcq.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint
+from ser_pcq.device import resolve_device
 from ser_pcq.errors import AudioError
 
 
@@ -88,4 +89,4 @@ def load_predictor(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Predic
     Raises:
         CheckpointError: When there is no such model, or it is damaged.
     """
-    return Predictor(load_checkpoint(model, device=device))
+    return Predictor(load_checkpoint(model, device=resolve_device(device)))

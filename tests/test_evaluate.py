@@ -15,20 +15,20 @@ from ser_pcq.errors import ScoreError
 from ser_pcq.evaluate import (
     collect,
     collect_seeds,
-    format_report,
     holds_seeds,
     read_protocol,
     score,
     score_seeds,
 )
 from ser_pcq.metrics import Confusion
-from ser_pcq.plots import TEXT_WIDTH, confusion_figure, format_confusion, save_figure
+from ser_pcq.plots import confusion_figure, save_figure
 from ser_pcq.predictions import (
     Predictions,
     UtterancePrediction,
     read_predictions,
     write_predictions,
 )
+from ser_pcq.report import TEXT_WIDTH, format_confusion, format_report
 
 LABELS = ("anger", "joy", "neutral")
 FILES = ["confusion.png", "confusion.txt", "predictions.csv", "scores.json"]

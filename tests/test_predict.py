@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -134,6 +135,15 @@ def test_a_file_that_is_not_there_is_a_line_of_its_own(command, model, tmp_path)
     result = command("predict", tmp_path / "gone.wav", "--model", model, "--format", "jsonl")
     assert json.loads(result.stdout)["reason"].startswith("missing:")
     assert result.returncode == 1
+
+
+def test_a_name_that_is_no_text_is_shown_with_escapes(command, model, recordings):
+    odd = os.fsencode(recordings) + b"/caf\xe9.wav"
+    (recordings / "good.wav").rename(os.fsdecode(odd))
+    for form in ("table", "csv", "jsonl"):
+        result = command("predict", os.fsdecode(odd), "--model", model, "--format", form)
+        assert result.returncode == 0, result.stderr
+        assert "dce9" in result.stdout
 
 
 def test_level_is_no_cue(tmp_path, model):

@@ -5,7 +5,8 @@ Exit codes: 0 all well, 1 an error that the message explains, 2 wrong usage, 130
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -39,6 +40,21 @@ VERSION_OPTION: Any = typer.Option(
 def say(message: str) -> None:
     """Write one line for the person at the terminal, to stderr: stdout is for data."""
     typer.echo(message, err=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (done, total) that draws a bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn(title), BarColumn(bar_width=24), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def run(app: Callable[[], Any], name: str) -> None:

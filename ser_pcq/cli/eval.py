@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 
 app = new_app()
 
@@ -57,13 +57,14 @@ def evaluate(
     """
     # Imported here, so that --help and usage errors do not wait for it.
     from ser_pcq import evaluate as ev
+    from ser_pcq import report as rp
 
     scores: ev.Scores | ev.SeedScores
     if data_dir is None and ev.holds_seeds(exp_dir):
         seeds = ev.collect_seeds(exp_dir)
         scores = ev.score_seeds(seeds, protocol=ev.read_protocol(exp_dir))
-        written = ev.write_seeds_report(seeds, scores, output_dir or exp_dir)
-        report = ev.format_seeds_report(scores)
+        written = rp.write_seeds_report(seeds, scores, output_dir or exp_dir)
+        text = rp.format_seeds_report(scores)
     else:
         if data_dir is None:
             predictions = ev.collect(exp_dir)
@@ -71,17 +72,20 @@ def evaluate(
         else:
             from ser_pcq.evaluate_models import predict_data_dir
 
-            predictions = predict_data_dir(exp_dir, data_dir, device=device)
+            with progress("predicting") as advance:
+                predictions = predict_data_dir(
+                    exp_dir, data_dir, device=device, on_progress=advance
+                )
             scores = ev.score(predictions)
             # Never into EXP_DIR itself: there a predictions.csv is what training predicted.
             # EXP_DIR may also be the name of a model, which is no folder to write into.
             home = exp_dir if exp_dir.is_dir() else Path()
             output_dir = output_dir or home / f"eval_{data_dir.resolve().name}"
-        written = ev.write_report(predictions, scores, output_dir or exp_dir)
-        report = ev.format_report(scores)
+        written = rp.write_report(predictions, scores, output_dir or exp_dir)
+        text = rp.format_report(scores)
     if report_format is ReportFormat.JSON:
-        report = json.dumps(scores.to_dict(), indent=2, ensure_ascii=False)
-    typer.echo(report)
+        text = json.dumps(scores.to_dict(), indent=2, ensure_ascii=False)
+    typer.echo(text)
     for path in written:
         say(f"wrote {path}")
 

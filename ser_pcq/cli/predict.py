@@ -1,9 +1,11 @@
 """`ser-predict PATH…`."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 from ser_pcq.errors import SerError
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def predict(
         typer.Option(help="Embedded name or path of a model.", show_default="the embedded one"),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print the emotion in each recording.
@@ -98,14 +100,22 @@ def predict(
     from ser_pcq.checkpoint import DEFAULT_MODEL
     from ser_pcq.predict import load_predictor
 
-    predictor = load_predictor(model or DEFAULT_MODEL, device=device)
+    with progress("loading the model"):
+        predictor = load_predictor(model or DEFAULT_MODEL, device=device)
     failed = 0
+    # A file name may hold bytes that are no text; it is shown with escapes then.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
     def counted() -> Iterator["Prediction"]:
         nonlocal failed
-        for prediction in predictor.predict_all(files):
-            failed += prediction.status != "ok"
-            yield prediction
+        # Where lines are seen as they come they are progress enough; into a file they are not.
+        quiet = nullcontext(lambda done, total: None)
+        with quiet if sys.stdout.isatty() else progress("predicting") as advance:
+            for done, prediction in enumerate(predictor.predict_all(files), start=1):
+                failed += prediction.status != "ok"
+                yield prediction
+                advance(done, len(files))
 
     if output_format is Format.table:
         _print_table(counted())
