@@ -169,3 +169,24 @@ def test_errors_are_one_line_and_exit_1(command, workplace, options, message):
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_the_published_configuration_trains_with_a_wavlm_folder(command, workplace):
+    """Every published quirk at once; the encoder is a small random one, as WavLM saves itself."""
+    folder = workplace / "wavlm"
+    tiny.random_encoder().model.save_pretrained(folder)
+    result = command(
+        "train", "recipes/emodb/conf/published.toml", workplace / "data", workplace / "published",
+        "--fold", "1", "--device", "cpu", "--set", f"context.encoder={folder}",
+        "--set", "train.epochs=1", "--set", "train.batch_size=4",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    about = json.loads(
+        (workplace / "published" / "fold_01" / "checkpoint" / "checkpoint.json").read_text()
+    )
+    assert about["config"]["context"]["encoder"] == "wavlm"
+    assert about["parameters"]["network"] > 3e6
+    example = command(
+        "predict", "examples", "--model", workplace / "published", "--format", "jsonl"
+    )
+    assert example.returncode == 0, example.stderr
