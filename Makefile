@@ -4,7 +4,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
-# The CPU build of torch; set TORCH=torch for the newest CUDA build.
+# The version that the tests are run with, as the CPU build where pip is offered one (see README.md).
 TORCH ?= torch==2.13.0
 
 .PHONY: demo test check format clean

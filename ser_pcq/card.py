@@ -1,5 +1,6 @@
 """The model card: what a model was trained with, how it scored, and what it is not for."""
 
+from pathlib import Path
 from typing import Any
 
 from ser_pcq.recognizer import Recognizer
@@ -16,15 +17,19 @@ def model_card(about: dict[str, Any], recognizer: Recognizer, *, more: str = "")
     data, training = about["data"], about["training"]
     counts = recognizer.parameter_counts()
     tested = ", ".join(data["test_speakers"]) or "none (trained on all speakers)"
+    encoder = "no context encoder"
+    if recognizer.encoder is not None:
+        encoder = (
+            f"context encoder {Path(recognizer.config.context.encoder).name}, layers "
+            f"{list(recognizer.encoder.layers)}, {counts['encoder']:,} parameters"
+        )
     lines = [
         f"# {about['name']}",
         "",
         "A speech emotion recognition model of ser-pcq.",
         "",
         f"- Emotions: {', '.join(recognizer.labels)}",
-        f"- Network: {counts['network']:,} parameters; context encoder "
-        f"{recognizer.config.context.encoder}, layers {list(recognizer.config.context.layers)}, "
-        f"{counts['encoder']:,} parameters",
+        f"- Network: {counts['network']:,} parameters; {encoder}",
         f"- Data: {data['name']}, {data['utterances']} training utterances of "
         f"{len(data['train_speakers'])} speakers",
         f"- Protocol: {about['protocol']['name']}; test speakers: {tested}",

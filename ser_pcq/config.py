@@ -210,6 +210,7 @@ def _joint_rules(config: Config) -> list[Rule]:
     """What values must satisfy together."""
     context, model, protocol = config.context, config.model, config.protocol
     without_context = context.encoder == "none"
+    paper_without_maps = model.head == "paper" and not model.mlcnn
     three = model.query_maps == "shared" or without_context or len(context.layers) == 3
     validated = protocol.name == "all" or protocol.valid_speakers > 0
     return [
@@ -218,6 +219,12 @@ def _joint_rules(config: Config) -> list[Rule]:
             "model.mlcnn",
             'false with context.encoder = "none"',
             "at least one of the two branches",
+        ),
+        (
+            not paper_without_maps,
+            "model.head",
+            '"paper" with model.mlcnn = false',
+            '"light": the published classifier is driven by the last stage',
         ),
         (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
         (

@@ -6,10 +6,9 @@
     EXP_DIR/fold_01/checkpoint/  predictions.csv  history.csv  tensorboard/
 """
 
-import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,13 @@ from ser_pcq.datadir import DataDir, Utterance
 from ser_pcq.dataset import PreparedUtterance, prepare_utterances
 from ser_pcq.device import resolve_device
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.files import whole_file, write_json
-from ser_pcq.models.context import load_encoder
+from ser_pcq.files import write_json
+from ser_pcq.history import HistoryLog
+from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
-from ser_pcq.protocols import Fold, make_folds, write_split
+from ser_pcq.protocols import Fold, check_split, make_folds, write_split
 from ser_pcq.recognizer import Recognizer
-from ser_pcq.train import EpochRecord, Fit, Observer, score_utterances
+from ser_pcq.train import Fit, Observer, score_utterances
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,15 @@ class Experiment:
     def fold_dir(self, fold: Fold) -> Path:
         """Return the folder of a fold."""
         return self.exp_dir / fold.name
+
+    def record(self) -> dict[str, Any]:
+        """Return what a folder was made with, apart from its split."""
+        return {"config": shareable_config(self.config), "seed": self.seed}
+
+    def write_record(self) -> None:
+        """Write `config.json` and `split.json`, once what they name could be loaded."""
+        write_split(self.exp_dir / "split.json", list(self.folds), self.config.protocol)
+        write_json(self.exp_dir / "config.json", self.record())
 
     def is_finished(self, fold: Fold) -> bool:
         """Whether the fold has been trained and scored."""
@@ -90,23 +99,21 @@ def open_experiment(
         SerError: When the folder holds another configuration, seed or split.
     """
     folds = make_folds(data, config.protocol)
-    record = {"config": shareable_config(config), "seed": seed}
+    experiment = Experiment(config, data, tuple(folds), exp_dir, cache_dir, seed, device)
     known_path = exp_dir / "config.json"
     if known_path.exists():
         try:
             known = json.loads(known_path.read_text(encoding="utf-8"))
         except json.JSONDecodeError:
             known = None
-        if known != record:
+        if known != experiment.record():
             raise SerError(
                 "the experiment folder holds another configuration or seed",
                 given=exp_dir,
                 do="use a new experiment folder",
             )
-    else:
-        write_json(known_path, record)
-    write_split(exp_dir / "split.json", folds, config.protocol)
-    return Experiment(config, data, tuple(folds), exp_dir, cache_dir, seed, device)
+        check_split(exp_dir / "split.json", folds, config.protocol)
+    return experiment
 
 
 def new_accelerator(device: str, config: TrainConfig) -> Accelerator:
@@ -122,35 +129,6 @@ def new_accelerator(device: str, config: TrainConfig) -> Accelerator:
         mixed_precision=config.mixed_precision,
         dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
-
-
-class HistoryLog:
-    """Writes `history.csv` and TensorBoard events, and passes everything on to an observer."""
-
-    def __init__(self, folder: Path, observer: Observer) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.path, self.observer = folder / "history.csv", observer
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
-        """Pass a step on."""
-        self.observer.on_step(epoch, step, n_steps, loss)
-
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
-        """Log an epoch."""
-        for name, value in asdict(record).items():
-            if name != "epoch" and value == value:
-                self.writer.add_scalar(name, value, record.epoch)
-        self.writer.flush()
-        self.observer.on_epoch(record, is_best)
-
-    def write_history(self, history: Sequence[EpochRecord]) -> None:
-        """Write the whole history as CSV."""
-        with whole_file(self.path) as temporary, temporary.open("w", newline="") as stream:
-            rows = csv.writer(stream, lineterminator="\n")
-            rows.writerow(field.name for field in fields(EpochRecord))
-            rows.writerows(astuple(record) for record in history)
 
 
 def _prepare_sides(
@@ -207,8 +185,10 @@ def run_fold(
     config, folder = experiment.config, experiment.fold_dir(fold)
     accelerator = new_accelerator(experiment.device, config.train)
     torch.manual_seed(experiment.seed)
-    labels = experiment.data.labels
-    recognizer = Recognizer(config, labels, load_encoder(config.context)).to(accelerator.device)
+    encoder = load_encoder(config.context)
+    if accelerator.is_main_process:
+        experiment.write_record()
+    recognizer = Recognizer(config, experiment.data.labels, encoder).to(accelerator.device)
     cache = None
     if recognizer.caches_context and recognizer.encoder is not None:
         cache = ContextCache(experiment.cache_dir, recognizer.encoder)

@@ -140,23 +140,31 @@ def split_table(folds: list[Fold], config: ProtocolConfig) -> dict[str, Any]:
     return {"protocol": config.name, "sha256": digest, "folds": entries}
 
 
+def check_split(path: Path, folds: list[Fold], config: ProtocolConfig) -> None:
+    """Refuse a `split.json` that says something else.
+
+    Raises:
+        DataError: When the experiment folder was made with another split.
+    """
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")).get("sha256")
+    except (OSError, json.JSONDecodeError, AttributeError):
+        known = "damaged"
+    if known != split_table(folds, config)["sha256"]:
+        raise DataError(
+            "the experiment folder holds another split",
+            given=path,
+            do="use a new experiment folder, or the data and protocol it was made with",
+        )
+
+
 def write_split(path: Path, folds: list[Fold], config: ProtocolConfig) -> None:
     """Write `split.json`; refuse to change one that says something else.
 
     Raises:
         DataError: When the experiment folder was made with another split.
     """
-    table = split_table(folds, config)
     if path.exists():
-        try:
-            known = json.loads(path.read_text(encoding="utf-8")).get("sha256")
-        except (json.JSONDecodeError, AttributeError):
-            known = "damaged"
-        if known != table["sha256"]:
-            raise DataError(
-                "the experiment folder holds another split",
-                given=path,
-                do="use a new experiment folder, or the data and protocol it was made with",
-            )
-        return
-    write_json(path, table)
+        check_split(path, folds, config)
+    else:
+        write_json(path, split_table(folds, config))

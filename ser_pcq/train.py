@@ -11,12 +11,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Sampler
 
@@ -27,6 +27,7 @@ from ser_pcq.dataset import Item, PreparedUtterance, SegmentDataset
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.metrics import Confusion
+from ser_pcq.optimisation import class_weights, new_optimizer, new_schedule
 from ser_pcq.recognizer import Recognizer
 from ser_pcq.segment import utterance_log_probabilities
 
@@ -66,19 +67,6 @@ class EpochSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         yield from torch.randperm(self.size, generator=generator).tolist()
-
-
-def class_weights(targets: Tensor, n_classes: int) -> Tensor:
-    """Inverse frequency of each class, 1 on average over the segments; 0 for an absent class.
-
-    Shape:
-        targets (segment,) to (class,).
-    """
-    counts = torch.bincount(targets, minlength=n_classes).float()
-    present = counts > 0
-    weights = torch.zeros(n_classes)
-    weights[present] = counts.sum() / (present.sum() * counts[present])
-    return weights
 
 
 @torch.no_grad()
@@ -124,34 +112,6 @@ def _valid_scores(
     return loss, confusion.weighted_accuracy, confusion.unweighted_accuracy
 
 
-def _optimizer(recognizer: Recognizer, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW; a fine-tuned encoder has its own learning rate."""
-    groups: list[dict[str, Any]] = [
-        {"params": list(recognizer.network.parameters()), "lr": config.learning_rate}
-    ]
-    if recognizer.encoder is not None and recognizer.config.context.fine_tune:
-        groups.append(
-            {"params": list(recognizer.encoder.parameters()), "lr": config.encoder_learning_rate}
-        )
-    return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: TrainConfig, n_steps: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Constant, or a tenth of the steps rising and then a cosine to zero."""
-    rise = max(1, n_steps // 10)
-
-    def factor(step: int) -> float:
-        if config.schedule == "constant":
-            return 1.0
-        if step < rise:
-            return (step + 1) / rise
-        return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, n_steps - rise)))
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-
-
 class Fit:
     """One training run.
 
@@ -192,8 +152,8 @@ class Fit:
             persistent_workers=config.workers > 0,
         )
         self.n_steps = len(loader)
-        optimizer = _optimizer(recognizer, config)
-        self.schedule = _schedule(optimizer, config, self.n_steps * config.epochs)
+        optimizer = new_optimizer(recognizer, config)
+        self.schedule = new_schedule(optimizer, config, self.n_steps * config.epochs)
         self.model, self.optimizer, self.loader = accelerator.prepare(recognizer, optimizer, loader)
         n_classes = len(recognizer.labels)
         segment_targets = torch.tensor([train[u].target for u, _ in dataset.index])
@@ -312,8 +272,3 @@ class Fit:
             observer.on_epoch(record, is_best)
         self.recognizer.load_state_dict(self.best_state, strict=False)
         return self.history
-
-
-def count_trainable(module: nn.Module) -> int:
-    """Return the number of parameters that training changes."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

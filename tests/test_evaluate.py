@@ -473,7 +473,7 @@ def test_a_data_directory_is_predicted_and_written_beside(tmp_path, monkeypatch,
     exp, data = write_experiment(tmp_path / "exp"), tmp_path / "other"
     seen = []
 
-    def predict_data_dir(exp_dir, data_dir, *, device):
+    def predict_data_dir(exp_dir, data_dir, *, device, on_progress):
         seen.append((exp_dir, data_dir, device))
         return fold_predictions(1)
 

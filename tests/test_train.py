@@ -12,7 +12,8 @@ from ser_pcq.context_cache import ContextCache
 from ser_pcq.dataset import SegmentDataset, prepare_utterances
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.experiment import new_accelerator, open_experiment, run_fold
-from ser_pcq.train import EpochSampler, Fit, class_weights, score_utterances
+from ser_pcq.optimisation import class_weights
+from ser_pcq.train import EpochSampler, Fit, score_utterances
 
 
 class Silent:
@@ -231,7 +232,8 @@ def test_the_test_speaker_has_no_influence_on_the_network(data, tmp_path):
 
 def test_an_experiment_folder_keeps_to_what_it_was_made_with(data, tmp_path):
     def reopen(config, seed):
-        open_experiment(config, data, tmp_path, cache_dir=tmp_path / "cache", seed=seed)
+        options = {"cache_dir": tmp_path / "cache", "seed": seed}
+        open_experiment(config, data, tmp_path, **options).write_record()
 
     reopen(tiny.config(), 0)
     reopen(tiny.config(), 0)

@@ -28,4 +28,4 @@ if at 2; then
   ser-train "$here/conf/$conf.toml" "$data" "$exp" --seed "$seed" --jobs "$jobs" --resume
 fi
 if at 3; then say "score"; ser-eval "$exp"; fi
-if at 4; then say "predict"; ser-predict "$work_dir/corpus" --model "$exp/fold_01" | head -n 5; fi
+if at 4; then say "predict"; ser-predict "$work_dir"/corpus/wav/*_01.wav --model "$exp/fold_01"; fi

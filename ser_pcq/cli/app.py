@@ -64,9 +64,6 @@ def run(app: Callable[[], Any], name: str) -> None:
     except SerError as error:
         say(f"{name}: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say(f"{name}: interrupted")
-        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output is gone (for example `| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

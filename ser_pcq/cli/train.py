@@ -30,13 +30,15 @@ class ProgressObserver:
         console = Console(stderr=True)
         self.title, self.epochs, self.scores = title, epochs, ""
         self.live = console.is_terminal
+        # Of the processes of a distributed run, one speaks.
+        self.silent = int(os.environ.get("RANK", "0")) > 0
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[scores]}"),
             TimeRemainingColumn(),
             console=console,
-            disable=not self.live,
+            disable=self.silent or not self.live,
         )
         self.task = self.progress.add_task(f"{title} reading", total=None, scores="")
 
@@ -50,7 +52,7 @@ class ProgressObserver:
     def on_prepare(self, done: int, total: int) -> None:
         """See an utterance read and encoded."""
         self.progress.update(self.task, completed=done, total=total, scores=f"{done}/{total}")
-        if not self.live and done % 200 == 0:
+        if not (self.live or self.silent) and done % 200 == 0:
             say(f"{self.title}: {done} of {total} utterances ready")
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
@@ -68,7 +70,7 @@ class ProgressObserver:
         if record.valid_wa == record.valid_wa:
             star = "*" if is_best else " "
             self.scores = f"WA {100 * record.valid_wa:.1f} UA {100 * record.valid_ua:.1f}{star}"
-        if not self.live:
+        if not (self.live or self.silent):
             say(
                 f"{self.title} epoch {record.epoch}/{self.epochs}: loss {record.train_loss:.3f} "
                 f"{self.scores} ({record.seconds:.1f} s)"
@@ -95,7 +97,7 @@ def _train_here(experiment: "Experiment", fold: "Fold", *, resume: bool) -> None
 def _train_beside(folds: "list[Fold]", arguments: list[str], jobs: int) -> None:
     """Train folds side by side, each in a process of its own with its share of the cores."""
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
 
     def train(fold: "Fold") -> int:
         command = [sys.executable, "-m", "ser_pcq.cli.train", *arguments]
@@ -110,6 +112,19 @@ def _train_beside(folds: "list[Fold]", arguments: list[str], jobs: int) -> None:
         raise SerError(
             "folds failed", given=", ".join(failed), do="see above, then go on with --resume"
         )
+
+
+def _unfinished(experiment: "Experiment", numbers: list[int], *, resume: bool) -> "list[Fold]":
+    """Return the folds to train; finished ones are kept, but only when that was asked for."""
+    chosen = experiment.select(numbers)
+    finished = [fold for fold in chosen if experiment.is_finished(fold)]
+    if finished and not resume:
+        raise SerError(
+            f"{len(finished)} of these folds are finished already",
+            given=experiment.exp_dir,
+            do="keep them and train the rest with --resume, or use a new folder",
+        )
+    return [fold for fold in chosen if fold not in finished]
 
 
 @app.command()
@@ -154,26 +169,24 @@ def train(
         seed=seed,
         device=device,
     )
-    chosen = experiment.select(fold or [])
-    finished = [f for f in chosen if experiment.is_finished(f)]
-    if finished and not resume:
-        raise SerError(
-            f"{len(finished)} of these folds are finished already",
-            given=exp_dir,
-            do="keep them and train the rest with --resume, or use a new folder",
-        )
-    todo = [f for f in chosen if f not in finished]
-    if jobs > 1 and len(todo) > 1:
-        arguments: list[Any] = [config_path, data_dir, exp_dir, "--seed", seed, "--device", device]
-        for change in changes or []:
-            arguments += ["--set", change]
-        if cache_dir is not None:
-            arguments += ["--cache-dir", cache_dir]
-        _train_beside(todo, [*map(str, arguments), "--resume"], jobs)
-    else:
-        for one in todo:
-            _train_here(experiment, one, resume=resume)
-    say(f"done: {exp_dir}; next: ser-eval {exp_dir}")
+    todo = _unfinished(experiment, fold or [], resume=resume)
+    arguments: list[Any] = [config_path, data_dir, exp_dir, "--seed", seed, "--device", device]
+    for change in changes or []:
+        arguments += ["--set", change]
+    if cache_dir is not None:
+        arguments += ["--cache-dir", cache_dir]
+    try:
+        if jobs > 1 and len(todo) > 1:
+            _train_beside(todo, [*map(str, arguments), "--resume"], jobs)
+        else:
+            for one in todo:
+                _train_here(experiment, one, resume=resume)
+    except KeyboardInterrupt:
+        say("ser-train: interrupted; the same command with --resume goes on")
+        raise typer.Exit(130) from None
+    if fold is None:
+        following = "ser-predict PATH… --model" if config.protocol.name == "all" else "ser-eval"
+        say(f"done; next: {following} {exp_dir}")
 
 
 def main() -> None:

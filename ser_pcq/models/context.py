@@ -1,19 +1,15 @@
 """The context branch: a self-supervised encoder, read at chosen depths.
 
-An encoder is named (`whisper-base`, `wavlm-base-plus`) or given as the folder or hub name of any
-Hugging Face Whisper, WavLM, HuBERT or wav2vec2 model. Only the layers up to the highest one that is
-read are built, run and stored. Hidden state 0 is the input of the first block, state k the output
-of block k; -1 is the last one of the whole encoder.
+Whisper, WavLM, HuBERT and wav2vec2; how they are found and loaded stands in `pretrained`. Only the
+layers up to the highest one that is read are built, run and stored. Hidden state 0 is the input of
+the first block, state k the output of block k; -1 is the last one of the whole encoder.
 
 transformers is imported when an encoder is built, not before.
 """
 
-import contextlib
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,15 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_pcq.config import ContextConfig
-from ser_pcq.errors import CheckpointError, ConfigError
+from ser_pcq.errors import ConfigError
 from ser_pcq.torchaudio_loader import torchaudio
-
-HUB_NAMES = {
-    "whisper-base": "openai/whisper-base",
-    "wavlm-base-plus": "microsoft/wavlm-base-plus",
-}
-
-WAVE_FAMILIES = ("wavlm", "hubert", "wav2vec2")
 
 
 class ContextEncoder(nn.Module, ABC):
@@ -205,6 +194,13 @@ class WaveContext(ContextEncoder):
             built.encoder.layer_norm = nn.Identity()
         self.model = built
 
+    def freeze(self) -> None:
+        """Take the parameters out of training unless they are fine-tuned."""
+        super().freeze()
+        # Only masking uses it; several processes wait for a gradient that never comes.
+        if getattr(self.model, "masked_spec_embed", None) is not None:
+            self.model.masked_spec_embed.requires_grad_(False)
+
     def hidden_states(self, waveform: Tensor) -> list[Tensor]:
         """Return the states of layers 0 to the highest one read, each (batch, frame, width)."""
         return list(self.model(waveform, output_hidden_states=True).hidden_states)
@@ -216,89 +212,6 @@ class WaveContext(ContextEncoder):
         ):
             n_samples = (n_samples - kernel) // stride + 1
         return n_samples
-
-
-def _resolve_layers(layers: tuple[int, ...], n_layers: int) -> tuple[int, ...]:
-    """Turn negative indices into positive ones and check the range."""
-    if not layers:
-        raise ConfigError("context.layers is empty", accepted=f"layers from 0 to {n_layers}")
-    resolved = tuple(n_layers + 1 + k if k < 0 else k for k in layers)
-    if any(not 0 <= k <= n_layers for k in resolved):
-        raise ConfigError(
-            "context.layers out of range", given=layers, accepted=f"0 to {n_layers}, or negative"
-        )
-    return resolved
-
-
-@contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Keep the library's reports of unread upper layers off the terminal; they are meant."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-        logging.enable_progress_bar()
-
-
-def load_encoder(config: ContextConfig) -> ContextEncoder | None:
-    """Load an encoder with its weights; None for `none`.
-
-    Raises:
-        CheckpointError: When the folder or hub name gives no usable model.
-        ConfigError: For a family or layer that is not known.
-    """
-    if config.encoder == "none":
-        return None
-    from transformers import AutoConfig, AutoModel
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    local = Path(config.encoder).expanduser()
-    source = str(local) if local.is_dir() else HUB_NAMES.get(config.encoder, config.encoder)
-    with _quiet_transformers():
-        try:
-            dims = AutoConfig.from_pretrained(source)
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
-                "cannot load the context encoder",
-                given=config.encoder,
-                accepted=f"{', '.join(HUB_NAMES)}, a hub name, or a folder with config.json and "
-                "model.safetensors",
-                do="without a network, give the folder: --set context.encoder=DIR",
-            ) from error
-        hub_config = dims.to_dict()
-        options: dict[str, Any] = {"dtype": torch.float32, "output_loading_info": True}
-        try:
-            if dims.model_type == "whisper":
-                layers = _resolve_layers(config.layers, dims.encoder_layers)
-                dims.encoder_layers = max(layers)
-                options["key_mapping"] = {r"^model\.encoder\.": ""}
-                model, info = WhisperEncoder.from_pretrained(source, config=dims, **options)
-            elif dims.model_type in WAVE_FAMILIES:
-                layers = _resolve_layers(config.layers, dims.num_hidden_layers)
-                dims.num_hidden_layers = max(layers)
-                model, info = AutoModel.from_pretrained(source, config=dims, **options)
-            else:
-                raise ConfigError(
-                    "unknown kind of encoder",
-                    given=dims.model_type,
-                    accepted=", ".join(("whisper", *WAVE_FAMILIES)),
-                )
-        except OSError as error:
-            raise CheckpointError("cannot load the encoder's weights", given=source) from error
-    missing = sorted(k for k in info["missing_keys"] if "masked_spec_embed" not in k)
-    if missing:
-        raise CheckpointError(
-            "the encoder's weights are incomplete", given=source, do=f"missing: {missing[0]} …"
-        )
-    kind = WhisperContext if dims.model_type == "whisper" else WaveContext
-    encoder = kind(config, layers, hub_config, model)
-    encoder.freeze()
-    return encoder
 
 
 def encoder_from_spec(config: ContextConfig, spec: dict[str, Any]) -> ContextEncoder:

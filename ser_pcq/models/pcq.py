@@ -64,7 +64,7 @@ class PCQ(nn.Module):
         pooled = sum(channels) if config.mlcnn else 0
         depth, n_frames, width = context_shape or (0, 0, 0)
         self.head: PaperHead | LightHead
-        if config.head == "paper" and config.mlcnn:
+        if config.head == "paper":
             self.head = PaperHead(
                 pooled_channels=pooled,
                 flat_size=channels[3] * sizes[3][0] * sizes[3][1],
@@ -74,7 +74,6 @@ class PCQ(nn.Module):
                 dropout=config.dropout,
             )
         else:
-            # The published classifier is driven by the last stage and has no form without it.
             self.head = LightHead(
                 pooled_channels=pooled,
                 depth=depth,
