@@ -190,3 +190,24 @@ def test_the_published_configuration_trains_with_a_wavlm_folder(command, workpla
         "predict", "examples", "--model", workplace / "published", "--format", "jsonl"
     )
     assert example.returncode == 0, example.stderr
+
+
+def test_several_processes_train_one_fold_together(workplace):
+    """`torchrun` with two processes on this machine, and an encoder that is trained along."""
+    folder = workplace / "wavlm-beside"
+    tiny.random_encoder().model.save_pretrained(folder)
+    exp = workplace / "together"
+    arguments = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "ser_pcq.cli.train", workplace / "tiny.toml", workplace / "data", exp, "--fold", "1",
+        "--device", "cpu", "--set", f"context.encoder={folder}", "--set", "context.layers=[1, 2]",
+        "--set", "context.fine_tune=true", "--set", "train.epochs=2",
+    ]  # fmt: skip
+    result = subprocess.run(
+        [*map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("epoch 2/2") == 1  # one process speaks
+    tested = read_predictions(exp / "fold_01" / "predictions.csv").rows
+    split = json.loads((exp / "split.json").read_text())
+    assert {row.utterance_id for row in tested} == set(split["folds"][0]["test"])
