@@ -20,8 +20,9 @@ stop_stage=3
 . "$here/../options.sh"
 data=$work_dir/data/emodb
 exp=$work_dir/exp/$conf
-ship=$here/../../ser_pcq/embedded/emodb-pcq
-options=(--cache-dir "$work_dir/cache" --resume)
+shipped=$here/../../ser_pcq/embedded/emodb-pcq
+all=$work_dir/exp/emodb-pcq
+options=(--cache-dir "$work_dir/cache" --jobs "$jobs" --resume)
 if [ -n "$encoder" ]; then options+=(--set "context.encoder=\"$encoder\""); fi
 
 if at 0; then
@@ -31,20 +32,19 @@ fi
 if at 1; then say "validate"; ser-data validate "$data"; ser-data summary "$data"; fi
 if at 2; then
   for seed in $seeds; do
-    ser-train "$here/conf/$conf.toml" "$data" "$exp/seed_$seed" --seed "$seed" --jobs "$jobs" \
-      "${options[@]}"
+    ser-train "$here/conf/$conf.toml" "$data" "$exp/seed_$seed" --seed "$seed" "${options[@]}"
   done
 fi
 if at 3; then say "score"; ser-eval "$exp"; fi
 if at 4; then
   for seed in $seeds; do
     mkdir -p "$here/results/$conf/seed_$seed"
-    cp "$exp/seed_$seed/"{predictions.csv,scores.json} "$here/results/$conf/seed_$seed"
+    cp "$exp/seed_$seed/"{predictions.csv,config.json,split.json} "$here/results/$conf/seed_$seed"
   done
+  ser-eval "$here/results/$conf"
 fi
 if at 5; then
-  ser-train "$here/conf/$conf.toml" "$data" "$work_dir/exp/emodb-pcq" "${options[@]}" \
-    --set protocol.name=all
-  mkdir -p "$ship"; cp "$work_dir/exp/emodb-pcq/all/checkpoint/"{model.safetensors,checkpoint.json} "$ship"
-  cat "$work_dir/exp/emodb-pcq/all/checkpoint/README.md" "$here/card.md" > "$ship/README.md"
+  ser-train "$here/conf/$conf.toml" "$data" "$all" "${options[@]}" --set protocol.name=all
+  mkdir -p "$shipped" && cp "$all/all/checkpoint/"{model.safetensors,checkpoint.json} "$shipped"
+  cat "$all/all/checkpoint/README.md" "$here/card.md" > "$shipped/README.md"
 fi
