@@ -20,6 +20,10 @@ HUB_NAMES = {
     "wavlm-base-plus": "microsoft/wavlm-base-plus",
 }
 
+# Where a configuration came from and what wrote it: nothing that the output depends on, and a path
+# of this machine has no place in a checkpoint.
+PROVENANCE = {"_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"}
+
 WAVE_FAMILIES = ("wavlm", "hubert", "wav2vec2")
 
 
@@ -117,7 +121,7 @@ def load_encoder(config: ContextConfig) -> ContextEncoder | None:
                 given=dims.model_type,
                 accepted=", ".join(("whisper", *WAVE_FAMILIES)),
             )
-        hub_config = dims.to_dict()
+        hub_config = {k: v for k, v in dims.to_dict().items() if k not in PROVENANCE}
         layers = _resolve_layers(config.layers, hub_config[depth_key])
         setattr(dims, depth_key, max(layers))
         model = _read_weights(source, dims)
