@@ -7,7 +7,7 @@ while [ $# -gt 0 ]; do
     --*)
       name=$(printf '%s' "${1#--}" | tr - _)
       if [ -z "${!name+set}" ]; then echo "$0: unknown option $1 (see --help)" >&2; exit 2; fi
-      if [ $# -lt 2 ]; then echo "$0: $1 needs a value" >&2; exit 2; fi
+      if [ $# -lt 2 ]; then echo "$0: $1 needs a value (see --help)" >&2; exit 2; fi
       printf -v "$name" '%s' "$2"; shift 2 ;;
     *) echo "$0: unexpected argument $1 (see --help)" >&2; exit 2 ;;
   esac
