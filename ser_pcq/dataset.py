@@ -77,6 +77,28 @@ class SegmentDataset(Dataset[Item]):
         return torch.tensor([u.target for u in self.utterances])
 
 
+def read_utterance(utterance: Utterance, labels: Sequence[str]) -> Tensor:
+    """Read the waveform of an utterance whose label is one of `labels`.
+
+    Shape:
+        (time,) at 16 kHz.
+
+    Raises:
+        DataError: When the label is unknown or the audio cannot be read; it names the utterance.
+    """
+    if utterance.emotion not in labels:
+        raise DataError(
+            f"the model does not know the label of {utterance.utterance_id}",
+            given=utterance.emotion,
+            accepted=", ".join(labels),
+        )
+    try:
+        samples = read_waveform(utterance.audio, start=utterance.start, end=utterance.end)
+    except AudioError as error:
+        raise DataError(f"utterance {utterance.utterance_id}: {error}") from error
+    return torch.from_numpy(samples)
+
+
 def prepare_utterances(
     utterances: Iterable[Utterance],
     recognizer: Recognizer,
@@ -102,17 +124,7 @@ def prepare_utterances(
     prepared = []
     trains_encoder = recognizer.encoder is not None and cache is None
     for number, utterance in enumerate(utterances):
-        if utterance.emotion not in recognizer.labels:
-            raise DataError(
-                f"unknown label of {utterance.utterance_id}",
-                given=utterance.emotion,
-                accepted=", ".join(recognizer.labels),
-            )
-        try:
-            samples = read_waveform(utterance.audio, start=utterance.start, end=utterance.end)
-        except AudioError as error:
-            raise DataError(f"utterance {utterance.utterance_id}: {error}") from error
-        waveform = torch.from_numpy(samples)
+        waveform = read_utterance(utterance, recognizer.labels)
         copies = [waveform]
         if augment is not None:
             copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + number)

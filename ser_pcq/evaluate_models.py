@@ -5,13 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ser_pcq.audio import read_waveform
 from ser_pcq.checkpoint import ABOUT, Checkpoint, find_checkpoint, load_checkpoint
 from ser_pcq.datadir import DataDir, Utterance, read
+from ser_pcq.dataset import read_utterance
 from ser_pcq.device import resolve_device
-from ser_pcq.errors import AudioError, ScoreError
+from ser_pcq.errors import ScoreError
 from ser_pcq.predictions import Predictions, UtterancePrediction
 
 
@@ -59,7 +57,8 @@ def predict_data_dir(
         on_progress: Called with (done, total).
 
     Raises:
-        ScoreError: For speakers seen in training, labels unknown to the model, unreadable audio.
+        ScoreError: For speakers seen in training.
+        DataError: For labels unknown to the model, and unreadable audio.
     """
     device = resolve_device(device)
     data = read(data_dir)
@@ -108,17 +107,8 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> dict[str, int]:
 def _predict(checkpoint: Checkpoint, utterance: Utterance, fold: int) -> UtterancePrediction:
     """Predict one utterance."""
     recognizer = checkpoint.recognizer
-    if utterance.emotion not in recognizer.labels:
-        raise ScoreError(
-            f"the model does not know the label of {utterance.utterance_id}",
-            given=utterance.emotion,
-            accepted=", ".join(recognizer.labels),
-        )
-    try:
-        samples = read_waveform(utterance.audio, start=utterance.start, end=utterance.end)
-    except AudioError as error:
-        raise ScoreError(f"utterance {utterance.utterance_id}: {error}") from error
-    probabilities = recognizer.log_probabilities(torch.from_numpy(samples)).exp()
+    waveform = read_utterance(utterance, recognizer.labels)
+    probabilities = recognizer.log_probabilities(waveform).exp()
     return UtterancePrediction(
         utterance.utterance_id,
         utterance.speaker,

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+import tiny
 import torch
 
 from ser_pcq.config import ContextConfig
@@ -11,18 +12,6 @@ from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.models.context import encoder_from_spec
 from ser_pcq.models.pretrained import HUB_NAMES, load_encoder
 
-SIZES = {
-    "hidden_size": 32,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "conv_dim": (16, 16),
-    "conv_kernel": (10, 8),
-    "conv_stride": (20, 16),
-    "num_feat_extract_layers": 2,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 2,
-}
 VARIANTS = {
     "wavlm": {},
     "wavlm-large-style": {"do_stable_layer_norm": True, "feat_extract_norm": "layer"},
@@ -37,7 +26,9 @@ def save_random_encoder(folder, variant: str):
 
     torch.manual_seed(3)
     family = variant.split("-")[0]
-    config = AutoConfig.for_model(family, **SIZES, **VARIANTS[variant])
+    config = AutoConfig.for_model(
+        family, num_hidden_layers=4, **tiny.ENCODER_SIZES, **VARIANTS[variant]
+    )
     AutoModel.from_config(config).save_pretrained(folder)
     return folder
 

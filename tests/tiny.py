@@ -13,6 +13,19 @@ from ser_pcq.recognizer import Recognizer
 
 LABELS = ("anger", "neutral", "sadness")
 
+# Of small encoders of the WavLM family.
+ENCODER_SIZES = {
+    "hidden_size": 32,
+    "num_attention_heads": 2,
+    "intermediate_size": 48,
+    "conv_dim": (16, 16),
+    "conv_kernel": (10, 8),
+    "conv_stride": (20, 16),
+    "num_feat_extract_layers": 2,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+
 TABLES = {
     "frontend": {"n_fft": 640, "win_length": 640, "hop_length": 320, "n_mels": 24},
     "segment": {"duration": 1.0},
@@ -61,19 +74,7 @@ def make_data_dir(folder: Path, **options: int) -> datadir.DataDir:
 def random_encoder(seed: int = 0, **options: object) -> WaveContext:
     """A small WavLM with random weights."""
     tables = config(context={"encoder": "wavlm-base-plus", "layers": [1, 2], **options})
-    hub = {
-        "model_type": "wavlm",
-        "hidden_size": 32,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 2,
-        "intermediate_size": 48,
-        "conv_dim": (16, 16),
-        "conv_kernel": (10, 8),
-        "conv_stride": (20, 16),
-        "num_feat_extract_layers": 2,
-        "num_conv_pos_embeddings": 16,
-        "num_conv_pos_embedding_groups": 2,
-    }
+    hub = {"model_type": "wavlm", "num_hidden_layers": 3, **ENCODER_SIZES}
     torch.manual_seed(seed)
     encoder = WaveContext(tables.context, (1, 2), hub)
     encoder.freeze()

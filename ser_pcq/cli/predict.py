@@ -34,7 +34,7 @@ def _print_table(predictions: Iterable["Prediction"]) -> None:
     """Print aligned columns, a line as soon as its file is done."""
     for number, p in enumerate(predictions):
         if number == 0:
-            print(f"{'file':<36} {'length':>7}  {'emotion':<12} {'confidence':>10}")  # noqa: T201
+            typer.echo(f"{'file':<36} {'length':>7}  {'emotion':<12} {'confidence':>10}")
         name = p.path if len(p.path) <= 36 else "…" + p.path[-35:]
         length = "" if p.duration is None else f"{p.duration:.1f} s"
         if p.status == "ok":
@@ -42,7 +42,7 @@ def _print_table(predictions: Iterable["Prediction"]) -> None:
             line = f"{name:<36} {length:>7}  {p.label:<12} {confidence:>10}"
         else:
             line = f"{name:<36} {length:>7}  {p.status}: {p.reason}"
-        print(line, flush=True)  # noqa: T201
+        typer.echo(line)
 
 
 def _print_csv(predictions: Iterable["Prediction"], labels: tuple[str, ...]) -> None:
@@ -65,7 +65,7 @@ def _print_jsonl(predictions: Iterable["Prediction"]) -> None:
         record["duration"] = _short(p.duration)
         record["confidence"] = _short(p.confidence)
         # ASCII only: file names may hold bytes that are no UTF-8.
-        print(json.dumps(record), flush=True)  # noqa: T201
+        typer.echo(json.dumps(record))
 
 
 def _short(value: object) -> object:
