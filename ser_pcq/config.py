@@ -188,21 +188,51 @@ Rule = tuple[bool, str, object, str]
 def _range_rules(config: Config) -> list[Rule]:
     """What each value must satisfy by itself: (holds, key, given, accepted)."""
     frontend, segment, model, train = config.frontend, config.segment, config.model, config.train
+    augment, n_valid = config.augment, config.protocol.valid_speakers
     fours = len(model.channels) == 4 and all(c > 0 and c % 4 == 0 for c in model.channels)
-    n_valid = config.protocol.valid_speakers
+    counts = {
+        "frontend.n_fft": frontend.n_fft,
+        "frontend.win_length": frontend.win_length,
+        "frontend.hop_length": frontend.hop_length,
+        "frontend.n_mels": frontend.n_mels,
+        "frontend.n_bins": frontend.n_bins,
+        "frontend.image_height": frontend.image_height,
+        "frontend.image_width": frontend.image_width,
+        "frontend.extra_windows": min(frontend.extra_windows, default=1),
+        "model.expansion": model.expansion,
+        "model.reduction": model.reduction,
+        "model.hidden": model.hidden,
+        "train.epochs": train.epochs,
+    }
+    shares = {
+        "frontend.preemphasis": frontend.preemphasis,
+        "model.dropout": model.dropout,
+        "model.branch_dropout": model.branch_dropout,
+        "train.label_smoothing": train.label_smoothing,
+        "augment.frequency_mask": augment.frequency_mask,
+        "augment.time_mask": augment.time_mask,
+    }
+    amounts = {
+        "train.patience": train.patience,
+        "train.weight_decay": train.weight_decay,
+        "train.gradient_clip": train.gradient_clip,
+        "train.workers": train.workers,
+        "train.encoder_learning_rate": train.encoder_learning_rate,
+        "augment.mixup": augment.mixup,
+        "protocol.valid_speakers": n_valid,
+    }
+    factors = min((*augment.speeds, *augment.tempos), default=1.0)
     return [
+        *((v >= 1, key, v, "1 or more") for key, v in counts.items()),
+        *((0 <= v < 1, key, v, "from 0 to below 1") for key, v in shares.items()),
+        *((v >= 0, key, v, "0 or more") for key, v in amounts.items()),
         (0.1 <= segment.duration <= 60, "segment.duration", segment.duration, "0.1 to 60 s"),
-        (frontend.hop_length > 0, "frontend.hop_length", frontend.hop_length, "1 or more samples"),
         (0 <= frontend.deltas <= 2, "frontend.deltas", frontend.deltas, "0, 1 or 2"),
-        (0 <= frontend.preemphasis < 1, "frontend.preemphasis", frontend.preemphasis, "[0, 1)"),
         (0 < frontend.f_max <= 8000, "frontend.f_max", frontend.f_max, "above 0, up to 8000 Hz"),
         (fours, "model.channels", model.channels, "four numbers, each a multiple of 4"),
-        (0 <= model.dropout < 1, "model.dropout", model.dropout, "[0, 1)"),
-        (0 <= model.branch_dropout < 1, "model.branch_dropout", model.branch_dropout, "[0, 1)"),
-        (train.epochs > 0, "train.epochs", train.epochs, "1 or more"),
         (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
         (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),
-        (n_valid >= 0, "protocol.valid_speakers", n_valid, "0 or more"),
+        (factors >= 0.1, "augment.speeds or augment.tempos", factors, "0.1 or more"),
     ]
 
 
@@ -212,6 +242,9 @@ def _joint_rules(config: Config) -> list[Rule]:
     without_context = context.encoder == "none"
     paper_without_maps = model.head == "paper" and not model.mlcnn
     three = model.query_maps == "shared" or without_context or len(context.layers) == 3
+    published = config.frontend.kind == "published"
+    window_fits = not published or config.frontend.n_fft >= config.frontend.win_length
+    bins_fit = not published or config.frontend.n_bins <= config.frontend.n_fft // 2 + 1
     validated = protocol.name == "all" or protocol.valid_speakers > 0
     return [
         (
@@ -226,6 +259,8 @@ def _joint_rules(config: Config) -> list[Rule]:
             '"paper" with model.mlcnn = false',
             '"light": the published classifier is driven by the last stage',
         ),
+        (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
+        (bins_fit, "frontend.n_bins", config.frontend.n_bins, "up to frontend.n_fft / 2 + 1"),
         (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
         (
             config.train.select == "last" or validated,

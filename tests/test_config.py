@@ -59,6 +59,11 @@ def test_tables_and_configuration_are_the_same_thing(toml):
         ("protocol.valid_speakers=0", "validation speaker"),
         ("model.query_maps=per-depth", "three with"),
         ("segment.duration=0", "0.1 to 60 s"),
+        ("frontend.n_fft=-1", "1 or more"),
+        ("frontend.extra_windows=[400, 0]", "1 or more"),
+        ("augment.time_mask=1.5", "below 1"),
+        ("augment.speeds=[0]", "0.1 or more"),
+        ("train.weight_decay=-1", "0 or more"),
     ],
 )
 def test_what_does_not_fit_is_named(toml, change, message):

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from ser_pcq.config import ModelConfig
+from ser_pcq.errors import ConfigError
 from ser_pcq.models.channel_query import ChannelNorm, ChannelQuery, QueryMaps
 from ser_pcq.models.heads import PaperHead
 from ser_pcq.models.mlcnn import MLCNN, ChannelAttention, DepthBlock, Stem, stage_sizes
@@ -154,6 +155,13 @@ def test_every_switch_gives_logits_and_gradients_everywhere(changes):
 def test_without_context_the_network_needs_no_encoder(head):
     network = PCQ(ModelConfig(head=head), n_classes=5, image_shape=SMALL_IMAGE, context_shape=None)
     assert network.eval()(torch.randn(2, *SMALL_IMAGE), None).shape == (2, 5)
+
+
+def test_an_image_that_is_too_small_is_refused():
+    assert min(stage_sizes(17, 17)[-1]) == 1
+    PCQ(ModelConfig(), n_classes=2, image_shape=(1, 17, 17), context_shape=None)
+    with pytest.raises(ConfigError, match="n_mels"):
+        PCQ(ModelConfig(), n_classes=2, image_shape=(1, 16, 300), context_shape=None)
 
 
 def test_an_ablation_removes_what_it_names():

@@ -13,9 +13,21 @@ import torch
 from torch import Tensor, nn
 
 from ser_pcq.config import ModelConfig
+from ser_pcq.errors import ConfigError
 from ser_pcq.models.channel_query import ChannelQuery, QueryMaps
 from ser_pcq.models.heads import LightHead, PaperHead
 from ser_pcq.models.mlcnn import MLCNN, stage_sizes
+
+
+def _check_sizes(sizes: list[tuple[int, int]], image_shape: tuple[int, int, int]) -> None:
+    """Refuse an image that four halvings leave nothing of."""
+    if min(sizes[-1]) < 1:
+        raise ConfigError(
+            "the spectrogram is too small for four stages",
+            given=f"{image_shape[1]} frequencies, {image_shape[2]} frames",
+            accepted="17 or more of each",
+            do="raise frontend.n_mels or segment.duration, or lower frontend.hop_length",
+        )
 
 
 class PCQ(nn.Module):
@@ -26,6 +38,9 @@ class PCQ(nn.Module):
         n_classes: Emotions.
         image_shape: (channel, frequency, frame) of the spectrogram image.
         context_shape: (depth, frame, width) of the encoder's output; None without context.
+
+    Raises:
+        ConfigError: When the image is too small for four stages.
     """
 
     def __init__(
@@ -42,6 +57,8 @@ class PCQ(nn.Module):
         self.queries = nn.ModuleList()
         channels = config.channels
         sizes = stage_sizes(image_shape[1], image_shape[2])
+        if config.mlcnn:
+            _check_sizes(sizes, image_shape)
         if config.mlcnn:
             self.mlcnn = MLCNN(
                 image_shape[0],
