@@ -33,7 +33,8 @@ def _inside(shared: Path, *parts: str) -> Path:
     folder = shared.joinpath(*parts)
     if not folder.is_dir():
         pytest.skip(f"needs {folder}, which is not there")
-    return folder
+    # Its own place, as data directories record it, should it be reached through a link.
+    return folder.resolve()
 
 
 @pytest.fixture(scope="session")
