@@ -30,6 +30,7 @@ $(BIN)/python:
 
 # torch goes first: any later requirement is then met by this build.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing torch and what else is needed, 1 to 2 GB: a few minutes" >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@

@@ -15,3 +15,9 @@ done
 # `at N` is true when stage N is to be run.
 at() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 say() { echo "== $*" >&2; }
+# The commands of `make demo` serve where none are on the path.
+commands=$(cd "$(dirname "$0")/../.." && pwd)/.venv/bin
+command -v ser-data > /dev/null || PATH=$commands:$PATH
+if ! command -v ser-data > /dev/null; then
+  echo "$0: ser-data is not on the path: run 'make demo' first, or activate the environment" >&2; exit 1
+fi

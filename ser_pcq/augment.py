@@ -63,7 +63,7 @@ class Batch:
     """A batch of training segments.
 
     Attributes:
-        spectrogram: (batch, channel, frequency, frame), normalised.
+        spectrogram: (batch, channel, frequency, frame), raw.
         waveform: (batch, time) or None.
         context: (batch, depth, frame, width) or None.
         target: Class probabilities, (batch, class).
@@ -89,8 +89,8 @@ def _mask(x: Tensor, dim: int, share: float, fill: Tensor | float) -> Tensor:
 def augment_batch(batch: Batch, config: AugmentConfig) -> Batch:
     """Apply masks (SpecAugment, Park et al. 2019) and mixup (Zhang et al. 2018) to a batch.
 
-    Hidden context frames take the segment's mean over time, which leaves the statistics in place
-    and hides what was there.
+    Hidden parts of a spectrogram take the segment's mean level. Hidden context frames take the
+    segment's mean over time, which leaves the statistics in place and hides what was there.
     """
     spectrogram, context = batch.spectrogram, batch.context
     waveform, target = batch.waveform, batch.target

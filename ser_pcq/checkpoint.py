@@ -146,7 +146,15 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
         recognizer = Recognizer(config, tuple(about["labels"]), encoder)
         tensors = load_file(folder / WEIGHTS)
         recognizer.load_state_dict({k: _full(v) for k, v in tensors.items()})
-    except (OSError, SafetensorError, json.JSONDecodeError, KeyError, RuntimeError) as error:
+    except (
+        OSError,
+        SafetensorError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    ) as error:
         raise CheckpointError(
             "damaged checkpoint", given=folder, do=f"train or copy it again ({error})"
         ) from error

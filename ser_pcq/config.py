@@ -118,7 +118,8 @@ class AugmentConfig:
     frequency_mask: float = 0.0
     """SpecAugment: widest frequency mask, as a share of the bins."""
     time_mask: float = 0.0
-    """SpecAugment: widest time mask, as a share of the frames; also hides context frames."""
+    """SpecAugment: widest time mask, as a share of the frames; a second one, placed by itself,
+    hides frames of a frozen encoder's output."""
     mixup: float = 0.0
     """Alpha of the Beta distribution that mixes pairs of segments; 0 switches it off."""
 
@@ -149,6 +150,10 @@ class TrainConfig:
     """Weight classes by the inverse of their frequency in training."""
     gradient_clip: float = 5.0
     """Largest gradient norm; 0 switches clipping off."""
+    batch_statistics: Literal["recomputed", "running"] = "recomputed"
+    """What batch normalisation uses outside training. `recomputed`: statistics of the unchanged
+    training segments, taken anew after each epoch. `running`: the usual moving average, which lags
+    behind and needs some hundred steps to mean anything."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     """Passed on to `accelerate`."""
     workers: int = 0
@@ -262,6 +267,12 @@ def _joint_rules(config: Config) -> list[Rule]:
         (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
         (bins_fit, "frontend.n_bins", config.frontend.n_bins, "up to frontend.n_fft / 2 + 1"),
         (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
+        (
+            config.train.select == "best" or config.train.patience == 0,
+            "train.patience",
+            'above 0 with train.select = "last"',
+            'train.select = "best", or no patience',
+        ),
         (
             config.train.select == "last" or validated,
             "train.select",

@@ -50,13 +50,22 @@ class ContextCache:
             waveform (segment, time).
         """
         path = self.path(waveform)
-        if not path.exists():
+        if not _is_whole(path):
             device = next(self.encoder.parameters()).device
             context = torch.cat([self.encoder(part.to(device)) for part in waveform.split(16)])
             # Half precision: the released weights have no more, and the disk holds twice as much.
             with whole_file(path) as temporary:
                 save_file({"context": context.half().cpu().contiguous()}, temporary)
         return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an entry is there and was not cut short."""
+    try:
+        with safe_open(path, framework="pt") as entry:
+            return "context" in entry.keys()  # noqa: SIM118 (it is no mapping)
+    except (OSError, SafetensorError):
+        return False
 
 
 def read_context(path: Path, segment: int) -> Tensor:

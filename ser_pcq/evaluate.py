@@ -4,17 +4,13 @@ Pooled ratios come from the counts of all folds added up; the mean over folds is
 and never without its name. Intervals are over speakers.
 """
 
-import json
-import re
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from ser_pcq.errors import ScoreError
 from ser_pcq.metrics import Confusion, SpeakerIntervals, mean_over_folds, speaker_interval
-from ser_pcq.predictions import TABLE, Predictions, merge, read_predictions
+from ser_pcq.predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -140,154 +136,3 @@ def score(predictions: Predictions, *, protocol: str | None = None) -> Scores:
         mean_over_folds_wa=fold_wa,
         mean_over_folds_ua=fold_ua,
     )
-
-
-# ---- what an experiment folder holds
-
-
-@dataclass(frozen=True)
-class _Split:
-    """What `split.json` promises: the protocol and the test utterances of each fold."""
-
-    protocol: str
-    test: dict[int, frozenset[str]]
-
-
-def _read_split(exp_dir: Path) -> _Split | None:
-    """Read `split.json`; None where there is none. A fold without a test set is left out."""
-    path = exp_dir / "split.json"
-    if not path.exists():
-        return None
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        test = {int(fold["fold"]): frozenset(fold["test"]) for fold in table["folds"]}
-        return _Split(str(table["protocol"]), {n: ids for n, ids in test.items() if ids})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScoreError(
-            "split.json is damaged", given=f"{path} ({type(error).__name__}: {error})"
-        ) from error
-
-
-def read_protocol(exp_dir: Path) -> str | None:
-    """Return the protocol in `split.json` of the folder or of its first seed; None without one.
-
-    Raises:
-        ScoreError: When the file is damaged.
-    """
-    seeds = [folder for _, folder in _numbered_folders(exp_dir, "seed")]
-    splits = (_read_split(folder) for folder in [exp_dir, *seeds[:1]])
-    return next((split.protocol for split in splits if split is not None), None)
-
-
-def _numbered_folders(folder: Path, name: str) -> list[tuple[int, Path]]:
-    """Return the sub-folders called `<name>_<number>`, in the order of the numbers."""
-    found = []
-    for entry in folder.iterdir() if folder.is_dir() else ():
-        match = re.fullmatch(rf"{name}_([0-9]{{1,9}})", entry.name)
-        if match and entry.is_dir():
-            found.append((int(match[1]), entry))
-    return sorted(found)
-
-
-def holds_seeds(exp_dir: Path) -> bool:
-    """Say whether the folder holds `seed_*` folders and no predictions of its own."""
-    own = (exp_dir / TABLE).exists() or _numbered_folders(exp_dir, "fold")
-    return not own and bool(_numbered_folders(exp_dir, "seed"))
-
-
-def collect(exp_dir: Path) -> Predictions:
-    """Return the predictions that training stored for the test folds, checked for completeness.
-
-    Fold folders come first; `exp_dir/predictions.csv` is read only where there are none, as this
-    file is also what a report writes.
-
-    Raises:
-        ScoreError: When there is nothing to score, or a fold is missing, foreign, or does not hold
-            exactly the test utterances of `split.json`.
-    """
-    split = _read_split(exp_dir)
-    folders = _numbered_folders(exp_dir, "fold")
-    done = [(number, folder) for number, folder in folders if (folder / TABLE).exists()]
-    if not folders and (exp_dir / TABLE).exists():
-        predictions = read_predictions(exp_dir / TABLE)
-        if split is not None:
-            _check_folds(set(predictions.by_fold()), set(split.test), exp_dir)
-    elif folders or (split is not None and split.test):
-        # Without a split the numbers themselves tell: they start at 1 and have no gap.
-        last = max((number for number, _ in folders), default=0)
-        expected = set(range(1, last + 1)) if split is None else set(split.test)
-        _check_folds({number for number, _ in done}, expected, exp_dir)
-        predictions = merge(_read_fold(number, folder) for number, folder in done)
-    else:
-        raise ScoreError(
-            "nothing to score",
-            given=exp_dir if exp_dir.is_dir() else f"{exp_dir}, which is no folder",
-            accepted=f"a folder with fold_01/{TABLE} ..., with {TABLE}, or with seed_* folders",
-            do="train with ser-train first",
-        )
-    if split is not None:
-        _check_utterances(predictions, split, exp_dir)
-    return predictions
-
-
-def _read_fold(number: int, folder: Path) -> Predictions:
-    """Read the table of one fold folder; its rows must say that fold."""
-    predictions = read_predictions(folder / TABLE)
-    others = {row.fold for row in predictions.rows} - {number}
-    if others:
-        raise ScoreError(
-            f"{folder / TABLE} holds rows of another fold", given=f"fold {min(others)}"
-        )
-    return predictions
-
-
-def _check_folds(found: set[int], expected: set[int], exp_dir: Path) -> None:
-    """Refuse to score a part of the folds as if it were the whole."""
-    missing, foreign = sorted(expected - found), sorted(found - expected)
-    if missing:
-        raise ScoreError(
-            f"folds without predictions in {exp_dir}: {', '.join(map(str, missing))}",
-            do=f"train them, for example with `ser-train ... --fold {missing[0]}`",
-        )
-    if foreign:
-        raise ScoreError(
-            f"folds that are not in {exp_dir / 'split.json'}: {', '.join(map(str, foreign))}",
-            do="remove them, or score them in an experiment folder of their own",
-        )
-
-
-def _check_utterances(predictions: Predictions, split: _Split, exp_dir: Path) -> None:
-    """Refuse folds that did not test exactly what the split says."""
-    for number, fold in predictions.by_fold().items():
-        tested = {row.utterance_id for row in fold.rows}
-        for names, problem in (
-            (split.test[number] - tested, "lacks utterances of its test set"),
-            (tested - split.test[number], "holds utterances that are not in its test set"),
-        ):
-            if names:
-                shown = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
-                raise ScoreError(
-                    f"fold {number} of {exp_dir} {problem}",
-                    given=f"{len(names)} of them: {shown}",
-                    do=f"train it again with `ser-train ... --fold {number}`",
-                )
-
-
-def collect_seeds(exp_dir: Path) -> dict[str, Predictions]:
-    """Return the predictions of every `seed_*` folder, in the order of the seeds.
-
-    Raises:
-        ScoreError: When there is no such folder, one cannot be scored, or they tested different
-            utterances, which would make their mean meaningless.
-    """
-    seeds = {folder.name: collect(folder) for _, folder in _numbered_folders(exp_dir, "seed")}
-    if not seeds:
-        raise ScoreError("no seeds to score", given=exp_dir, accepted="seed_0, seed_1, ... in it")
-    first, *others = (
-        (name, part.labels, {(r.utterance_id, r.fold, r.reference) for r in part.rows})
-        for name, part in seeds.items()
-    )
-    for name, *tested in others:
-        if tested != list(first[1:]):
-            raise ScoreError(f"{first[0]} and {name} of {exp_dir} tested different utterances")
-    return seeds

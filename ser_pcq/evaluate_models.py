@@ -19,7 +19,7 @@ def _fold_models(exp_dir: Path) -> dict[int, Path]:
     if not split.is_file() or list(exp_dir.glob("all/checkpoint/" + ABOUT)):
         return {1: find_checkpoint(str(exp_dir))}
     models = {}
-    for entry in json.loads(split.read_text(encoding="utf-8"))["folds"]:
+    for entry in _read_json(split)["folds"]:
         folder = exp_dir / f"fold_{entry['fold']:02d}" / "checkpoint"
         if not (folder / ABOUT).is_file():
             raise ScoreError(
@@ -29,6 +29,21 @@ def _fold_models(exp_dir: Path) -> dict[int, Path]:
             )
         models[int(entry["fold"])] = folder
     return models
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a table that training wrote.
+
+    Raises:
+        ScoreError: When the file is damaged.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ScoreError("damaged file", given=f"{path} ({error})") from error
+    if not isinstance(table, dict) or ("data" not in table and "folds" not in table):
+        raise ScoreError("damaged file", given=path)
+    return table
 
 
 def _train_side(about: dict[str, Any]) -> set[str]:
@@ -63,10 +78,7 @@ def predict_data_dir(
     device = resolve_device(device)
     data = read(data_dir)
     models = _fold_models(exp_dir)
-    abouts = {
-        fold: json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        for fold, folder in models.items()
-    }
+    abouts = {fold: _read_json(folder / ABOUT) for fold, folder in models.items()}
     fold_of = _assign(data, abouts)
     rows: list[UtterancePrediction] = []
     labels: tuple[str, ...] = ()

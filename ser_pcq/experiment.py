@@ -6,6 +6,7 @@
     EXP_DIR/fold_01/checkpoint/  predictions.csv  history.csv  tensorboard/
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from ser_pcq.device import resolve_device
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_json
 from ser_pcq.history import HistoryLog
+from ser_pcq.models.context import ContextEncoder
 from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.protocols import Fold, check_split, make_folds, write_split
@@ -59,13 +61,49 @@ class Experiment:
         return self.exp_dir / fold.name
 
     def record(self) -> dict[str, Any]:
-        """Return what a folder was made with, apart from its split."""
-        return {"config": shareable_config(self.config), "seed": self.seed}
+        """Return what a folder was made with, apart from its split and the encoder's weights."""
+        told = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
+        return {
+            "config": shareable_config(self.config),
+            "seed": self.seed,
+            "data": hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest(),
+        }
 
-    def write_record(self) -> None:
-        """Write `config.json` and `split.json`, once what they name could be loaded."""
+    def check_record(self, **more: str) -> bool:
+        """Compare `config.json` with this experiment; return False where there is none.
+
+        Args:
+            more: Further entries to compare, such as the encoder's fingerprint.
+
+        Raises:
+            SerError: When the folder was made with something else, naming what differs.
+        """
+        path = self.exp_dir / "config.json"
+        if not path.exists():
+            return False
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            differing = [k for k, v in {**self.record(), **more}.items() if known[k] != v]
+        except (ValueError, KeyError, TypeError):
+            differing = ["a damaged config.json"]
+        if differing:
+            raise SerError(
+                "the experiment folder was made with something else",
+                given=f"{self.exp_dir}, differing in: {', '.join(differing)}",
+                do="use a new experiment folder",
+            )
+        return True
+
+    def write_record(self, encoder: ContextEncoder | None) -> None:
+        """Write `config.json` and `split.json`, once what they name could be loaded.
+
+        Raises:
+            SerError: When the folder was made with other data or another encoder.
+        """
+        fingerprint = "none" if encoder is None else encoder.fingerprint()
+        if not self.check_record(encoder=fingerprint):
+            write_json(self.exp_dir / "config.json", {**self.record(), "encoder": fingerprint})
         write_split(self.exp_dir / "split.json", list(self.folds), self.config.protocol)
-        write_json(self.exp_dir / "config.json", self.record())
 
     def is_finished(self, fold: Fold) -> bool:
         """Whether the fold has been trained and scored."""
@@ -100,18 +138,9 @@ def open_experiment(
     """
     folds = make_folds(data, config.protocol)
     experiment = Experiment(config, data, tuple(folds), exp_dir, cache_dir, seed, device)
-    known_path = exp_dir / "config.json"
-    if known_path.exists():
-        try:
-            known = json.loads(known_path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
-            known = None
-        if known != experiment.record():
-            raise SerError(
-                "the experiment folder holds another configuration or seed",
-                given=exp_dir,
-                do="use a new experiment folder",
-            )
+    if len(data.labels) < 2:
+        raise DataError("one emotion alone cannot be told from others", given=data.labels)
+    if experiment.check_record():
         check_split(exp_dir / "split.json", folds, config.protocol)
     return experiment
 
@@ -124,11 +153,18 @@ def new_accelerator(device: str, config: TrainConfig) -> Accelerator:
     """
     device = resolve_device(device)
     # The batch size of the configuration is that of a step, over all processes.
-    return Accelerator(
+    accelerator = Accelerator(
         cpu=device == "cpu",
         mixed_precision=config.mixed_precision,
         dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
+    if config.batch_size % accelerator.num_processes:
+        raise SerError(
+            "train.batch_size cannot be shared evenly",
+            given=f"{config.batch_size} over {accelerator.num_processes} processes",
+            accepted="a multiple of the number of processes",
+        )
+    return accelerator
 
 
 def _prepare_sides(
@@ -187,7 +223,7 @@ def run_fold(
     torch.manual_seed(experiment.seed)
     encoder = load_encoder(config.context)
     if accelerator.is_main_process:
-        experiment.write_record()
+        experiment.write_record(encoder)
     recognizer = Recognizer(config, experiment.data.labels, encoder).to(accelerator.device)
     cache = None
     if recognizer.caches_context and recognizer.encoder is not None:
@@ -208,11 +244,10 @@ def run_fold(
         state_path=state_path,
     )
     folder.mkdir(parents=True, exist_ok=True)
-    log = HistoryLog(folder, observer)
+    log = HistoryLog(folder, observer, fit.history) if accelerator.is_main_process else observer
     history = fit.run(log, resume=resume)
     if not accelerator.is_main_process:
         return None
-    log.write_history(history)
     predictions = _predict_test(experiment, fold, recognizer, sides["test"], accelerator.device)
     if predictions is not None:
         write_predictions(folder / "predictions.csv", predictions)

@@ -10,12 +10,18 @@ from ser_pcq.train import EpochRecord, Observer
 
 
 class HistoryLog:
-    """Writes `history.csv` and TensorBoard events, and passes everything on to an observer."""
+    """Writes `history.csv` and TensorBoard events, and passes everything on to an observer.
 
-    def __init__(self, folder: Path, observer: Observer) -> None:
+    Args:
+        folder: The fold's folder.
+        observer: Sees everything as well.
+        history: The records of the run, which grow as it goes on.
+    """
+
+    def __init__(self, folder: Path, observer: Observer, history: Sequence[EpochRecord]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.path, self.observer = folder / "history.csv", observer
+        self.path, self.observer, self.history = folder / "history.csv", observer, history
         self.writer = SummaryWriter(str(folder / "tensorboard"))
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
@@ -28,11 +34,12 @@ class HistoryLog:
             if name != "epoch" and value == value:
                 self.writer.add_scalar(name, value, record.epoch)
         self.writer.flush()
+        self._write_history()
         self.observer.on_epoch(record, is_best)
 
-    def write_history(self, history: Sequence[EpochRecord]) -> None:
-        """Write the whole history as CSV."""
+    def _write_history(self) -> None:
+        """Write all epochs so far, those before an interruption included."""
         with whole_file(self.path) as temporary, temporary.open("w", newline="") as stream:
             rows = csv.writer(stream, lineterminator="\n")
             rows.writerow(field.name for field in fields(EpochRecord))
-            rows.writerows(astuple(record) for record in history)
+            rows.writerows(astuple(record) for record in self.history)

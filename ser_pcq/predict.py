@@ -18,7 +18,8 @@ class Prediction:
 
     Attributes:
         path: The file, as it was given.
-        status: `ok`, or `rejected` when no emotion can be told.
+        status: `ok`; `rejected` when the file holds no emotion to tell; `error` when the model
+            failed on it.
         reason: Why it was rejected, as a word and a sentence; None when all is well.
         duration: Length in s; None when the file could not be read.
         label: The emotion; None when rejected.
@@ -63,7 +64,12 @@ class Predictor:
         except AudioError as error:
             reason = f"{error.reason}: {error}"
             return Prediction(str(path), "rejected", reason, duration, None, None, {}, name)
-        scores = self.checkpoint.recognizer.log_probabilities(torch.from_numpy(samples)).exp()
+        try:
+            scores = self.checkpoint.recognizer.log_probabilities(torch.from_numpy(samples)).exp()
+        except (RuntimeError, MemoryError) as error:
+            # For example a recording too long for the memory; the other files go on.
+            reason = f"failed: {error}"
+            return Prediction(str(path), "error", reason, duration, None, None, {}, name)
         best = int(scores.argmax())
         probabilities = dict(zip(self.labels, scores.tolist(), strict=True))
         return Prediction(

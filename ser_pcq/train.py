@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
@@ -18,6 +19,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader, Sampler
 
 from ser_pcq.augment import Batch, augment_batch
@@ -146,7 +148,7 @@ class Fit:
             dataset,
             batch_size=min(config.batch_size, len(dataset)),
             sampler=self.sampler,
-            # A last batch of one segment has no batch statistics.
+            # The remainder waits for another epoch's order: a batch of one has no batch statistics.
             drop_last=True,
             num_workers=config.workers,
             persistent_workers=config.workers > 0,
@@ -190,7 +192,8 @@ class Fit:
         """Train for one epoch and return the mean loss."""
         self.model.train()
         self.sampler.epoch = epoch
-        torch.manual_seed(self.seed * 1_000_003 + epoch)
+        # Each process masks, mixes and drops in its own way; the first as if it were alone.
+        torch.manual_seed(self.seed * 1_000_003 + epoch + 500_009 * self.accelerator.process_index)
         total = 0.0
         for step, item in enumerate(self.loader, start=1):
             loss = self._loss(item)
@@ -209,6 +212,22 @@ class Fit:
             total += float(loss.detach())
             observer.on_step(epoch, step, self.n_steps, total / step)
         return total / self.n_steps
+
+    @torch.no_grad()
+    def _recompute_statistics(self) -> None:
+        """Take the statistics of batch normalisation anew, over the unchanged training segments."""
+        norms = [m for m in self.recognizer.network.modules() if isinstance(m, _BatchNorm)]
+        self.recognizer.eval()
+        for norm in norms:
+            norm.reset_running_stats()
+            # None: a plain mean over all batches instead of a moving average.
+            norm.momentum = None
+            norm.train()
+        for item in self.loader:
+            self.recognizer(item["spectrogram"], item.get("waveform"), item.get("context"))
+        for norm in norms:
+            norm.momentum = 0.1
+            norm.eval()
 
     def _save(self, epoch: int) -> None:
         """Keep everything that resuming needs."""
@@ -230,13 +249,20 @@ class Fit:
 
     def _restore(self) -> int:
         """Take up a kept state; return the last finished epoch."""
-        state = torch.load(self.state_path, weights_only=True, map_location="cpu")
-        self.recognizer.load_state_dict(state["model"], strict=False)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.history = [EpochRecord(**record) for record in state["history"]]
-        self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
-        return int(state["epoch"])
+        try:
+            state = torch.load(self.state_path, weights_only=True, map_location="cpu")
+            self.recognizer.load_state_dict(state["model"], strict=False)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.history[:] = [EpochRecord(**record) for record in state["history"]]
+            self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
+            return int(state["epoch"])
+        except (RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+            raise SerError(
+                "the kept state of an interrupted run is damaged",
+                given=self.state_path,
+                do="delete it and start this fold again",
+            ) from error
 
     def _is_better(self, record: EpochRecord) -> bool:
         """Whether this epoch is to be kept."""
@@ -261,6 +287,8 @@ class Fit:
                 break
             started = time.monotonic()
             train_loss = self._epoch(epoch, observer)
+            if self.config.batch_statistics == "recomputed":
+                self._recompute_statistics()
             loss, wa, ua = _valid_scores(self.recognizer, self.valid, self.accelerator)
             rate = float(self.schedule.get_last_lr()[0])
             record = EpochRecord(epoch, train_loss, loss, wa, ua, rate, time.monotonic() - started)

@@ -11,15 +11,9 @@ import pytest
 from matplotlib.image import imread
 
 from ser_pcq.cli import eval as command
+from ser_pcq.collect import collect, collect_seeds, holds_seeds, read_protocol
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluate import (
-    collect,
-    collect_seeds,
-    holds_seeds,
-    read_protocol,
-    score,
-    score_seeds,
-)
+from ser_pcq.evaluate import score, score_seeds
 from ser_pcq.metrics import Confusion
 from ser_pcq.plots import confusion_figure, save_figure
 from ser_pcq.predictions import (

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq.evaluate import collect, score
+from ser_pcq.collect import collect
+from ser_pcq.evaluate import score
 from ser_pcq.predictions import read_predictions
 
 RECIPES = Path(__file__).parents[1] / "recipes"

@@ -68,3 +68,6 @@ def run(app: Callable[[], Any], name: str) -> None:
         # The reader of our output is gone (for example `| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        say(f"{name}: {error.filename or 'a file'} cannot be read or written ({error.strerror})")
+        sys.exit(1)

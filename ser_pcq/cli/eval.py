@@ -27,17 +27,18 @@ def _score(
 ) -> "tuple[Scores | SeedScores, str, list[Path]]":
     """Score, write the report files, and return scores, text and what was written."""
     # Imported here, so that --help and usage errors do not wait for it.
+    from ser_pcq import collect as stored
     from ser_pcq import evaluate as ev
     from ser_pcq import report as rp
 
-    if data_dir is None and ev.holds_seeds(exp_dir):
-        seeds = ev.collect_seeds(exp_dir)
-        over_seeds = ev.score_seeds(seeds, protocol=ev.read_protocol(exp_dir))
+    if data_dir is None and stored.holds_seeds(exp_dir):
+        seeds = stored.collect_seeds(exp_dir)
+        over_seeds = ev.score_seeds(seeds, protocol=stored.read_protocol(exp_dir))
         written = rp.write_seeds_report(seeds, over_seeds, output_dir or exp_dir)
         return over_seeds, rp.format_seeds_report(over_seeds), written
     if data_dir is None:
-        predictions = ev.collect(exp_dir)
-        scores = ev.score(predictions, protocol=ev.read_protocol(exp_dir))
+        predictions = stored.collect(exp_dir)
+        scores = ev.score(predictions, protocol=stored.read_protocol(exp_dir))
     else:
         from ser_pcq.evaluate_models import predict_data_dir
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -30,18 +31,25 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
-def _print_table(predictions: Iterable["Prediction"]) -> None:
-    """Print aligned columns, a line as soon as its file is done."""
-    for number, p in enumerate(predictions):
-        if number == 0:
-            typer.echo(f"{'file':<36} {'length':>7}  {'emotion':<12} {'confidence':>10}")
-        name = p.path if len(p.path) <= 36 else "…" + p.path[-35:]
+def _print_table(predictions: Iterable["Prediction"], width: int) -> None:
+    """Print aligned columns, a line as soon as its file is done.
+
+    Args:
+        predictions: What to print.
+        width: Of the first column; a longer path loses its beginning.
+    """
+    typer.echo(f"{'file':<{width}} {'length':>7}  {'emotion':<12} {'confidence':>10}")
+    for p in predictions:
+        # A name may hold a line end or control characters; they must not reach the terminal.
+        name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in p.path)
+        name = name if len(name) <= width else "…" + name[1 - width :]
         length = "" if p.duration is None else f"{p.duration:.1f} s"
         if p.status == "ok":
-            confidence = f"{100 * (p.confidence or 0):.0f} %"
-            line = f"{name:<36} {length:>7}  {p.label:<12} {confidence:>10}"
+            share = min(99, int(100 * (p.confidence or 0)))
+            line = f"{name:<{width}} {length:>7}  {p.label:<12} {share:>8} %"
         else:
-            line = f"{name:<36} {length:>7}  {p.status}: {p.reason}"
+            # The whole reason stands in the other formats.
+            line = f"{name:<{width}} {length:>7}  {p.status}: {(p.reason or '').split(';')[0]}"
         typer.echo(line)
 
 
@@ -75,10 +83,10 @@ def _short(value: object) -> object:
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files and folders.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
     model: Annotated[
         str | None,
-        typer.Option(help="Embedded name or path of a model.", show_default="the embedded one"),
+        typer.Option(help="Embedded name or path of a model.", show_default="emodb-pcq"),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
@@ -118,7 +126,10 @@ def predict(
                 advance(done, len(files))
 
     if output_format is Format.table:
-        _print_table(counted())
+        # Paths are shown whole, unless a terminal is too narrow for them.
+        longest = max(len(str(file)) for file in files)
+        room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
+        _print_table(counted(), max(4, min(longest, room)))
     elif output_format is Format.csv:
         _print_csv(counted(), predictor.labels)
     else:

@@ -68,8 +68,10 @@ class ProgressObserver:
     def on_epoch(self, record: "EpochRecord", is_best: bool) -> None:
         """See the end of an epoch."""
         if record.valid_wa == record.valid_wa:
-            star = "*" if is_best else " "
-            self.scores = f"WA {100 * record.valid_wa:.1f} UA {100 * record.valid_ua:.1f}{star}"
+            star = " (best)" if is_best else ""
+            self.scores = (
+                f"valid WA {100 * record.valid_wa:.1f} UA {100 * record.valid_ua:.1f}{star}"
+            )
         if not (self.live or self.silent):
             say(
                 f"{self.title} epoch {record.epoch}/{self.epochs}: loss {record.train_loss:.3f} "
@@ -141,7 +143,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what is not finished.")

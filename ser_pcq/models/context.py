@@ -182,7 +182,7 @@ class WaveContext(ContextEncoder):
         from transformers import AutoConfig, AutoModel
 
         self.family = str(hub_config["model_type"])
-        dims = AutoConfig.for_model(**{**hub_config, "num_hidden_layers": max(layers)})
+        dims = AutoConfig.for_model(**{**hub_config, "num_hidden_layers": max(1, *layers)})
         self.width = int(dims.hidden_size)
         built: Any = encoder if encoder is not None else AutoModel.from_config(dims)
         # Masking and dropping of layers belong to pre-training; augmentation is the recipe's.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import CheckpointError, ConfigError
@@ -93,8 +94,10 @@ def _read_weights(source: str, dims: Any) -> Any:
             model, info = WhisperEncoder.from_pretrained(source, **options)
         else:
             model, info = AutoModel.from_pretrained(source, **options)
-    except OSError as error:
-        raise CheckpointError("cannot load the encoder's weights", given=source) from error
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(
+            "cannot load the encoder's weights", given=source, do="copy model.safetensors again"
+        ) from error
     missing = sorted(k for k in info["missing_keys"] if "masked_spec_embed" not in k)
     if missing:
         raise CheckpointError(
@@ -123,7 +126,8 @@ def load_encoder(config: ContextConfig) -> ContextEncoder | None:
             )
         hub_config = {k: v for k, v in dims.to_dict().items() if k not in PROVENANCE}
         layers = _resolve_layers(config.layers, hub_config[depth_key])
-        setattr(dims, depth_key, max(layers))
+        # At least one block is built: the wave models do not run without.
+        setattr(dims, depth_key, max(1, *layers))
         model = _read_weights(source, dims)
     kind = WhisperContext if dims.model_type == "whisper" else WaveContext
     encoder = kind(config, layers, hub_config, model)
