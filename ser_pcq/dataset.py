@@ -1,12 +1,12 @@
 """Utterances of a data directory to training segments."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from ser_pcq.audio import read_waveform
 from ser_pcq.augment import augmented_copies
@@ -75,6 +75,20 @@ class SegmentDataset(Dataset[Item]):
     def targets(self) -> Tensor:
         """Label index of each utterance, (utterance,)."""
         return torch.tensor([u.target for u in self.utterances])
+
+
+class EpochSampler(Sampler[int]):
+    """A permutation that follows from the seed and the epoch's number alone."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        yield from torch.randperm(self.size, generator=generator).tolist()
 
 
 def read_utterance(utterance: Utterance, labels: Sequence[str]) -> Tensor:

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DataLoaderConfiguration
 
 from ser_pcq.card import model_card
 from ser_pcq.checkpoint import save_checkpoint, shareable_config
-from ser_pcq.config import Config, TrainConfig
+from ser_pcq.config import Config
 from ser_pcq.context_cache import ContextCache
 from ser_pcq.datadir import DataDir, Utterance
 from ser_pcq.dataset import PreparedUtterance, prepare_utterances
-from ser_pcq.device import resolve_device
+from ser_pcq.device import new_accelerator
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_json
 from ser_pcq.history import HistoryLog
@@ -143,28 +142,6 @@ def open_experiment(
     if experiment.check_record():
         check_split(exp_dir / "split.json", folds, config.protocol)
     return experiment
-
-
-def new_accelerator(device: str, config: TrainConfig) -> Accelerator:
-    """Build the accelerator for a device name.
-
-    Raises:
-        SerError: When the device is unknown or absent.
-    """
-    device = resolve_device(device)
-    # The batch size of the configuration is that of a step, over all processes.
-    accelerator = Accelerator(
-        cpu=device == "cpu",
-        mixed_precision=config.mixed_precision,
-        dataloader_config=DataLoaderConfiguration(split_batches=True),
-    )
-    if config.batch_size % accelerator.num_processes:
-        raise SerError(
-            "train.batch_size cannot be shared evenly",
-            given=f"{config.batch_size} over {accelerator.num_processes} processes",
-            accepted="a multiple of the number of processes",
-        )
-    return accelerator
 
 
 def _prepare_sides(

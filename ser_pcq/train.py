@@ -8,7 +8,6 @@ ends where an uninterrupted one does.
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -20,12 +19,12 @@ from accelerate.utils import gather_object
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from ser_pcq.augment import Batch, augment_batch
 from ser_pcq.config import TrainConfig
 from ser_pcq.context_cache import read_context
-from ser_pcq.dataset import Item, PreparedUtterance, SegmentDataset
+from ser_pcq.dataset import EpochSampler, Item, PreparedUtterance, SegmentDataset
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.metrics import Confusion
@@ -55,20 +54,6 @@ class Observer(Protocol):
 
     def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
         """See the end of an epoch."""
-
-
-class EpochSampler(Sampler[int]):
-    """A permutation that follows from the seed and the epoch's number alone."""
-
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed, self.epoch = size, seed, 0
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        yield from torch.randperm(self.size, generator=generator).tolist()
 
 
 @torch.no_grad()

@@ -9,11 +9,12 @@ import torch
 from accelerate import Accelerator
 
 from ser_pcq.context_cache import ContextCache
-from ser_pcq.dataset import SegmentDataset, prepare_utterances
+from ser_pcq.dataset import EpochSampler, SegmentDataset, prepare_utterances
+from ser_pcq.device import new_accelerator
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.experiment import new_accelerator, open_experiment, run_fold
+from ser_pcq.experiment import open_experiment, run_fold
 from ser_pcq.optimisation import class_weights
-from ser_pcq.train import EpochSampler, Fit, score_utterances
+from ser_pcq.train import Fit, score_utterances
 
 
 class Silent:
