@@ -198,7 +198,7 @@ def run_fold(
     config, folder = experiment.config, experiment.fold_dir(fold)
     accelerator = new_accelerator(experiment.device, config.train)
     torch.manual_seed(experiment.seed)
-    encoder = load_encoder(config.context)
+    encoder = load_encoder(config.context, duration=config.segment.duration)
     if accelerator.is_main_process:
         experiment.write_record(encoder)
     recognizer = Recognizer(config, experiment.data.labels, encoder).to(accelerator.device)

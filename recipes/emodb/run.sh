@@ -6,7 +6,7 @@
 #
 # Stages: 0 prepare, 1 validate, 2 train the folds, 3 score; on request 4: keep the predictions
 # beside the recipe's results, 5: train on all speakers the model that ships with the package.
-# --encoder is the folder of the context encoder; without it the hub is asked for it.
+# --encoder is the folder of a context encoder; the lower part of Whisper base is in the package.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 corpus_dir=""

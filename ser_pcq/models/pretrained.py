@@ -5,12 +5,14 @@ HuBERT or wav2vec2 model is given as a folder (`config.json`, `model.safetensors
 """
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import CheckpointError, ConfigError
@@ -106,8 +108,43 @@ def _read_weights(source: str, dims: Any) -> Any:
     return model
 
 
-def load_encoder(config: ContextConfig) -> ContextEncoder | None:
+def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder | None:
+    """Return the lower part of Whisper base that ships inside the package, where it is enough.
+
+    The embedded model holds it frozen, in the precision of the release: blocks 1 to 3, and the
+    positions of 3 s.
+    """
+    from ser_pcq.checkpoint import ABOUT, DEFAULT_MODEL, EMBEDDED, WEIGHTS
+
+    folder = EMBEDDED / DEFAULT_MODEL
+    if config.encoder != "whisper-base" or not (folder / ABOUT).is_file():
+        return None
+    spec = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["encoder"]
+    layers = _resolve_layers(config.layers, spec["config"]["encoder_layers"])
+    tensors = {
+        name.removeprefix("encoder."): value.float()
+        for name, value in load_file(folder / WEIGHTS).items()
+        if name.startswith("encoder.")
+    }
+    n_positions, width = tensors["positions.weight"].shape
+    # An encoder frame is 20 ms.
+    if max(layers) > max(spec["layers"]) or duration > n_positions * 0.02:
+        return None
+    encoder = WhisperContext(config, layers, spec["config"])
+    encoder.positions = torch.nn.Embedding(n_positions, width)
+    needed = encoder.state_dict()
+    encoder.load_state_dict({name: tensors[name] for name in needed})
+    encoder.freeze()
+    return encoder
+
+
+def load_encoder(config: ContextConfig, *, duration: float | None = None) -> ContextEncoder | None:
     """Load an encoder with its weights; None for `none`.
+
+    Args:
+        config: The `[context]` section.
+        duration: Length of the segments in s. With it, `whisper-base` is taken from inside the
+            package where layers and length allow, and no network is needed.
 
     Raises:
         CheckpointError: When the folder or hub name gives no usable model.
@@ -115,6 +152,9 @@ def load_encoder(config: ContextConfig) -> ContextEncoder | None:
     """
     if config.encoder == "none":
         return None
+    shipped = None if duration is None else _shipped_whisper(config, duration)
+    if shipped is not None:
+        return shipped
     with _quiet_transformers():
         source, dims = _find(config)
         depth_key = "encoder_layers" if dims.model_type == "whisper" else "num_hidden_layers"
