@@ -64,7 +64,11 @@ def _check_file(path: Path) -> None:
         ) from error
     if stat.S_ISDIR(status.st_mode):
         raise AudioError(
-            "unreadable", "this is a folder, not an audio file", given=path, accepted=_FORMATS
+            "unreadable",
+            "this is a folder, and not one whose files can be listed",
+            given=path,
+            accepted=_FORMATS,
+            do="name files, or check the folder's permissions",
         )
     if not stat.S_ISREG(status.st_mode):
         raise AudioError(
@@ -243,17 +247,15 @@ def duration(path: str | os.PathLike[str]) -> float:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield the audio files below a folder, each real folder once, so that links cannot loop."""
+    # A folder that cannot be listed stands for itself: it gets its own refusal on reading, and the
+    # files beside it are not lost.
+    locked: list[Path] = []
 
-    def refuse(error: OSError) -> None:
-        raise AudioError(
-            "unreadable",
-            f"the folder cannot be listed ({error.strerror})",
-            given=error.filename,
-            do="check its permissions",
-        ) from error
+    def keep(error: OSError) -> None:
+        locked.append(Path(error.filename))
 
     seen = set()
-    for root, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+    for root, folders, names in os.walk(folder, onerror=keep, followlinks=True):
         real = os.path.realpath(root)
         if real in seen:
             folders.clear()
@@ -264,16 +266,15 @@ def _walk(folder: Path) -> Iterator[Path]:
             # `._name.wav` is what macOS leaves on foreign disks: not audio, whatever its name says.
             if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES:
                 yield Path(root, name)
+    yield from locked
 
 
 def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """List the audio files that `paths` name, each once.
 
     A folder stands for the audio files below it, sorted, hidden ones left out. Anything else is
-    kept as it is and in its place, even if it does not exist: reading it will say what is wrong.
-
-    Raises:
-        AudioError: With the reason `unreadable`, when a folder cannot be listed.
+    kept as it is and in its place, even if it does not exist or cannot be listed: reading it will
+    say what is wrong.
     """
     found: dict[str, Path] = {}
     for path in map(Path, paths):

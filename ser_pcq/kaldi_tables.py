@@ -201,14 +201,22 @@ def _check_segments(tables: dict[str, Table], durations: dict[str, float]) -> li
 
 def _check_audio(folder: Path, recordings: Table) -> tuple[dict[str, float], list[Problem]]:
     """Read the header of every recording; return the durations (s) and what cannot be used."""
-    from ser_pcq.audio import duration  # numpy, which reading tables does not need
+    from ser_pcq.audio import MIN_DURATION, duration  # numpy, which reading tables does not need
 
     durations = {}
     refused: dict[str, list[str]] = {}
     first: dict[str, AudioError] = {}
     for recording, entry in recordings.items():
         try:
-            durations[recording] = duration(audio_path(folder, entry))
+            path = audio_path(folder, entry)
+            durations[recording] = duration(path)
+            if durations[recording] < MIN_DURATION:
+                raise AudioError(
+                    "too_short",
+                    "the recording is too short",
+                    given=path,
+                    accepted=f"{MIN_DURATION} s",
+                )
         except AudioError as error:
             refused.setdefault(error.reason, []).append(recording)
             first.setdefault(error.reason, error)

@@ -9,11 +9,14 @@ import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.files import whole_file
 from ser_pcq.metrics import Confusion
+
+if TYPE_CHECKING:
+    import pandas
 
 Key = TypeVar("Key", int, str)
 
@@ -77,6 +80,15 @@ class Predictions:
     def by_speaker(self) -> dict[str, "Predictions"]:
         """Return the rows of each speaker, in the order of their names."""
         return self._group(lambda row: row.speaker)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return the table as a data frame: the columns of `predictions.csv`, one row each."""
+        # Only those who ask for a data frame wait for the import.
+        import pandas
+
+        plain = ["utterance_id", "speaker", "fold", "reference", "prediction"]
+        rows = [[*(getattr(row, key) for key in plain), *row.probabilities] for row in self.rows]
+        return pandas.DataFrame(rows, columns=[*plain, *self.labels])
 
     def _group(self, key: Callable[[UtterancePrediction], Key]) -> dict[Key, "Predictions"]:
         """Return the rows under each value of `key`, sorted by it."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -211,3 +212,36 @@ def test_several_processes_train_one_fold_together(workplace):
     tested = read_predictions(exp / "fold_01" / "predictions.csv").rows
     split = json.loads((exp / "split.json").read_text())
     assert {row.utterance_id for row in tested} == set(split["folds"][0]["test"])
+
+
+def test_a_run_is_not_resumed_with_other_labels_or_another_encoder(command, workplace):
+    for name, seed in (("a", 1), ("b", 2)):
+        tiny.random_encoder(seed).model.save_pretrained(workplace / name / "encoder")
+
+    def start(encoder, data="data"):
+        return command(
+            "train", workplace / "tiny.toml", workplace / data, workplace / "mixed", "--fold", "1",
+            "--device", "cpu", "--resume", "--set", "context.layers=[1]", "--set",
+            f"context.encoder={workplace / encoder / 'encoder'}",
+            "--cache-dir", workplace / "cache",
+        )  # fmt: skip
+
+    assert start("a").returncode == 0
+    (workplace / "mixed" / "fold_01" / "finished.json").unlink()
+    other = start("b")
+    assert other.returncode == 1
+    assert "encoder" in other.stderr
+    changed = workplace / "changed"
+    shutil.copytree(workplace / "data", changed)
+    table = (changed / "utt2emo").read_text()
+    (changed / "utt2emo").write_text(table.replace(" anger", " sadness", 1))
+    relabelled = start("a", "changed")
+    assert relabelled.returncode == 1
+    assert "differing in: data" in relabelled.stderr
+
+
+def test_outputs_that_cannot_be_written_are_one_line(command, workplace):
+    (workplace / "occupied").write_text("a file, not a folder")
+    result = trained(command, workplace, "occupied/below", "--fold", "1")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr

@@ -198,3 +198,13 @@ def test_a_damaged_cache_entry_is_removed(tmp_path, waveform):
     with pytest.raises(OSError, match="start again"):
         read_context(path, 0)
     assert not path.exists()
+
+
+def test_an_entry_that_was_cut_short_is_made_again(tmp_path, waveform):
+    folder = save_random_encoder(tmp_path / "model", "wavlm")
+    encoder = load_encoder(ContextConfig(encoder=str(folder), layers=(0, 1)))
+    cache = ContextCache(tmp_path / "cache", encoder)
+    whole = cache.ensure(waveform).read_bytes()
+    path = cache.path(waveform)
+    path.write_bytes(whole[:50])
+    assert cache.ensure(waveform).read_bytes() == whole

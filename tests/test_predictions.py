@@ -202,3 +202,16 @@ def test_merge_refuses_what_cannot_be_one_table():
         merge([table(row("u1")), Predictions(LABELS[::-1], (row("u2"),))])
     with pytest.raises(ScoreError, match=r"no predictions"):
         merge([])
+
+
+def test_a_data_frame_is_what_pandas_reads_from_the_file(tmp_path):
+    import pandas
+
+    rows = tuple(
+        UtterancePrediction(f"u{i}", f"s{i % 2}", 1 + i % 2, "a", "b", (0.25, 0.75))
+        for i in range(4)
+    )
+    predictions = Predictions(("a", "b"), rows)
+    write_predictions(tmp_path / "predictions.csv", predictions)
+    read = pandas.read_csv(tmp_path / "predictions.csv")
+    pandas.testing.assert_frame_equal(read, predictions.to_frame(), check_dtype=False)

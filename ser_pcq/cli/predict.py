@@ -99,6 +99,9 @@ def predict(
     from ser_pcq.audio import find_audio
 
     files = find_audio(paths)
+    for path in paths:
+        if path.is_dir() and not find_audio([path]):
+            say(f"ser-predict: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
             "no recording there",

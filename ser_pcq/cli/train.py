@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 app = new_app(help="Train a speech emotion recognition network, fold by fold.")
 
 
+def _is_helper() -> bool:
+    """Whether this is a helper process of a distributed run: one process speaks for all."""
+    return int(os.environ.get("RANK", "0")) > 0
+
+
 class ProgressObserver:
     """Shows a fold's training on stderr: a bar on a terminal, a line for each epoch elsewhere."""
 
@@ -30,8 +35,7 @@ class ProgressObserver:
         console = Console(stderr=True)
         self.title, self.epochs, self.scores = title, epochs, ""
         self.live = console.is_terminal
-        # Of the processes of a distributed run, one speaks.
-        self.silent = int(os.environ.get("RANK", "0")) > 0
+        self.silent = _is_helper()
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -186,7 +190,7 @@ def train(
     except KeyboardInterrupt:
         say("ser-train: interrupted; the same command with --resume goes on")
         raise typer.Exit(130) from None
-    if fold is None:
+    if fold is None and not _is_helper():
         following = "ser-predict PATH… --model" if config.protocol.name == "all" else "ser-eval"
         say(f"done; next: {following} {exp_dir}")
 
