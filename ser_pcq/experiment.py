@@ -197,10 +197,12 @@ def run_fold(
     """
     config, folder = experiment.config, experiment.fold_dir(fold)
     accelerator = new_accelerator(experiment.device, config.train)
-    torch.manual_seed(experiment.seed)
     encoder = load_encoder(config.context, duration=config.segment.duration)
     if accelerator.is_main_process:
         experiment.write_record(encoder)
+    # After loading, which may draw random numbers of its own: the same seed gives the same first
+    # weights wherever the encoder comes from.
+    torch.manual_seed(experiment.seed)
     recognizer = Recognizer(config, experiment.data.labels, encoder).to(accelerator.device)
     cache = None
     if recognizer.caches_context and recognizer.encoder is not None:
