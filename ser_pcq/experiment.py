@@ -200,8 +200,7 @@ def run_fold(
     encoder = load_encoder(config.context, duration=config.segment.duration)
     if accelerator.is_main_process:
         experiment.write_record(encoder)
-    # After loading, which may draw random numbers of its own: the same seed gives the same first
-    # weights wherever the encoder comes from.
+    # After loading, which may draw random numbers: the first weights follow from the seed alone.
     torch.manual_seed(experiment.seed)
     recognizer = Recognizer(config, experiment.data.labels, encoder).to(accelerator.device)
     cache = None
