@@ -86,20 +86,24 @@ def _mask(x: Tensor, dim: int, share: float, fill: Tensor | float) -> Tensor:
     return torch.where(hidden.view(shape), fill, x)
 
 
-def augment_batch(batch: Batch, config: AugmentConfig) -> Batch:
+def augment_batch(batch: Batch, config: AugmentConfig, middle: Tensor) -> Batch:
     """Apply masks (SpecAugment, Park et al. 2019) and mixup (Zhang et al. 2018) to a batch.
 
-    Hidden parts of a spectrogram take the segment's mean level. Hidden context frames take the
-    segment's mean over time, which leaves the statistics in place and hides what was there.
+    Hidden context frames take the segment's mean over time, which leaves the statistics in place
+    and hides what was there.
+
+    Args:
+        batch: The batch.
+        config: The `[augment]` section.
+        middle: What hidden parts of a spectrogram take: what is normal for each band, so that the
+            network sees nothing there, (channel, frequency, 1).
     """
     spectrogram, context = batch.spectrogram, batch.context
     waveform, target = batch.waveform, batch.target
     if config.frequency_mask > 0:
-        quiet = spectrogram.mean(dim=(1, 2, 3), keepdim=True)
-        spectrogram = _mask(spectrogram, 2, config.frequency_mask, quiet)
+        spectrogram = _mask(spectrogram, 2, config.frequency_mask, middle)
     if config.time_mask > 0:
-        quiet = spectrogram.mean(dim=(1, 2, 3), keepdim=True)
-        spectrogram = _mask(spectrogram, 3, config.time_mask, quiet)
+        spectrogram = _mask(spectrogram, 3, config.time_mask, middle)
         if context is not None:
             mean = context.mean(dim=2, keepdim=True)
             context = _mask(context, 2, config.time_mask, mean)

@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from ser_pcq.recognizer import Recognizer
+from ser_pcq.checkpoint import AnyRecognizer
 
 
-def model_card(about: dict[str, Any], recognizer: Recognizer, *, more: str = "") -> str:
+def model_card(about: dict[str, Any], recognizer: AnyRecognizer, *, more: str = "") -> str:
     """Return the card as Markdown.
 
     Args:
-        about: `name`, `data`, `protocol` and `training`, as they stand in the checkpoint.
+        about: `name`, `data`, `protocol`, `training`, `calibration` and `leaky`, as they stand in
+            the checkpoint.
         recognizer: The model.
         more: Sections on licences, scores and limits that only the maker of a model can write.
     """
-    data, training = about["data"], about["training"]
+    data = about["data"]
     counts = recognizer.parameter_counts()
     tested = ", ".join(data["test_speakers"]) or "none (trained on all speakers)"
     encoder = "no context encoder"
@@ -28,13 +29,33 @@ def model_card(about: dict[str, Any], recognizer: Recognizer, *, more: str = "")
         "",
         "A speech emotion recognition model of ser-pcq.",
         "",
+        *(f"**Leaky**: {leak}\n" for leak in about["leaky"]),
         f"- Emotions: {', '.join(recognizer.labels)}",
-        f"- Network: {counts['network']:,} parameters; {encoder}",
+        f"- Model: {recognizer.config.model.name}, {counts['network']:,} parameters; {encoder}",
         f"- Data: {data['name']}, {data['utterances']} training utterances of "
         f"{len(data['train_speakers'])} speakers",
         f"- Protocol: {about['protocol']['name']}; test speakers: {tested}",
-        f"- Training: seed {training['seed']}, epoch {training['selected_epoch']} "
-        f"of {training['epochs']}",
+        f"- Training: {_training(about['training'])}",
+        f"- Confidence: {_calibration(about['calibration'])}",
         "",
     ]
     return "\n".join(lines) + more
+
+
+def _training(training: dict[str, Any]) -> str:
+    """Say how long a network was trained, or what was chosen for a baseline."""
+    if "epochs" in training:
+        return (
+            f"seed {training['seed']}, epoch {training['selected_epoch']} of {training['epochs']}"
+        )
+    return f"{training['feature_set']}, C = {training['cost']:g}"
+
+
+def _calibration(calibration: dict[str, Any]) -> str:
+    """Say what the confidence was fitted on."""
+    if not calibration["utterances"]:
+        return "as the training left it, not calibrated: there were no validation speakers"
+    return (
+        f"temperature {calibration['temperature']:.2f}, fitted on {calibration['utterances']} "
+        "utterances that the fit had not heard"
+    )

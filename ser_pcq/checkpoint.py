@@ -10,7 +10,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -21,11 +21,17 @@ from ser_pcq.config import Config
 from ser_pcq.config_file import from_dict, to_dict
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.files import whole_file, write_json, write_text
-from ser_pcq.models.context import encoder_from_spec
+from ser_pcq.models.baselines import LinearRecognizer
+from ser_pcq.models.context import ContextEncoder, encoder_from_spec
 from ser_pcq.recognizer import Recognizer
+
+AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
+"""What a checkpoint can hold: the network, or a baseline."""
 
 FORMAT = "ser-pcq/1"
 WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"
+# Fingerprints of the recordings that the model was trained or chosen on.
+PRINTS = "audio.safetensors"
 
 # The models that ship inside the package, and the one that is used when none is named.
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -43,21 +49,22 @@ class Checkpoint:
     """
 
     name: str
-    recognizer: Recognizer
+    recognizer: AnyRecognizer
     about: dict[str, Any]
 
 
 def shareable_config(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the configuration without paths of this machine: an encoder's folder by its name."""
+    """Return the configuration without paths of this machine: encoder and lists by their names."""
     tables = to_dict(config)
     encoder = Path(config.context.encoder)
     if encoder.is_dir():
         tables["context"]["encoder"] = encoder.resolve().name
+    tables["protocol"]["split"] = Path(config.protocol.split).name
     return tables
 
 
 def save_checkpoint(
-    folder: Path, recognizer: Recognizer, about: dict[str, Any], *, card: str = ""
+    folder: Path, recognizer: AnyRecognizer, about: dict[str, Any], *, card: str = ""
 ) -> None:
     """Write a package.
 
@@ -66,7 +73,7 @@ def save_checkpoint(
     Args:
         folder: Where; an older package there is replaced file by file, the JSON last.
         recognizer: The model.
-        about: `name`, `data`, `protocol` and `training`, plain values.
+        about: `name`, `data`, `protocol`, `training`, `calibration` and `leaky`, plain values.
         card: Text of the model card.
     """
     frozen = not recognizer.config.context.fine_tune
@@ -143,7 +150,9 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
         config = from_dict(about["config"])
         spec = about["encoder"]
         encoder = None if spec is None else encoder_from_spec(config.context, spec)
-        recognizer = Recognizer(config, tuple(about["labels"]), encoder)
+        recognizer = _build(config, tuple(about["labels"]), encoder, about)
+        # Packages from before temperatures were fitted have none.
+        recognizer.temperature = float(about.get("calibration", {}).get("temperature", 1.0))
         tensors = load_file(folder / WEIGHTS)
         recognizer.load_state_dict({k: _full(v) for k, v in tensors.items()})
     except (
@@ -162,6 +171,15 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(f"checkpoint {folder} does not fit this version: {error}") from error
     name = str(about.get("name") or folder.name)
     return Checkpoint(name, recognizer.to(device).eval(), about)
+
+
+def _build(
+    config: Config, labels: tuple[str, ...], encoder: ContextEncoder | None, about: dict[str, Any]
+) -> AnyRecognizer:
+    """Build the module that the weights belong to."""
+    if config.model.name == "pcq":
+        return Recognizer(config, labels, encoder)
+    return LinearRecognizer(config, labels, encoder, int(about["n_features"]))
 
 
 def _full(value: torch.Tensor) -> torch.Tensor:

@@ -1,47 +1,20 @@
 """What an experiment folder holds: stored predictions, checked against its split."""
 
-import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.predictions import TABLE, Predictions, merge, read_predictions
+from ser_pcq.proof import read_config
+from ser_pcq.splits import SPLIT, Split, SplitError, read_split
 
 
-@dataclass(frozen=True)
-class _Split:
-    """What `split.json` promises: the protocol and the test utterances of each fold."""
-
-    protocol: str
-    test: dict[int, frozenset[str]]
-
-
-def _read_split(exp_dir: Path) -> _Split | None:
-    """Read `split.json`; None where there is none. A fold without a test set is left out."""
-    path = exp_dir / "split.json"
-    if not path.exists():
-        return None
+def _read_split(exp_dir: Path) -> Split | None:
+    """Return `split.json`; None where there is none."""
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        test = {int(fold["fold"]): frozenset(fold["test"]) for fold in table["folds"]}
-        return _Split(str(table["protocol"]), {n: ids for n, ids in test.items() if ids})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ScoreError(
-            "split.json is damaged", given=f"{path} ({type(error).__name__}: {error})"
-        ) from error
-
-
-def read_protocol(exp_dir: Path) -> str | None:
-    """Return the protocol in `split.json` of the folder or of its first seed; None without one.
-
-    Raises:
-        ScoreError: When the file is damaged.
-    """
-    seeds = [folder for _, folder in _numbered_folders(exp_dir, "seed")]
-    splits = (_read_split(folder) for folder in [exp_dir, *seeds[:1]])
-    return next((split.protocol for split in splits if split is not None), None)
+        return read_split(exp_dir / SPLIT) if (exp_dir / SPLIT).exists() else None
+    except SplitError as error:
+        raise ScoreError(str(error)) from error
 
 
 def _numbered_folders(folder: Path, name: str) -> list[tuple[int, Path]]:
@@ -51,6 +24,14 @@ def _numbered_folders(folder: Path, name: str) -> list[tuple[int, Path]]:
         match = re.fullmatch(rf"{name}_([0-9]{{1,9}})", entry.name)
         if match and entry.is_dir():
             found.append((int(match[1]), entry))
+    numbers = [number for number, _ in found]
+    if len(set(numbers)) < len(numbers):
+        twice = max(numbers, key=numbers.count)
+        raise ScoreError(
+            f"two folders are {name} {twice}",
+            given=", ".join(str(path) for number, path in found if number == twice),
+            do="remove one of them",
+        )
     return sorted(found)
 
 
@@ -71,16 +52,20 @@ def collect(exp_dir: Path) -> Predictions:
             exactly the test utterances of `split.json`.
     """
     split = _read_split(exp_dir)
+    # A fold that tests nothing has no predictions.
+    tests = None
+    if split is not None:
+        tests = {fold.number: frozenset(fold.test) for fold in split.folds if fold.test}
     folders = _numbered_folders(exp_dir, "fold")
     done = [(number, folder) for number, folder in folders if (folder / TABLE).exists()]
     if not folders and (exp_dir / TABLE).exists():
         predictions = read_predictions(exp_dir / TABLE)
-        if split is not None:
-            _check_folds(set(predictions.by_fold()), set(split.test), exp_dir)
-    elif folders or (split is not None and split.test):
+        if tests is not None:
+            _check_folds(set(predictions.by_fold()), set(tests), exp_dir)
+    elif folders or tests:
         # Without a split the numbers themselves tell: they start at 1 and have no gap.
         last = max((number for number, _ in folders), default=0)
-        expected = set(range(1, last + 1)) if split is None else set(split.test)
+        expected = set(range(1, last + 1)) if tests is None else set(tests)
         _check_folds({number for number, _ in done}, expected, exp_dir)
         predictions = merge(_read_fold(number, folder) for number, folder in done)
     else:
@@ -90,8 +75,9 @@ def collect(exp_dir: Path) -> Predictions:
             accepted=f"a folder with fold_01/{TABLE} ..., with {TABLE}, or with seed_* folders",
             do="train with ser-train first",
         )
-    if split is not None:
-        _check_utterances(predictions, split, exp_dir)
+    if split is not None and tests is not None:
+        _check_utterances(predictions, tests, exp_dir)
+        _check_speakers(predictions, split, exp_dir)
     return predictions
 
 
@@ -121,13 +107,15 @@ def _check_folds(found: set[int], expected: set[int], exp_dir: Path) -> None:
         )
 
 
-def _check_utterances(predictions: Predictions, split: _Split, exp_dir: Path) -> None:
+def _check_utterances(
+    predictions: Predictions, tests: dict[int, frozenset[str]], exp_dir: Path
+) -> None:
     """Refuse folds that did not test exactly what the split says."""
     for number, fold in predictions.by_fold().items():
         tested = {row.utterance_id for row in fold.rows}
         for names, problem in (
-            (split.test[number] - tested, "lacks utterances of its test set"),
-            (tested - split.test[number], "holds utterances that are not in its test set"),
+            (tests[number] - tested, "lacks utterances of its test set"),
+            (tested - tests[number], "holds utterances that are not in its test set"),
         ):
             if names:
                 shown = ", ".join(sorted(names)[:3]) + (", ..." if len(names) > 3 else "")
@@ -138,6 +126,23 @@ def _check_utterances(predictions: Predictions, split: _Split, exp_dir: Path) ->
                 )
 
 
+def _check_speakers(predictions: Predictions, split: Split, exp_dir: Path) -> None:
+    """Refuse rows of another speaker than the split has: intervals are over speakers."""
+    for row in predictions.rows:
+        known = split.groups.get(row.utterance_id, {}).get("speaker", row.speaker)
+        if row.speaker != known:
+            raise ScoreError(
+                f"an utterance of {exp_dir} has another speaker than in {SPLIT}",
+                given=f"{row.utterance_id}: {row.speaker}",
+                accepted=known,
+            )
+
+
+def seed_folders(exp_dir: Path) -> list[Path]:
+    """Return the `seed_*` folders, in the order of the seeds."""
+    return [folder for _, folder in _numbered_folders(exp_dir, "seed")]
+
+
 def collect_seeds(exp_dir: Path) -> dict[str, Predictions]:
     """Return the predictions of every `seed_*` folder, in the order of the seeds.
 
@@ -145,7 +150,7 @@ def collect_seeds(exp_dir: Path) -> dict[str, Predictions]:
         ScoreError: When there is no such folder, one cannot be scored, or they tested different
             utterances, which would make their mean meaningless.
     """
-    seeds = {folder.name: collect(folder) for _, folder in _numbered_folders(exp_dir, "seed")}
+    seeds = {folder.name: collect(folder) for folder in seed_folders(exp_dir)}
     if not seeds:
         raise ScoreError("no seeds to score", given=exp_dir, accepted="seed_0, seed_1, ... in it")
     _check_same_config(exp_dir, list(seeds))
@@ -161,14 +166,8 @@ def collect_seeds(exp_dir: Path) -> dict[str, Predictions]:
 
 def _check_same_config(exp_dir: Path, names: list[str]) -> None:
     """Refuse seeds of different configurations: their mean would stand for nothing."""
-    known: dict[str, Any] = {}
-    for name in names:
-        path = exp_dir / name / "config.json"
-        if path.exists():
-            try:
-                known[name] = json.loads(path.read_text(encoding="utf-8"))["config"]
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise ScoreError("config.json is damaged", given=path) from error
+    configs = {name: read_config(exp_dir / name) for name in names}
+    known = {name: config for name, config in configs.items() if config is not None}
     for name, config in known.items():
         if config != next(iter(known.values())):
             raise ScoreError(

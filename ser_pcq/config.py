@@ -6,7 +6,7 @@ How they are read from TOML stands in `config_file`.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ser_pcq.errors import ConfigError
+from ser_pcq.config_rules import check_ranges
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,9 @@ class ContextConfig:
 class ModelConfig:
     """The PCQ network; paper names in brackets."""
 
-    name: Literal["pcq"] = "pcq"
-    """The network."""
+    name: Literal["pcq", "whisper-svm", "egemaps-svm", "compare-svm"] = "pcq"
+    """The network, or a baseline: a linear SVM over the statistics of an encoder layer, or over
+    openSMILE's eGeMAPSv02 or ComParE_2016 functionals. Baselines ignore the other keys here."""
     mlcnn: bool = True
     """The spectrogram branch (MLCNN); false is the ablation without it."""
     channel_query: bool = True
@@ -161,13 +162,46 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class SvmConfig:
+    """The linear support vector machine of the baselines."""
+
+    costs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+    """Values of C that are tried on held-out training speakers; for a Whisper baseline each with
+    each of `context.layers`."""
+
+
+@dataclass(frozen=True)
 class ProtocolConfig:
     """Which utterances train, validate and test."""
 
-    name: Literal["leave-one-speaker-out", "leave-one-session-out", "all"] = "leave-one-speaker-out"
-    """`all` trains on every speaker and tests on none: for a model that is shipped."""
+    name: Literal[
+        "leave-one-speaker-out",
+        "leave-one-session-out",
+        "leave-one-sentence-out",
+        "k-fold-by-speaker",
+        "random",
+        "fixed",
+        "all",
+    ] = "leave-one-speaker-out"
+    """`all` trains on every speaker and tests on none: for a model that is shipped. `random` needs
+    `--allow-leakage`. `fixed` takes the folds from `split`."""
     valid_speakers: int = 1
-    """Speakers taken from the training side for validation; never the test speaker."""
+    """Speakers taken from the training side for validation, never a test speaker (with
+    `leave-one-sentence-out` sentences, with `random` parts)."""
+    valid_from: Literal["train", "test"] = "train"
+    """`test` chooses on the test fold itself, as many papers did; needs `--allow-leakage`."""
+    refit: bool = False
+    """Train again on training and validation speakers together, for as many epochs as were chosen
+    on the validation speakers, and keep the temperature that was fitted on them."""
+    adapt: Literal["none", "speaker"] = "none"
+    """`speaker`: features are normalised with the unlabelled utterances of their own speaker,
+    test speakers too. Another task, so scores name it."""
+    folds: int = 10
+    """Folds of `k-fold-by-speaker` and `random`."""
+    seed: int = 0
+    """Of the draw of `random`."""
+    split: str = ""
+    """A file with lists of folds, instead of the protocol's rule."""
 
 
 @dataclass(frozen=True)
@@ -180,110 +214,9 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    svm: SvmConfig = field(default_factory=SvmConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
 
     def __post_init__(self) -> None:
         """Check what depends on more than one field."""
-        _check_ranges(self)
-
-
-Rule = tuple[bool, str, object, str]
-
-
-def _range_rules(config: Config) -> list[Rule]:
-    """What each value must satisfy by itself: (holds, key, given, accepted)."""
-    frontend, segment, model, train = config.frontend, config.segment, config.model, config.train
-    augment, n_valid = config.augment, config.protocol.valid_speakers
-    fours = len(model.channels) == 4 and all(c > 0 and c % 4 == 0 for c in model.channels)
-    counts = {
-        "frontend.n_fft": frontend.n_fft,
-        "frontend.win_length": frontend.win_length,
-        "frontend.hop_length": frontend.hop_length,
-        "frontend.n_mels": frontend.n_mels,
-        "frontend.n_bins": frontend.n_bins,
-        "frontend.image_height": frontend.image_height,
-        "frontend.image_width": frontend.image_width,
-        "frontend.extra_windows": min(frontend.extra_windows, default=1),
-        "model.expansion": model.expansion,
-        "model.reduction": model.reduction,
-        "model.hidden": model.hidden,
-        "train.epochs": train.epochs,
-    }
-    shares = {
-        "frontend.preemphasis": frontend.preemphasis,
-        "model.dropout": model.dropout,
-        "model.branch_dropout": model.branch_dropout,
-        "train.label_smoothing": train.label_smoothing,
-        "augment.frequency_mask": augment.frequency_mask,
-        "augment.time_mask": augment.time_mask,
-    }
-    amounts = {
-        "train.patience": train.patience,
-        "train.weight_decay": train.weight_decay,
-        "train.gradient_clip": train.gradient_clip,
-        "train.workers": train.workers,
-        "train.encoder_learning_rate": train.encoder_learning_rate,
-        "augment.mixup": augment.mixup,
-        "protocol.valid_speakers": n_valid,
-    }
-    factors = min((*augment.speeds, *augment.tempos), default=1.0)
-    return [
-        *((v >= 1, key, v, "1 or more") for key, v in counts.items()),
-        *((0 <= v < 1, key, v, "from 0 to below 1") for key, v in shares.items()),
-        *((v >= 0, key, v, "0 or more") for key, v in amounts.items()),
-        (0.1 <= segment.duration <= 60, "segment.duration", segment.duration, "0.1 to 60 s"),
-        (0 <= frontend.deltas <= 2, "frontend.deltas", frontend.deltas, "0, 1 or 2"),
-        (0 < frontend.f_max <= 8000, "frontend.f_max", frontend.f_max, "above 0, up to 8000 Hz"),
-        (fours, "model.channels", model.channels, "four numbers, each a multiple of 4"),
-        (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
-        (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),
-        (factors >= 0.1, "augment.speeds or augment.tempos", factors, "0.1 or more"),
-    ]
-
-
-def _joint_rules(config: Config) -> list[Rule]:
-    """What values must satisfy together."""
-    context, model, protocol = config.context, config.model, config.protocol
-    without_context = context.encoder == "none"
-    paper_without_maps = model.head == "paper" and not model.mlcnn
-    three = model.query_maps == "shared" or without_context or len(context.layers) == 3
-    published = config.frontend.kind == "published"
-    window_fits = not published or config.frontend.n_fft >= config.frontend.win_length
-    bins_fit = not published or config.frontend.n_bins <= config.frontend.n_fft // 2 + 1
-    validated = protocol.name == "all" or protocol.valid_speakers > 0
-    return [
-        (
-            model.mlcnn or not without_context,
-            "model.mlcnn",
-            'false with context.encoder = "none"',
-            "at least one of the two branches",
-        ),
-        (
-            not paper_without_maps,
-            "model.head",
-            '"paper" with model.mlcnn = false',
-            '"light": the published classifier is driven by the last stage',
-        ),
-        (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
-        (bins_fit, "frontend.n_bins", config.frontend.n_bins, "up to frontend.n_fft / 2 + 1"),
-        (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
-        (
-            config.train.select == "best" or config.train.patience == 0,
-            "train.patience",
-            'above 0 with train.select = "last"',
-            'train.select = "best", or no patience',
-        ),
-        (
-            config.train.select == "last" or validated,
-            "train.select",
-            '"best" with protocol.valid_speakers = 0',
-            '"last", or at least one validation speaker',
-        ),
-    ]
-
-
-def _check_ranges(config: Config) -> None:
-    """Refuse values that no part could work with."""
-    for holds, key, given, accepted in _range_rules(config) + _joint_rules(config):
-        if not holds:
-            raise ConfigError(f"{key} is out of range", given=given, accepted=accepted)
+        check_ranges(self)

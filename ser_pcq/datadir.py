@@ -8,6 +8,7 @@ A Kaldi-style folder of text files, one line per utterance, sorted by id (`LC_AL
     spk2gender    speaker, m | f | o                          optional
     utt2session   utterance id, session                       optional
     utt2sentence  utterance id, id of what is said            optional
+    utt2uniq      utterance id, utterance it is a copy of     optional
     text          utterance id, what is said                  optional
     segments      utterance id, recording id, start s, end s  optional
     labels        the accepted emotions, one per line         optional
@@ -33,6 +34,9 @@ from ser_pcq.kaldi_tables import (
     read_tables,
 )
 
+# Optional tables with one value for each utterance.
+PER_UTTERANCE = ("utt2session", "utt2sentence", "utt2uniq", "text")
+
 __all__ = ["DataDir", "Problem", "Utterance", "read", "validate", "write"]
 
 
@@ -48,6 +52,8 @@ class Utterance:
         gender: m, f or o (other); None when unknown.
         session: Recording session; None where the corpus has none.
         sentence: Id of the sentence, where a corpus has a fixed set; else None.
+        original: The utterance that this one is an augmented copy of (itself for an original);
+            None where nothing is known of copies.
         text: What is said; None when unknown.
         start: Where it begins in the audio, s; None for the beginning.
         end: Where it ends in the audio, s; None for the end.
@@ -60,6 +66,7 @@ class Utterance:
     gender: str | None = None
     session: str | None = None
     sentence: str | None = None
+    original: str | None = None
     text: str | None = None
     start: float | None = None
     end: float | None = None
@@ -120,7 +127,7 @@ def read(
     if problems:
         raise _refusal("the data directory is not sound", path, problems)
     genders = tables.get("spk2gender", {})
-    optional = {name: tables.get(name, {}) for name in ("utt2session", "utt2sentence", "text")}
+    optional = {name: tables.get(name, {}) for name in PER_UTTERANCE}
     utterances = []
     for utterance_id, speaker in tables["utt2spk"].items():
         recording, start, end = _segment(tables, utterance_id)
@@ -133,6 +140,7 @@ def read(
                 gender=genders.get(speaker),
                 session=optional["utt2session"].get(utterance_id),
                 sentence=optional["utt2sentence"].get(utterance_id),
+                original=optional["utt2uniq"].get(utterance_id),
                 text=optional["text"].get(utterance_id),
                 start=start,
                 end=end,
@@ -217,6 +225,7 @@ def _lines(utterances: Sequence[Utterance], folder: Path, relative: bool) -> dic
         "spk2gender": sorted({f"{u.speaker} {u.gender}" for u in utterances if u.gender}),
         "utt2session": [f"{u.utterance_id} {u.session}" for u in utterances if u.session],
         "utt2sentence": [f"{u.utterance_id} {u.sentence}" for u in utterances if u.sentence],
+        "utt2uniq": [f"{u.utterance_id} {u.original}" for u in utterances if u.original],
         "text": [
             f"{u.utterance_id} {' '.join(u.text.split())}".rstrip()
             for u in utterances
@@ -245,6 +254,7 @@ def _check_words(utterance: Utterance) -> None:
         "gender": u.gender,
         "session": u.session,
         "sentence": u.sentence,
+        "original": u.original,
     }
     for what, word in words.items():
         if word is not None and (not word or not word.isprintable() or " " in word):

@@ -1,5 +1,6 @@
 """Utterances of a data directory to training segments."""
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class PreparedUtterance:
         spectrogram: Raw, (segment, channel, frequency, frame).
         waveform: (segment, time) where an encoder is trained; None otherwise.
         context: The cache entry of a frozen encoder's output; None otherwise.
+        context_scale: Mean and deviation, each (depth, 1, width), that the encoder's output is
+            normalised with; None to leave it as it is.
     """
 
     utterance_id: str
@@ -34,6 +37,21 @@ class PreparedUtterance:
     spectrogram: Tensor
     waveform: Tensor | None
     context: Path | None
+    context_scale: tuple[Tensor, Tensor] | None = None
+
+    def read_context(self, segment: int) -> Tensor | None:
+        """Return the encoder's output for a segment, normalised where the protocol wants it.
+
+        Shape:
+            (depth, frame, width), or None without a cache entry.
+        """
+        if self.context is None:
+            return None
+        context = read_context(self.context, segment)
+        if self.context_scale is not None:
+            mean, deviation = self.context_scale
+            context = (context - mean) / deviation
+        return context
 
 
 Item = dict[str, Tensor]
@@ -67,8 +85,8 @@ class SegmentDataset(Dataset[Item]):
         }
         if utterance.waveform is not None:
             item["waveform"] = utterance.waveform[s]
-        if utterance.context is not None:
-            item["context"] = read_context(utterance.context, s)
+        if (context := utterance.read_context(s)) is not None:
+            item["context"] = context
         return item
 
     @property
@@ -137,11 +155,13 @@ def prepare_utterances(
     """
     prepared = []
     trains_encoder = recognizer.encoder is not None and cache is None
-    for number, utterance in enumerate(utterances):
+    for utterance in utterances:
         waveform = read_utterance(utterance, recognizer.labels)
         copies = [waveform]
         if augment is not None:
-            copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + number)
+            # The noise of an utterance is the same whatever stands beside it in the fold.
+            place = zlib.crc32(utterance.utterance_id.encode())
+            copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + place)
         for copy in copies:
             segments = recognizer.segments(copy)
             prepared.append(

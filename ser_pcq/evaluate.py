@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ser_pcq.calibration import Calibration, calibration_of
 from ser_pcq.metrics import Confusion, SpeakerIntervals, mean_over_folds, speaker_interval
 from ser_pcq.predictions import Predictions
+from ser_pcq.proof import Proof
+from ser_pcq.risk_coverage import REPORTED_COVERAGES, RiskCoverage, risk_coverage_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Scores:
 
     Attributes:
         confusion: Counts pooled over all folds.
-        protocol: Name of the protocol that made the folds; None when it is not known.
+        proof: How the folds were made, what was checked of them, and what leaks.
         n_folds: Number of folds.
         n_speakers: Number of tested speakers.
         wa: Pooled weighted accuracy.
@@ -28,10 +31,12 @@ class Scores:
         intervals: 95 % bootstrap intervals over speakers; None with fewer than two speakers.
         mean_over_folds_wa: Mean of the folds' WA.
         mean_over_folds_ua: Mean of the folds' UA.
+        calibration: How far the confidences agree with the accuracy, pooled; its `nll` is in nats.
+        risk_coverage: What leaving out the least confident answers wins, pooled.
     """
 
     confusion: Confusion
-    protocol: str | None
+    proof: Proof
     n_folds: int
     n_speakers: int
     wa: float
@@ -40,6 +45,13 @@ class Scores:
     intervals: SpeakerIntervals | None
     mean_over_folds_wa: float
     mean_over_folds_ua: float
+    calibration: Calibration
+    risk_coverage: RiskCoverage
+
+    @property
+    def protocol(self) -> str | None:
+        """Name of the protocol that made the folds; None when it is not known."""
+        return self.proof.protocol
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -61,17 +73,37 @@ class Scores:
         return _rounded(
             {
                 "protocol": self.protocol,
+                "split_sha256": self.proof.split_sha256,
+                **self.proof.stamp(),
                 "n_utterances": self.n_utterances,
                 "n_speakers": self.n_speakers,
                 "n_folds": self.n_folds,
                 "pooled": {"wa": self.wa, "ua": self.ua, "macro_f1": self.macro_f1},
                 "speaker_interval_95": None if self.intervals is None else asdict(self.intervals),
                 "mean_over_folds": {"wa": self.mean_over_folds_wa, "ua": self.mean_over_folds_ua},
+                "calibration": self._calibration(),
+                "risk_coverage": self._risk_coverage(),
                 "recall": self.recalls,
                 "labels": self.labels,
                 "confusion": self.confusion.counts,
             }
         )
+
+    def _calibration(self) -> dict[str, Any]:
+        """Return plain values of the calibration."""
+        values = asdict(self.calibration)
+        return {key: values[key] for key in ("ece", "brier", "nll", "bins")}
+
+    def _risk_coverage(self) -> dict[str, Any]:
+        """Return plain values of the risk-coverage curve: its area and some points."""
+        points = {str(share): self.risk_coverage.at_coverage(share) for share in REPORTED_COVERAGES}
+        keys = ("min_confidence", "coverage", "accuracy")
+        return {
+            "area": self.risk_coverage.area,
+            "at_coverage": {
+                share: {key: getattr(point, key) for key in keys} for share, point in points.items()
+            },
+        }
 
 
 @dataclass(frozen=True)
@@ -109,16 +141,24 @@ def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def score_seeds(seeds: Mapping[str, Predictions], *, protocol: str | None = None) -> SeedScores:
+def score_seeds(
+    seeds: Mapping[str, Predictions], proofs: Mapping[str, Proof] | None = None
+) -> SeedScores:
     """Score each seed by itself."""
-    return SeedScores({name: score(part, protocol=protocol) for name, part in seeds.items()})
+    known = proofs or {}
+    return SeedScores({name: score(part, known.get(name)) for name, part in seeds.items()})
 
 
-def score(predictions: Predictions, *, protocol: str | None = None) -> Scores:
+def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
     """Score predictions, pooled and as the mean over their folds.
 
+    Args:
+        predictions: Of all folds.
+        proof: What is known of how they were made; None for nothing.
+
     Raises:
-        ScoreError: When there is no row or a row holds an unknown label.
+        ScoreError: When there is no row, or a row holds an unknown label or probabilities that are
+            none.
     """
     confusion = predictions.confusion()
     folds = [fold.confusion() for fold in predictions.by_fold().values()]
@@ -126,7 +166,7 @@ def score(predictions: Predictions, *, protocol: str | None = None) -> Scores:
     fold_wa, fold_ua = mean_over_folds(folds)
     return Scores(
         confusion=confusion,
-        protocol=protocol,
+        proof=proof or Proof(),
         n_folds=len(folds),
         n_speakers=len(speakers),
         wa=confusion.weighted_accuracy,
@@ -135,4 +175,6 @@ def score(predictions: Predictions, *, protocol: str | None = None) -> Scores:
         intervals=speaker_interval(speakers) if len(speakers) > 1 else None,
         mean_over_folds_wa=fold_wa,
         mean_over_folds_ua=fold_ua,
+        calibration=calibration_of(predictions),
+        risk_coverage=risk_coverage_of(predictions),
     )

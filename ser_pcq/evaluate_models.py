@@ -1,16 +1,21 @@
 """Trained models on a data directory: every utterance by a model that has not seen its speaker."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_pcq.checkpoint import ABOUT, Checkpoint, find_checkpoint, load_checkpoint
+from ser_pcq.audio_copies import prints_of
+from ser_pcq.checkpoint import ABOUT, PRINTS, Checkpoint, find_checkpoint, load_checkpoint
 from ser_pcq.datadir import DataDir, Utterance, read
 from ser_pcq.dataset import read_utterance
 from ser_pcq.device import resolve_device
 from ser_pcq.errors import ScoreError
+from ser_pcq.fingerprint import AudioPrint, find_copies, load_prints
+from ser_pcq.leakage import Leak, Verdict
+from ser_pcq.predict import refuse_adapted
 from ser_pcq.predictions import Predictions, UtterancePrediction
+from ser_pcq.proof import Proof
 
 
 def _fold_models(exp_dir: Path) -> dict[int, Path]:
@@ -56,30 +61,43 @@ def predict_data_dir(
     exp_dir: Path,
     data_dir: Path,
     *,
+    cache_dir: Path,
     device: str = "cpu",
+    allow_leakage: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Predictions:
+) -> tuple[Predictions, Proof]:
     """Predict every utterance of a data directory with trained models.
 
     With the folds of an experiment, each speaker is given to the fold that held it out; a speaker
-    that no fold trained on goes to the first. A speaker that every model was trained on is refused:
-    such a score would say nothing.
+    that no fold trained on goes to the first. A speaker that every model was trained on, or a
+    recording that is a copy of one that its model was trained on, is refused: such a score would
+    say nothing.
 
     Args:
         exp_dir: An experiment folder, or a single checkpoint.
         data_dir: A data directory whose labels the model knows.
+        cache_dir: Where fingerprints of recordings are kept.
         device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
+        allow_leakage: Go on all the same, and say so in the proof.
         on_progress: Called with (done, total).
 
+    Returns:
+        The predictions, and what was checked of them.
+
     Raises:
-        ScoreError: For speakers seen in training.
+        LeakageError: For speakers or recordings that the models know.
+        ScoreError: For models that cannot judge single utterances.
         DataError: For labels unknown to the model, and unreadable audio.
     """
     device = resolve_device(device)
     data = read(data_dir)
     models = _fold_models(exp_dir)
     abouts = {fold: _read_json(folder / ABOUT) for fold, folder in models.items()}
-    fold_of = _assign(data, abouts)
+    fold_of, leaks = _assign(data, abouts)
+    prints = prints_of(data, cache_dir, on_progress=lambda done, total: None)
+    verdict = _judge(data, fold_of, leaks, models, prints)
+    if not allow_leakage:
+        verdict.refuse()
     rows: list[UtterancePrediction] = []
     labels: tuple[str, ...] = ()
     for fold, folder in models.items():
@@ -87,16 +105,16 @@ def predict_data_dir(
         if not utterances:
             continue
         checkpoint = load_checkpoint(str(folder), device=device)
+        refuse_adapted(checkpoint)
         labels = checkpoint.recognizer.labels
         for utterance in utterances:
             rows.append(_predict(checkpoint, utterance, fold))
             on_progress(len(rows), len(data.utterances))
-    return Predictions(labels, tuple(rows))
+    return Predictions(labels, tuple(rows)), Proof("trained models on other data", None, verdict)
 
 
-def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> dict[str, int]:
-    """Give each speaker to a model that has not seen it."""
-    same_corpus = {str(about.get("data", {}).get("name")) for about in abouts.values()}
+def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str, int], list[Leak]]:
+    """Give each speaker to a model that has not heard it; say where there is none."""
     assigned, seen = {}, []
     for speaker in data.speakers:
         fitting = [fold for fold, about in abouts.items() if speaker not in _train_side(about)]
@@ -105,15 +123,40 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> dict[str, int]:
         ]
         if not fitting:
             seen.append(speaker)
+        assigned[speaker] = (tested or fitting or list(abouts))[0]
+    if not seen:
+        return assigned, []
+    names = ", ".join(sorted({str(about.get("data", {}).get("name")) for about in abouts.values()}))
+    message = f"speakers that the model was trained on (its data: {names})"
+    return assigned, [Leak("shared-speaker", message, min(abouts), tuple(seen))]
+
+
+def _judge(
+    data: DataDir,
+    fold_of: dict[str, int],
+    leaks: list[Leak],
+    models: dict[int, Path],
+    prints: Sequence[AudioPrint],
+) -> Verdict:
+    """Compare recordings with those that their models were trained on, as far as these are kept."""
+    verified = {} if leaks else {"speakers": "no speaker is known to the model that judged it"}
+    speaker = {u.utterance_id: u.speaker for u in data.utterances}
+    compared = True
+    for fold, folder in models.items():
+        mine = [one for one in prints if fold_of[speaker[one.utterance_id]] == fold]
+        if not mine:
             continue
-        assigned[speaker] = (tested or fitting)[0]
-    if seen:
-        raise ScoreError(
-            f"speakers that the model was trained on (its data: {', '.join(sorted(same_corpus))})",
-            given=", ".join(seen[:10]),
-            do="score on other speakers, or on the folds of an experiment",
-        )
-    return assigned
+        if not (folder / PRINTS).exists():
+            compared = False
+            continue
+        pairs = find_copies(load_prints(folder / PRINTS), mine)
+        if pairs:
+            message = "recordings that the model was trained on, or nearly so"
+            names = tuple(f"{copy.b} = {copy.a}" for copy in pairs)
+            leaks = [*leaks, Leak("copied-audio", message, fold, names)]
+    if compared and not any(leak.kind == "copied-audio" for leak in leaks):
+        verified["audio"] = f"{len(prints)} recordings: none is a copy of a training recording"
+    return Verdict(tuple(leaks), verified)
 
 
 def _predict(checkpoint: Checkpoint, utterance: Utterance, fold: int) -> UtterancePrediction:

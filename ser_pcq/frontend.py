@@ -118,6 +118,12 @@ class Frontend(nn.Module):
             return 0.0 if self.config.pad_with == "maximum" else -100.0
         return float(torch.log(torch.tensor(FLOOR)))
 
+    @property
+    def middle(self) -> Tensor:
+        """What is normal for each band of a raw spectrogram: fitted, (channel, frequency, 1)."""
+        # published: half-way between the extremes; log-mel: the mean.
+        return (self.low + self.high) / 2 if self.config.kind == "published" else self.low
+
     def output_shape(self, n_frames: int) -> tuple[int, int, int]:
         """Return (channel, frequency, frame) of the image of a segment with `n_frames` frames."""
         if self.config.kind == "published":

@@ -15,7 +15,15 @@ from pathlib import Path
 from ser_pcq.errors import AudioError, suggest
 
 REQUIRED = ("wav.scp", "utt2spk", "utt2emo")
-OPTIONAL = ("spk2gender", "utt2session", "utt2sentence", "text", "segments", "labels")
+OPTIONAL = (
+    "spk2gender",
+    "utt2session",
+    "utt2sentence",
+    "utt2uniq",
+    "text",
+    "segments",
+    "labels",
+)
 FILES = REQUIRED + OPTIONAL
 """Every file of a data directory that this package knows."""
 
@@ -153,7 +161,7 @@ def _check_ids(tables: dict[str, Table]) -> list[Problem]:
     """Check that all files list the same utterances, recordings and speakers."""
     problems = []
     main = "segments" if "segments" in tables else "wav.scp"
-    for name in ("utt2spk", "utt2emo", "utt2session", "utt2sentence", "text"):
+    for name in ("utt2spk", "utt2emo", "utt2session", "utt2sentence", "utt2uniq", "text"):
         if name in tables and main in tables:
             found = _differences(main, tables[main], name, tables[name])
             problems += [Problem("id-mismatch", message) for message in found]

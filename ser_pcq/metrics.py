@@ -22,7 +22,7 @@ class Ratios(NamedTuple):
     macro_f1: NDArray[np.float64]
 
 
-def _ratios(counts: NDArray[np.int64]) -> Ratios:
+def ratios_of_counts(counts: NDArray[np.int64]) -> Ratios:
     """Return WA, UA and macro F1 of count matrices, none of them empty.
 
     The only place where these formulas stand: the point estimate and every resample of the
@@ -146,7 +146,7 @@ class Confusion:
         """Return the three ratios; raise where nothing was counted, as 0 / 0 is no score."""
         if not self.n_utterances:
             raise ScoreError("there is no utterance to score")
-        return _ratios(self.as_array())
+        return ratios_of_counts(self.as_array())
 
     @property
     def weighted_accuracy(self) -> float:
@@ -236,6 +236,20 @@ class SpeakerIntervals:
     macro_f1: tuple[float, float]
 
 
+def draw_speakers(n_speakers: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
+    """Draw `n_speakers` with replacement; return how often each was, (resample, speaker)."""
+    # How often each speaker is drawn is all that matters, so a resample is one row of numbers.
+    shares = np.full(n_speakers, 1 / n_speakers)
+    return np.random.default_rng(seed).multinomial(n_speakers, shares, size=n_resamples)
+
+
+def percentile_limits(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """Return low and high of the middle share `level`, in (0, 1), of values (resample,)."""
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(values, [tail, 100 - tail])
+    return float(low), float(high)
+
+
 def speaker_interval(
     speakers: Mapping[str, Confusion],
     *,
@@ -277,14 +291,6 @@ def speaker_interval(
     if not all(confusion.n_utterances for confusion in ordered):
         raise ScoreError("a speaker has no utterances")
     counts = np.stack([c.as_array() for c in ordered])  # (speaker, reference, prediction)
-    # How often each speaker is drawn is all that matters, so a resample is one row of numbers.
-    shares = np.full(len(ordered), 1 / len(ordered))
-    draws = np.random.default_rng(seed).multinomial(len(ordered), shares, size=n_resamples)
-    ratios = _ratios(np.tensordot(draws, counts, axes=1))  # (resample, reference, prediction)
-    tail = 100 * (1 - level) / 2
-
-    def limits(values: NDArray[np.float64]) -> tuple[float, float]:
-        low, high = np.percentile(values, [tail, 100 - tail])
-        return float(low), float(high)
-
-    return SpeakerIntervals(limits(ratios.wa), limits(ratios.ua), limits(ratios.macro_f1))
+    draws = draw_speakers(len(ordered), n_resamples, seed)
+    ratios = ratios_of_counts(np.tensordot(draws, counts, axes=1))  # each (resample,)
+    return SpeakerIntervals(*(percentile_limits(values, level) for values in ratios))

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_pcq.calibration import N_BINS, Calibration
 from ser_pcq.files import whole_file
 from ser_pcq.metrics import Confusion
+from ser_pcq.risk_coverage import RiskCoverage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,6 +45,65 @@ def confusion_figure(confusion: Confusion) -> "Figure":
         f"{100 * confusion.unweighted_accuracy:.2f} %, {confusion.n_utterances} utterances"
     )
     figure.colorbar(image, ax=axes, label="share of the reference", shrink=0.8)
+    return figure
+
+
+def reliability_figure(calibration: Calibration) -> "Figure":
+    """Draw accuracy over confidence in bins, and below how many utterances each bin holds.
+
+    A dot stands at the mean confidence of its bin; its distance from the dashed diagonal is what
+    the calibration error averages. Below the diagonal the confidence is too high.
+    """
+    from matplotlib.figure import Figure
+
+    bins = calibration.bins
+    lefts, width = [b.low for b in bins], 1 / N_BINS
+    figure = Figure(figsize=(5.5, 6.0), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    accuracies = [b.accuracy for b in bins]
+    style = {"align": "edge", "color": "lightsteelblue", "edgecolor": "white"}
+    upper.bar(lefts, accuracies, width, **style)
+    upper.plot([0, 1], [0, 1], color="grey", linestyle="--")
+    upper.plot([b.confidence for b in bins], accuracies, "o", color="tab:blue", clip_on=False)
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("share of right answers")
+    upper.set_title(
+        f"ECE {100 * calibration.ece:.2f} %, NLL {calibration.nll:.3f}, "
+        f"{calibration.n_utterances} utterances\ndashed: right as often as the confidence says"
+    )
+    counts = lower.bar(lefts, [b.count for b in bins], width, **style)
+    lower.bar_label(counts, fontsize=7)
+    lower.margins(y=0.25)  # room for the number over the highest bar
+    lower.set_xlim(0, 1)
+    lower.set_xlabel("confidence")
+    lower.set_ylabel("utterances")
+    return figure
+
+
+def risk_coverage_figure(curve: RiskCoverage) -> "Figure":
+    """Draw the share of wrong answers among those kept over the share kept, both in percent.
+
+    The dashed line is the risk without a threshold: what a confidence that says nothing would give.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(
+        [100 * point.coverage for point in curve.points],
+        [100 * point.risk for point in curve.points],
+        "o-",
+        color="tab:blue",
+        markersize=2,
+    )
+    axes.axhline(100 * curve.points[-1].risk, color="grey", linestyle="--")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("coverage: most confident answers kept, in %")
+    axes.set_ylabel("risk: wrong among the kept, in %")
+    axes.set_title(
+        f"AURC {curve.area:.4f}, {curve.n_utterances} utterances\ndashed: the risk of all answers"
+    )
     return figure
 
 

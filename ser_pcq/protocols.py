@@ -1,20 +1,66 @@
-"""Which utterances train, validate and test: folds, and the proof that they are disjoint.
+"""Which utterances train, validate and test: every protocol, in one place, as data.
 
-Protocol *clean*: the test speaker (or session) is unseen, and validation speakers are taken from
-the training side, so that nothing is ever chosen on the test fold.
+A protocol says what is held out together and what may never stand on two sides of a fold. How
+folds are kept in files stands in `splits`; what is checked before and after training in `leakage`.
+
+Under *clean* protocols the test speaker (or session) is unseen, and validation speakers are taken
+from the training side, so that nothing is ever chosen on the test fold.
 """
 
 import hashlib
-import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.datadir import DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.files import write_json
+
+Kind = Literal["speaker", "session", "sentence"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How folds are made.
+
+    Attributes:
+        tested: What is held out whole: a kind of group that the corpus has, `speakers` (several in
+            a fold), `part` (utterances drawn at random), or nothing.
+        validated: What validation takes whole from the training side.
+        apart: Kinds of group of which none may be tested that is known from training or validation.
+            Training and validation themselves are kept apart by `validated`.
+        summary: In a sentence.
+    """
+
+    tested: Literal["speaker", "session", "sentence", "speakers", "part", "lists", "nothing"]
+    validated: Literal["speaker", "sentence", "part"]
+    apart: tuple[Kind, ...]
+    summary: str
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "leave-one-speaker-out": Protocol(
+        "speaker", "speaker", ("speaker",), "each fold tests one speaker"
+    ),
+    "leave-one-session-out": Protocol(
+        "session", "speaker", ("speaker", "session"), "each fold tests all speakers of a session"
+    ),
+    "k-fold-by-speaker": Protocol(
+        "speakers", "speaker", ("speaker",), "each fold tests several speakers"
+    ),
+    "leave-one-sentence-out": Protocol(
+        "sentence", "sentence", ("sentence",), "each fold tests one sentence; its voices are known"
+    ),
+    # Nothing but clean folds is asked of the next two either, and a random split cannot be clean:
+    # so it needs --allow-leakage, without being a case of its own.
+    "random": Protocol(
+        "part", "part", ("speaker",), "utterances are drawn; their voices are known"
+    ),
+    "fixed": Protocol("lists", "speaker", ("speaker",), "lists in a file"),
+    "all": Protocol("nothing", "speaker", ("speaker",), "everybody trains, nobody is tested"),
+}
+"""Name in the configuration to protocol."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +69,10 @@ class Fold:
 
     Attributes:
         number: From 1.
-        held_out: The speaker or session that is tested; empty for the protocol `all`.
+        held_out: What is tested, by name; empty for the protocol `all`.
         train: Utterances to learn from.
-        valid: Utterances of validation speakers; may be empty.
-        test: Utterances of the held-out speakers; empty for the protocol `all`.
+        valid: Utterances to choose on; may be empty.
+        test: Utterances of what is held out; empty for the protocol `all`.
     """
 
     number: int
@@ -40,131 +86,169 @@ class Fold:
         """Folder of the fold in an experiment folder."""
         return f"fold_{self.number:02d}" if self.test else "all"
 
+    @property
+    def sides(self) -> dict[str, tuple[str, ...]]:
+        """Return train, valid and test by their names."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
 
-def _unit(utterance: Utterance, protocol: str) -> str:
-    """Return what is held out together."""
-    if protocol == "leave-one-speaker-out":
-        return utterance.speaker
-    if utterance.session is None:
+
+def protocol_name(config: ProtocolConfig) -> str:
+    """Return the protocol as scores name it, with everything that makes scores incomparable."""
+    name: str = config.name
+    if config.valid_from == "test":
+        name += ", chosen on the test fold"
+    if config.adapt == "speaker":
+        name += ", speaker-adapted"
+    return name
+
+
+def group_of(utterance: Utterance, kind: Kind) -> str:
+    """Return the speaker, session or sentence of an utterance.
+
+    Raises:
+        DataError: When the data directory does not tell.
+    """
+    group = {
+        "speaker": utterance.speaker,
+        "session": utterance.session,
+        "sentence": utterance.sentence,
+    }[kind]
+    if group is None:
         raise DataError(
-            "the protocol needs sessions",
-            given=f"no utt2session entry for {utterance.utterance_id}",
-            do='use protocol.name = "leave-one-speaker-out", or add utt2session',
+            f"the protocol needs {kind}s",
+            given=f"no utt2{kind} entry for {utterance.utterance_id}",
+            do=f'use protocol.name = "leave-one-speaker-out", or add utt2{kind}',
         )
-    return utterance.session
+    return group
 
 
-def _ids(utterances: Iterable[Utterance]) -> tuple[str, ...]:
-    return tuple(u.utterance_id for u in utterances)
+def _speaker_parts(data: DataDir, n_parts: int) -> dict[str, str]:
+    """Deal speakers into parts of about as many utterances: the largest first, to the smallest."""
+    counts = Counter(u.speaker for u in data.utterances)
+    sizes = [0] * n_parts
+    part_of = {}
+    for speaker in sorted(counts, key=lambda s: (-counts[s], s)):
+        part = sizes.index(min(sizes))
+        sizes[part] += counts[speaker]
+        part_of[speaker] = _part_name(part, n_parts)
+    return part_of
+
+
+def _random_parts(data: DataDir, n_parts: int, seed: int) -> dict[str, str]:
+    """Deal the utterances of each emotion into parts, in an order that hashing gives.
+
+    A hash is the same with every version of every library, which a random generator is not.
+    """
+
+    def drawn(utterance: Utterance) -> tuple[str, str]:
+        text = f"{seed} {utterance.utterance_id}"
+        return utterance.emotion, hashlib.sha256(text.encode()).hexdigest()
+
+    dealt = sorted(data.utterances, key=drawn)
+    return {u.utterance_id: _part_name(i % n_parts, n_parts) for i, u in enumerate(dealt)}
+
+
+def _part_name(part: int, n_parts: int) -> str:
+    """Return the name of a part, numbered from 1, so that names sort by number."""
+    return f"part_{part + 1:0{len(str(n_parts))}d}"
+
+
+def _tested_groups(data: DataDir, config: ProtocolConfig) -> dict[str, str]:
+    """Return utterance id to the name of what is tested with it."""
+    tested = PROTOCOLS[config.name].tested
+    if tested == "nothing":
+        return {u.utterance_id: "" for u in data.utterances}
+    if tested == "part":
+        return _random_parts(data, config.folds, config.seed)
+    if tested == "speakers":
+        parts = _speaker_parts(data, config.folds)
+        return {u.utterance_id: parts[u.speaker] for u in data.utterances}
+    if tested == "lists":
+        raise DataError(
+            'protocol.name = "fixed" needs lists',
+            do="name the file: --set protocol.split=FILE, made by `ser-data split` or by hand",
+        )
+    return {u.utterance_id: group_of(u, tested) for u in data.utterances}
 
 
 def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
-    """Split a data directory.
+    """Split a data directory by the protocol's rule.
 
-    The validation speakers of a fold are those that follow its held-out speakers in sorted order,
-    round the end: every speaker validates as often as every other, and no random number is needed.
-
-    Raises:
-        DataError: When there are too few speakers or sessions for the protocol.
-    """
-    speakers = sorted({u.speaker for u in data.utterances})
-    if config.name == "all":
-        units: list[str] = [""]
-    else:
-        units = sorted({_unit(u, config.name) for u in data.utterances})
-        if len(units) < 2:
-            raise DataError(
-                f"{config.name} needs two speakers or sessions",
-                given=f"{len(units)} in {data.path}",
-            )
-    folds = []
-    for number, unit in enumerate(units, start=1):
-        test = [u for u in data.utterances if unit and _unit(u, config.name) == unit]
-        tested = {u.speaker for u in test}
-        start = max((speakers.index(s) for s in tested), default=-1) + 1
-        others = [s for s in speakers[start:] + speakers[:start] if s not in tested]
-        n_valid = 0 if config.name == "all" else config.valid_speakers
-        if n_valid >= len(others):
-            raise DataError(
-                "too few speakers for training and validation",
-                given=f"{len(others)} beside the held-out ones, {n_valid} of them for validation",
-                do="lower protocol.valid_speakers",
-            )
-        validating = set(others[:n_valid])
-        training = set(others[n_valid:])
-        fold = Fold(
-            number,
-            unit,
-            train=_ids(u for u in data.utterances if u.speaker in training),
-            valid=_ids(u for u in data.utterances if u.speaker in validating),
-            test=_ids(test),
-        )
-        check_disjoint(fold, data)
-        folds.append(fold)
-    return folds
-
-
-def check_disjoint(fold: Fold, data: DataDir) -> None:
-    """Prove that no utterance and no speaker stands on two sides of a fold.
+    The validation groups of a fold are those that follow what it tests in sorted order, round the
+    end: every one validates as often as every other, and no random number is needed.
 
     Raises:
-        DataError: Naming the speakers that do.
+        DataError: When the data directory has too few groups for the protocol.
     """
-    speaker = {u.utterance_id: u.speaker for u in data.utterances}
-    sides = {
-        "train": {speaker[i] for i in fold.train},
-        "valid": {speaker[i] for i in fold.valid},
-        "test": {speaker[i] for i in fold.test},
-    }
-    for a, b in (("train", "valid"), ("train", "test"), ("valid", "test")):
-        both = sorted(sides[a] & sides[b])
-        if both:
-            raise DataError(
-                f"fold {fold.number}: speakers stand in {a} and in {b}", given=", ".join(both)
-            )
-
-
-def split_table(folds: list[Fold], config: ProtocolConfig) -> dict[str, Any]:
-    """Return folds as plain values with a hash over them, for `split.json`."""
-    entries = [
-        {
-            "fold": fold.number,
-            "held_out": fold.held_out,
-            "train": list(fold.train),
-            "valid": list(fold.valid),
-            "test": list(fold.test),
-        }
-        for fold in folds
-    ]
-    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
-    return {"protocol": config.name, "sha256": digest, "folds": entries}
-
-
-def check_split(path: Path, folds: list[Fold], config: ProtocolConfig) -> None:
-    """Refuse a `split.json` that says something else.
-
-    Raises:
-        DataError: When the experiment folder was made with another split.
-    """
-    try:
-        known = json.loads(path.read_text(encoding="utf-8")).get("sha256")
-    except (OSError, json.JSONDecodeError, AttributeError):
-        known = "damaged"
-    if known != split_table(folds, config)["sha256"]:
+    protocol = PROTOCOLS[config.name]
+    test_group = _tested_groups(data, config)
+    groups = sorted(set(test_group.values()))
+    if protocol.tested != "nothing" and len(groups) < (n_least := _least_groups(config)):
         raise DataError(
-            "the experiment folder holds another split",
-            given=path,
-            do="use a new experiment folder, or the data and protocol it was made with",
+            f"{config.name} needs {'two' if n_least == 2 else n_least} "
+            f"{protocol.tested.removesuffix('s')}s or more",
+            given=f"{len(groups)} in {data.path}",
         )
+    valid_group = {
+        u.utterance_id: test_group[u.utterance_id]
+        if protocol.validated == "part"
+        else group_of(u, protocol.validated)
+        for u in data.utterances
+    }
+    return [
+        _make_fold(number, group, test_group, valid_group, config)
+        for number, group in enumerate(groups, start=1)
+    ]
 
 
-def write_split(path: Path, folds: list[Fold], config: ProtocolConfig) -> None:
-    """Write `split.json`; refuse to change one that says something else.
+def _least_groups(config: ProtocolConfig) -> int:
+    """Return how many groups the folds need."""
+    return config.folds if PROTOCOLS[config.name].tested in ("speakers", "part") else 2
 
-    Raises:
-        DataError: When the experiment folder was made with another split.
+
+def _make_fold(
+    number: int,
+    group: str,
+    test_group: dict[str, str],
+    valid_group: dict[str, str],
+    config: ProtocolConfig,
+) -> Fold:
+    """Split by the names of the tested and the validating groups of each utterance."""
+    test = [i for i, name in test_group.items() if group and name == group]
+    rest = [i for i, name in test_group.items() if not group or name != group]
+    if config.valid_from == "test":
+        return Fold(number, group, tuple(rest), tuple(test), tuple(test))
+    order = sorted(set(valid_group.values()))
+    tested = {valid_group[i] for i in test}
+    start = max((order.index(name) for name in tested), default=-1) + 1
+    others = [name for name in order[start:] + order[:start] if name not in tested]
+    # A model that is shipped learns from everybody; with refitting it still does in the end.
+    n_valid = config.valid_speakers if group or config.refit else 0
+    if n_valid >= len(others):
+        kind = PROTOCOLS[config.name].validated
+        raise DataError(
+            f"too few {kind}s for training and validation",
+            given=f"{len(others)} beside what is tested, {n_valid} of them for validation",
+            do="lower protocol.valid_speakers",
+        )
+    validating, training = set(others[:n_valid]), set(others[n_valid:])
+    return Fold(
+        number,
+        group,
+        train=tuple(i for i in rest if valid_group[i] in training),
+        valid=tuple(i for i in rest if valid_group[i] in validating),
+        test=tuple(test),
+    )
+
+
+def groups_by_kind(utterances: Iterable[Utterance]) -> dict[str, dict[str, str]]:
+    """Return utterance id to kind (`speaker`, `session`, `sentence`, `original`) to name.
+
+    What is not known of an utterance is left out.
     """
-    if path.exists():
-        check_split(path, folds, config)
-    else:
-        write_json(path, split_table(folds, config))
+    table: dict[str, dict[str, str]] = defaultdict(dict)
+    for u in utterances:
+        for kind in ("speaker", "session", "sentence", "original"):
+            if (name := getattr(u, kind)) is not None:
+                table[u.utterance_id][kind] = name
+    return dict(table)

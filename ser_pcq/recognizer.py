@@ -50,6 +50,8 @@ class Recognizer(nn.Module):
         super().__init__()
         self.config = config
         self.labels = labels
+        # Of the utterance's probabilities; fitted on validation speakers where there are any.
+        self.temperature = 1.0
         self.segment_length = round(config.segment.duration * SAMPLE_RATE)
         hop = config.frontend.hop_length
         if self.segment_length % hop:
@@ -134,7 +136,7 @@ class Recognizer(nn.Module):
                 strict=True,
             )
         ]
-        return utterance_log_probabilities(torch.cat(pieces)).cpu()
+        return utterance_log_probabilities(torch.cat(pieces), self.temperature).cpu()
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of parameters of the encoder and of the network."""

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from ser_pcq.errors import ScoreError
 from ser_pcq.files import write_json, write_text
 from ser_pcq.metrics import Confusion
-from ser_pcq.plots import confusion_figure, save_figure
+from ser_pcq.plots import confusion_figure, reliability_figure, risk_coverage_figure, save_figure
 from ser_pcq.predictions import TABLE, Predictions, write_predictions
+from ser_pcq.risk_coverage import REPORTED_COVERAGES
 
 if TYPE_CHECKING:
     from ser_pcq.evaluate import Scores, SeedScores
+    from ser_pcq.proof import Proof
 
 # Widest line of a confusion matrix, and of the label in front of a row.
 TEXT_WIDTH, NAME_WIDTH = 100, 24
@@ -58,6 +60,7 @@ def format_report(scores: "Scores") -> str:
     lines = [
         f"{scores.n_utterances} utterances, {scores.n_speakers} speakers, {scores.n_folds} folds, "
         f"protocol {scores.protocol or 'not recorded'}",
+        *_proof_lines(scores.proof),
         "",
         f"{'':<20}{'':>8}  95 % interval over speakers",
     ]
@@ -70,6 +73,8 @@ def format_report(scores: "Scores") -> str:
     lines += [
         f"{'mean over folds WA':<20}{_percent(scores.mean_over_folds_wa)}",
         f"{'mean over folds UA':<20}{_percent(scores.mean_over_folds_ua)}",
+        "",
+        *_confidence_lines(scores),
         "",
     ]
     names = [_short(label) for label in confusion.labels]
@@ -84,6 +89,28 @@ def format_report(scores: "Scores") -> str:
     return "\n".join([*lines, "", format_confusion(confusion)])
 
 
+def _proof_lines(proof: "Proof") -> list[str]:
+    """Return a line for each leak, else one that names what was checked."""
+    if proof.verdict.leaks:
+        return [f"LEAKY  {leak}" for leak in proof.verdict.leaky]
+    checked = ", ".join(proof.verdict.verified) or "nothing: there is no record of the split"
+    return [f"checked for leaks: {checked}"]
+
+
+def _confidence_lines(scores: "Scores") -> list[str]:
+    """Return two lines: can the confidence be believed, and what does leaving answers out win."""
+    calibration, curve = scores.calibration, scores.risk_coverage
+    kept = ", ".join(
+        f"{100 * share:.0f} %: {100 * curve.at_coverage(share).accuracy:.2f} %"
+        for share in REPORTED_COVERAGES
+    )
+    return [
+        f"confidence: ECE {100 * calibration.ece:.2f} %, Brier {calibration.brier:.4f}, "
+        f"NLL {calibration.nll:.4f}",
+        f"WA of the most confident {kept}; AURC {curve.area:.4f}",
+    ]
+
+
 def format_seeds_report(scores: "SeedScores") -> str:
     """Return one line per seed, and the mean and standard deviation of the pooled ratios."""
     first = max(len(name) for name in [*scores.seeds, "standard deviation"])
@@ -91,6 +118,7 @@ def format_seeds_report(scores: "SeedScores") -> str:
     lines = [
         f"{some.n_utterances} utterances, {some.n_speakers} speakers, {some.n_folds} folds, "
         f"{len(scores.seeds)} seeds, protocol {some.protocol or 'not recorded'}",
+        *_proof_lines(some.proof),
         "",
         f"{'':<{first}}  pooled WA  pooled UA  mean over folds WA  mean over folds UA",
     ]
@@ -104,23 +132,42 @@ def format_seeds_report(scores: "SeedScores") -> str:
     return "\n".join(lines)
 
 
-def write_report(predictions: Predictions, scores: "Scores", out_dir: Path) -> list[Path]:
-    """Write `scores.json`, `predictions.csv`, `confusion.txt` and `confusion.png`; return them.
+def write_report(
+    predictions: Predictions, scores: "Scores", out_dir: Path, *, figures: bool = True
+) -> list[Path]:
+    """Write scores, predictions and confusion matrix, and figures; return the paths.
+
+    Files: `scores.json`, `predictions.csv`, `confusion.txt`, and as figures `confusion.png`,
+    `reliability.png` and `risk_coverage.png`.
 
     Raises:
         ScoreError: When a file cannot be written.
     """
-    paths = [out_dir / n for n in ("scores.json", TABLE, "confusion.txt", "confusion.png")]
+    paths = [out_dir / name for name in ("scores.json", TABLE, "confusion.txt")]
     with _writing(out_dir):
         write_json(paths[0], scores.to_dict())
         write_predictions(paths[1], predictions)
         write_text(paths[2], format_confusion(scores.confusion) + "\n")
-        save_figure(confusion_figure(scores.confusion), paths[3])
+        for name, figure in (
+            (
+                ("confusion.png", confusion_figure(scores.confusion)),
+                ("reliability.png", reliability_figure(scores.calibration)),
+                ("risk_coverage.png", risk_coverage_figure(scores.risk_coverage)),
+            )
+            if figures
+            else ()
+        ):
+            save_figure(figure, out_dir / name)
+            paths.append(out_dir / name)
     return paths
 
 
 def write_seeds_report(
-    seeds: Mapping[str, Predictions], scores: "SeedScores", out_dir: Path
+    seeds: Mapping[str, Predictions],
+    scores: "SeedScores",
+    out_dir: Path,
+    *,
+    figures: bool = True,
 ) -> list[Path]:
     """Write the report of each seed into a folder of its name, and `seeds.json`; return all paths.
 
@@ -129,7 +176,7 @@ def write_seeds_report(
     """
     paths = []
     for name, predictions in seeds.items():
-        paths += write_report(predictions, scores.seeds[name], out_dir / name)
+        paths += write_report(predictions, scores.seeds[name], out_dir / name, figures=figures)
     with _writing(out_dir):
         write_json(out_dir / "seeds.json", scores.to_dict())
     return [*paths, out_dir / "seeds.json"]

@@ -101,13 +101,17 @@ def cut_frames(
     return torch.nn.functional.pad(piece, (0, missing), value=fill)
 
 
-def utterance_log_probabilities(logits: Tensor) -> Tensor:
+def utterance_log_probabilities(logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Score an utterance: the mean of its segments' log-softmax, normalised again.
 
-    The published code takes the arg max of the mean; normalising does not move it and gives
-    probabilities that sum to one.
+    The published code takes the arg max of the mean; neither normalising nor the temperature
+    (Guo et al. 2017, section 4.2) moves it, and the probabilities sum to one.
+
+    Args:
+        logits: Of its segments.
+        temperature: Above 1 makes the probabilities more even, below 1 more decided.
 
     Shape:
         logits (segment, class) to (class,).
     """
-    return logits.log_softmax(dim=-1).mean(dim=0).log_softmax(dim=-1)
+    return (logits.log_softmax(dim=-1).mean(dim=0) / temperature).log_softmax(dim=-1)

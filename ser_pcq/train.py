@@ -23,7 +23,6 @@ from torch.utils.data import DataLoader
 
 from ser_pcq.augment import Batch, augment_batch
 from ser_pcq.config import TrainConfig
-from ser_pcq.context_cache import read_context
 from ser_pcq.dataset import EpochSampler, Item, PreparedUtterance, SegmentDataset
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
@@ -68,12 +67,11 @@ def score_utterances(
     rows = []
     for utterance in utterances:
         n = utterance.spectrogram.shape[0]
-        context = None
-        if utterance.context is not None:
-            context = torch.stack([read_context(utterance.context, s) for s in range(n)]).to(device)
+        pieces = [piece for k in range(n) if (piece := utterance.read_context(k)) is not None]
+        context = torch.stack(pieces).to(device) if pieces else None
         waveform = None if utterance.waveform is None else utterance.waveform.to(device)
         logits = recognizer(utterance.spectrogram.to(device), waveform, context)
-        rows.append(utterance_log_probabilities(logits.float()).cpu())
+        rows.append(utterance_log_probabilities(logits.float(), recognizer.temperature).cpu())
     return torch.stack(rows) if rows else torch.zeros(0, len(recognizer.labels))
 
 
@@ -137,6 +135,9 @@ class Fit:
             drop_last=True,
             num_workers=config.workers,
             persistent_workers=config.workers > 0,
+            # Starting to read draws a number; from a generator of its own, so that the number of
+            # readers does not change what dropout and masks draw.
+            generator=torch.Generator(),
         )
         self.n_steps = len(loader)
         optimizer = new_optimizer(recognizer, config)
@@ -164,7 +165,7 @@ class Fit:
         recognizer = self.recognizer
         target = F.one_hot(item["target"], len(recognizer.labels)).float()
         batch = Batch(item["spectrogram"], item.get("waveform"), item.get("context"), target)
-        batch = augment_batch(batch, recognizer.config.augment)
+        batch = augment_batch(batch, recognizer.config.augment, recognizer.frontend.middle)
         logits = self.model(batch.spectrogram, batch.waveform, batch.context)
         return F.cross_entropy(
             logits.float(),
@@ -258,15 +259,18 @@ class Fit:
         now = (round(record.valid_wa + record.valid_ua, 9), -record.valid_loss)
         return now > (round(best.valid_wa + best.valid_ua, 9), -best.valid_loss)
 
-    def run(self, observer: Observer, *, resume: bool = False) -> list[EpochRecord]:
+    def run(
+        self, observer: Observer, *, resume: bool = False, last_epoch: int | None = None
+    ) -> list[EpochRecord]:
         """Train to the end; the recognizer then holds the selected epoch.
 
         Args:
             observer: Sees steps and epochs.
             resume: Go on from a kept state where there is one.
+            last_epoch: Stop after this one, on the schedule of the whole run; None for the end.
         """
         done = self._restore() if resume and self.state_path.exists() else 0
-        for epoch in range(done + 1, self.config.epochs + 1):
+        for epoch in range(done + 1, (last_epoch or self.config.epochs) + 1):
             patience = self.config.patience
             if patience and self.best_epoch and epoch - 1 - self.best_epoch >= patience:
                 break

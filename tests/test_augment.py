@@ -57,6 +57,10 @@ def test_copies_are_reproducible_and_keep_the_original_first():
     assert not torch.equal(first[3], other[3])
 
 
+# What is normal for each band: another value in each.
+MIDDLE = torch.arange(40.0).view(1, 40, 1) / 100
+
+
 def batch(n: int = 64) -> Batch:
     generator = torch.Generator().manual_seed(0)
     target = torch.nn.functional.one_hot(torch.arange(n) % 4, 4).float()
@@ -70,19 +74,22 @@ def batch(n: int = 64) -> Batch:
 
 def test_nothing_is_changed_at_the_defaults():
     before = batch()
-    after = augment_batch(before, AugmentConfig())
+    after = augment_batch(before, AugmentConfig(), MIDDLE)
     assert after.spectrogram is before.spectrogram
     assert after.context is before.context
 
 
 def test_masks_hide_at_most_their_share_and_leave_context_means_in_place():
     before = batch()
-    after = augment_batch(before, AugmentConfig(frequency_mask=0.3, time_mask=0.2))
+    after = augment_batch(before, AugmentConfig(frequency_mask=0.3, time_mask=0.2), MIDDLE)
     assert after.context is not None
     assert before.context is not None
     rows = (after.spectrogram != before.spectrogram).all(dim=3)[:, 0].float().mean(1)
     assert rows.max() <= 0.3 + 1 / 40
     assert rows.max() > 0.1
+    changed = after.spectrogram != before.spectrogram
+    normal = MIDDLE.expand_as(before.spectrogram)
+    assert torch.equal(after.spectrogram[changed], normal[changed])
     hidden = (after.context != before.context).all(dim=3)[:, 0].float().mean(1)
     assert hidden.max() <= 0.2 + 1 / 50
     mean = before.context.mean(dim=2, keepdim=True).expand_as(before.context)
@@ -93,7 +100,7 @@ def test_masks_hide_at_most_their_share_and_leave_context_means_in_place():
 def test_mixup_keeps_distributions_and_mixes_everything_alike():
     torch.manual_seed(0)
     before = batch()
-    after = augment_batch(before, AugmentConfig(mixup=0.5))
+    after = augment_batch(before, AugmentConfig(mixup=0.5), MIDDLE)
     assert torch.allclose(after.target.sum(1), torch.ones(64))
     assert ((after.target > 0).sum(1) == 2).any()
     # The same two items in the same shares: the shares of the targets explain the spectrogram.

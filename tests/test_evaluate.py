@@ -8,24 +8,35 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import stored
 from matplotlib.image import imread
 
+from ser_pcq.calibration import calibration_of
 from ser_pcq.cli import eval as command
-from ser_pcq.collect import collect, collect_seeds, holds_seeds, read_protocol
+from ser_pcq.collect import collect, collect_seeds, holds_seeds
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluate import score, score_seeds
 from ser_pcq.metrics import Confusion
-from ser_pcq.plots import confusion_figure, save_figure
+from ser_pcq.plots import (
+    confusion_figure,
+    reliability_figure,
+    risk_coverage_figure,
+    save_figure,
+)
 from ser_pcq.predictions import (
     Predictions,
     UtterancePrediction,
     read_predictions,
     write_predictions,
 )
-from ser_pcq.report import TEXT_WIDTH, format_confusion, format_report
+from ser_pcq.proof import Proof, prove
+from ser_pcq.report import TEXT_WIDTH, format_confusion, format_report, write_report
+from ser_pcq.risk_coverage import risk_coverage_of
 
 LABELS = ("anger", "joy", "neutral")
-FILES = ["confusion.png", "confusion.txt", "predictions.csv", "scores.json"]
+FIGURES = ["confusion.png", "reliability.png", "risk_coverage.png"]
+WRITTEN = ["scores.json", "predictions.csv", "confusion.txt", *FIGURES]
+FILES = sorted(WRITTEN)
 
 
 def fold_predictions(number, *, n_utterances=10, seed=0, labels=LABELS):
@@ -52,19 +63,7 @@ def write_experiment(folder, *, n_folds=4, seed=0, split=True):
         write_predictions(folder / f"fold_{number:02d}" / "predictions.csv", predictions)
     if split:
         ids = {n: [row.utterance_id for row in part.rows] for n, part in folds.items()}
-        table = {
-            "protocol": "leave-one-speaker-out",
-            "folds": [
-                {
-                    "fold": n,
-                    "train": [i for m in ids if m != n for i in ids[m]],
-                    "valid": [],
-                    "test": ids[n],
-                }
-                for n in ids
-            ],
-        }
-        (folder / "split.json").write_text(json.dumps(table), encoding="utf-8")
+        stored.write_split(folder, ids)
     return folder
 
 
@@ -95,14 +94,14 @@ def test_folds_are_merged(tmp_path):
     predictions = collect(exp)
     assert list(predictions.by_fold()) == [1, 2, 3, 4]
     assert len(predictions.rows) == 40
-    assert read_protocol(exp) == "leave-one-speaker-out"
+    assert prove(exp).protocol == "leave-one-speaker-out"
     assert not holds_seeds(exp)
 
 
 def test_a_single_table_is_read(tmp_path):
     write_predictions(tmp_path / "predictions.csv", fold_predictions(1))
     assert collect(tmp_path) == read_predictions(tmp_path / "predictions.csv")
-    assert read_protocol(tmp_path) is None
+    assert prove(tmp_path).protocol is None
 
 
 def test_fold_folders_come_before_a_report(tmp_path):
@@ -187,7 +186,7 @@ def test_a_fold_must_hold_exactly_its_test_set(tmp_path):
 def test_a_damaged_split_is_refused(tmp_path, text):
     exp = write_experiment(tmp_path)
     (exp / "split.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ScoreError, match=r"split.json is damaged"):
+    with pytest.raises(ScoreError, match=r"damaged; given: .*split.json"):
         collect(exp)
 
 
@@ -197,7 +196,6 @@ def test_seeds(tmp_path):
     assert holds_seeds(tmp_path)
     seeds = collect_seeds(tmp_path)
     assert list(seeds) == ["seed_2", "seed_10"]
-    assert read_protocol(tmp_path) == "leave-one-speaker-out"
     scores = score_seeds(seeds)
     values = [scores.seeds[name].ua for name in seeds]
     assert values[0] != values[1]
@@ -225,7 +223,7 @@ def test_seeds_must_have_tested_the_same(tmp_path):
 def test_pooled_and_mean_over_folds_are_different_things():
     first = fold_predictions(1, n_utterances=4)
     second = fold_predictions(2, n_utterances=31)
-    scores = score(Predictions(LABELS, first.rows + second.rows), protocol="p")
+    scores = score(Predictions(LABELS, first.rows + second.rows), Proof("p"))
     parts = [first.confusion(), second.confusion()]
     assert scores.confusion == parts[0] + parts[1]
     assert scores.wa == scores.confusion.weighted_accuracy
@@ -288,7 +286,7 @@ def test_reports_fit_the_terminal(n_labels, length):
     labels = tuple(f"{chr(97 + i)}{'x' * (length - 1)}" for i in range(n_labels))
     rows = fold_predictions(1, n_utterances=60, labels=labels).rows
     rows += fold_predictions(2, n_utterances=60, labels=labels).rows
-    lines = format_report(score(Predictions(labels, rows), protocol="leave-one-session-out"))
+    lines = format_report(score(Predictions(labels, rows), Proof("leave-one-session-out")))
     assert max(map(len, lines.splitlines())) <= TEXT_WIDTH
     matrix = lines.splitlines()[-n_labels:]
     assert len({len(line) for line in matrix}) == 1
@@ -313,6 +311,73 @@ def test_equal_figures_give_equal_bytes(tmp_path):
     assert np.array_equal(axes.images[0].get_array(), [[1, 0], [0.5, 0.5]])
 
 
+def test_the_scores_hold_how_far_the_confidence_can_be_believed():
+    predictions = Predictions(LABELS, fold_predictions(1).rows + fold_predictions(2).rows)
+    scores = score(predictions)
+    assert scores.calibration == calibration_of(predictions)
+    assert scores.risk_coverage == risk_coverage_of(predictions)
+    stored = scores.to_dict()
+    measures = stored["calibration"]
+    assert list(measures) == ["ece", "brier", "nll", "bins"]
+    assert measures["ece"] == round(scores.calibration.ece, 6)
+    assert sum(part["count"] for part in measures["bins"]) == 20
+    right = sum(part["count"] * part["accuracy"] for part in measures["bins"])
+    assert right / 20 == pytest.approx(scores.wa, abs=1e-5)
+    curve = stored["risk_coverage"]
+    assert curve["area"] == round(scores.risk_coverage.area, 6)
+    assert list(curve["at_coverage"]) == ["0.9", "0.8", "0.7"]
+    for share, point in curve["at_coverage"].items():
+        assert point["coverage"] >= float(share)
+        kept = [
+            r for r in predictions.rows if max(r.probabilities) > point["min_confidence"] - 1e-6
+        ]
+        assert len(kept) == round(20 * point["coverage"])
+        right = sum(row.prediction == row.reference for row in kept)
+        assert point["accuracy"] == pytest.approx(right / len(kept), abs=1e-6)
+
+
+def test_the_report_tells_of_the_confidence_in_two_lines():
+    # Confidence 0.95 eight times, once wrong; 0.6 twice, both wrong.
+    answers = [(0.95, "a")] * 7 + [(0.95, "b")] + [(0.6, "b")] * 2
+    rows = [
+        UtterancePrediction(f"u{i}", "s", 1, reference, "a", (confidence, 1 - confidence))
+        for i, (confidence, reference) in enumerate(answers)
+    ]
+    lines = format_report(score(Predictions(("a", "b"), tuple(rows)))).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("confidence"))
+    # ECE: 0.8 * (0.95 - 0.875) + 0.2 * 0.6.
+    assert lines[start].startswith("confidence: ECE 18.00 %, Brier 0.3")
+    # The eight cannot be told apart, so 70 % are 80 %. AURC: 0.8 / 8 + 0.2 * 3 / 10.
+    assert lines[start + 1] == (
+        "WA of the most confident 90 %: 70.00 %, 80 %: 87.50 %, 70 %: 87.50 %; AURC 0.1600"
+    )
+
+
+def test_the_figures_of_the_confidence_show_the_measures(tmp_path):
+    predictions = fold_predictions(1, n_utterances=40)
+    calibration, curve = calibration_of(predictions), risk_coverage_of(predictions)
+    upper, lower = reliability_figure(calibration).axes
+    assert [bar.get_height() for bar in upper.patches] == [b.accuracy for b in calibration.bins]
+    assert [bar.get_x() for bar in upper.patches] == [b.low for b in calibration.bins]
+    dots = upper.lines[-1]
+    assert list(dots.get_xdata()) == [b.confidence for b in calibration.bins]
+    assert [bar.get_height() for bar in lower.patches] == [b.count for b in calibration.bins]
+    assert [text.get_text() for text in lower.texts] == [str(b.count) for b in calibration.bins]
+    assert upper.get_title().startswith(f"ECE {100 * calibration.ece:.2f} %, ")
+    (axes,) = risk_coverage_figure(curve).axes
+    assert list(axes.lines[0].get_xdata()) == [100 * p.coverage for p in curve.points]
+    assert list(axes.lines[0].get_ydata()) == [100 * p.risk for p in curve.points]
+    assert axes.get_title().startswith(f"AURC {curve.area:.4f}, 40 utterances")
+    contents = []
+    for part in (predictions, fold_predictions(1, n_utterances=40), fold_predictions(2)):
+        paths = write_report(part, score(part), tmp_path)
+        assert [path.name for path in paths] == WRITTEN
+        contents.append({path.name: path.read_bytes() for path in paths})
+    one, two, other = contents
+    assert one == two
+    assert all(one[name] != other[name] for name in FIGURES)
+
+
 # ---- the command
 
 
@@ -321,7 +386,7 @@ def test_the_command_on_folds(tmp_path):
     done = ser_eval(exp)
     assert done.returncode == 0, done.stderr
     predictions = collect(exp)
-    scores = score(predictions, protocol="leave-one-speaker-out")
+    scores = score(predictions, prove(exp))
     assert abs(scores.wa - scores.ua) > 1e-3
     assert done.stdout == format_report(scores) + "\n"
     shown = {line[:20].strip(): line[20:28].strip() for line in done.stdout.splitlines()}
@@ -329,10 +394,7 @@ def test_the_command_on_folds(tmp_path):
     assert shown["pooled UA"] == f"{100 * scores.ua:.2f} %"
     assert shown["mean over folds WA"] == f"{100 * scores.mean_over_folds_wa:.2f} %"
     assert shown["mean over folds UA"] == f"{100 * scores.mean_over_folds_ua:.2f} %"
-    assert done.stderr.splitlines() == [
-        f"wrote {exp / n}"
-        for n in ("scores.json", "predictions.csv", "confusion.txt", "confusion.png")
-    ]
+    assert done.stderr.splitlines() == [f"wrote {exp / name}" for name in WRITTEN]
     stored = json.loads((exp / "scores.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(scores.to_dict()))
     assert stored["pooled"]["wa"] == round(predictions.confusion().weighted_accuracy, 6)
@@ -341,9 +403,10 @@ def test_the_command_on_folds(tmp_path):
     assert read_predictions(exp / "predictions.csv") == predictions
     text = (exp / "confusion.txt").read_text(encoding="utf-8")
     assert text == format_confusion(scores.confusion) + "\n"
-    picture = imread(exp / "confusion.png")
-    assert picture.ndim == 3
-    assert picture.std() > 0.05
+    for name in FIGURES:
+        picture = imread(exp / name)
+        assert picture.ndim == 3
+        assert picture.std() > 0.05
 
 
 def test_the_command_repeated_writes_the_same_bytes(tmp_path, monkeypatch, capsys):
@@ -364,7 +427,8 @@ def test_the_command_writes_elsewhere_and_prints_json(tmp_path, monkeypatch, cap
     )
     assert code == 0
     assert json.loads(stdout) == json.loads((out / "scores.json").read_text(encoding="utf-8"))
-    assert len(stderr.splitlines()) == 4
+    # The split goes along, so that the report can be checked by itself.
+    assert len(stderr.splitlines()) == len(FILES) + 1
     assert sorted(path.name for path in out.iterdir()) == FILES
     assert sorted(exp.rglob("*")) == before
 
@@ -374,7 +438,7 @@ def test_the_command_on_seeds(tmp_path, monkeypatch, capsys):
         write_experiment(tmp_path / f"seed_{seed}", seed=seed)
     code, stdout, stderr = run_here(monkeypatch, capsys, tmp_path)
     assert code == 0
-    assert len(stderr.splitlines()) == 3 * 4 + 1
+    assert len(stderr.splitlines()) == 3 * len(FILES) + 1
     stored = json.loads((tmp_path / "seeds.json").read_text(encoding="utf-8"))
     assert list(stored["seeds"]) == ["seed_0", "seed_1", "seed_2"]
     values = []
@@ -467,16 +531,16 @@ def test_a_data_directory_is_predicted_and_written_beside(tmp_path, monkeypatch,
     exp, data = write_experiment(tmp_path / "exp"), tmp_path / "other"
     seen = []
 
-    def predict_data_dir(exp_dir, data_dir, *, device, on_progress):
-        seen.append((exp_dir, data_dir, device))
-        return fold_predictions(1)
+    def predict_data_dir(exp_dir, data_dir, *, device, allow_leakage, **options):
+        seen.append((exp_dir, data_dir, device, allow_leakage))
+        return fold_predictions(1), Proof()
 
     stub = types.ModuleType("ser_pcq.evaluate_models")
     stub.predict_data_dir = predict_data_dir
     monkeypatch.setitem(sys.modules, "ser_pcq.evaluate_models", stub)
     code, stdout, _ = run_here(monkeypatch, capsys, exp, data, "--device", "cpu")
     assert code == 0
-    assert seen == [(exp, data, "cpu")]
+    assert seen == [(exp, data, "cpu", False)]
     assert stdout == format_report(score(fold_predictions(1))) + "\n"
     assert sorted(path.name for path in (exp / "eval_other").iterdir()) == FILES
     assert not (exp / "predictions.csv").exists()

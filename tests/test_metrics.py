@@ -1,10 +1,12 @@
 """Counts and ratios: hand-worked values, agreement with scikit-learn, properties."""
 
+import csv
 import doctest
 import itertools
 import random
 from pathlib import Path
 
+import audmetric
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,15 +16,29 @@ from sklearn.metrics import (
     balanced_accuracy_score,
     confusion_matrix,
     f1_score,
+    precision_score,
     recall_score,
 )
 
 from ser_pcq import metrics
 from ser_pcq.errors import ScoreError
-from ser_pcq.metrics import Confusion, mean_over_folds, speaker_interval
+from ser_pcq.metrics import Confusion, draw_speakers, mean_over_folds, speaker_interval
 
+ROOT = Path(__file__).parent.parent
 LABELS = ("anger", "joy", "neutral")
 PAIRS = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1)
+
+
+@st.composite
+def cases(draw):
+    """References, predictions and a label set, often with classes that one or both lack."""
+    labels = [f"label{i}" for i in range(draw(st.integers(2, 8)))]
+    spoken, answered = (
+        st.sampled_from(draw(st.lists(st.sampled_from(labels), min_size=1, unique=True)))
+        for _ in range(2)
+    )
+    pairs = draw(st.lists(st.tuples(spoken, st.one_of(spoken, answered)), min_size=1, max_size=60))
+    return [r for r, _ in pairs], [p for _, p in pairs], labels
 
 
 def count(pairs):
@@ -46,7 +62,7 @@ def test_examples_in_the_docstrings_run():
 
 
 def test_examples_in_the_documentation_run():
-    page = Path(__file__).parent.parent / "docs" / "scoring.md"
+    page = ROOT / "docs" / "scoring.md"
     outcome = doctest.testfile(str(page), module_relative=False)
     assert outcome.attempted >= 3
     assert outcome.failed == 0
@@ -78,29 +94,150 @@ def test_rows_are_the_reference():
     assert Confusion.from_labels(["a"], ["b"], ["a", "b"]).counts == ((0, 1), (0, 0))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_agrees_with_scikit_learn_also_with_absent_classes(seed):
-    rng = np.random.default_rng(seed)
-    labels = [f"label{i}" for i in range(6)]
-    # In every second case the reference holds only the first four of the six labels.
-    spoken = labels if seed % 2 else labels[:4]
-    references = [spoken[i] for i in rng.integers(len(spoken), size=57)]
-    predictions = [
-        r if rng.random() < 0.6 else labels[rng.integers(len(labels))] for r in references
+def test_one_class_alone():
+    # All four say joy; two are right, the other answers have no reference to be right for.
+    confusion = Confusion.from_labels(["joy"] * 4, ["joy", "anger", "joy", "neutral"], LABELS)
+    assert confusion.weighted_accuracy == confusion.unweighted_accuracy == 0.5
+    assert confusion.macro_f1 == pytest.approx(2 * 2 / (2 * 2 + 0 + 2))
+    assert confusion.recalls == {"anger": None, "joy": 0.5, "neutral": None}
+    assert confusion.precisions == {"anger": 0.0, "joy": 1.0, "neutral": 0.0}
+    wrong = Confusion.from_labels(["joy"], ["anger"], LABELS)
+    assert (wrong.weighted_accuracy, wrong.unweighted_accuracy, wrong.macro_f1) == (0, 0, 0)
+
+
+def test_folds_of_one_class_each():
+    # Recalls: anger 3/4 and joy 1/1; pooled they weigh the same, whatever the size of the fold.
+    folds = [
+        Confusion.from_labels(["anger"] * 4, ["anger", "anger", "anger", "joy"], LABELS),
+        Confusion.from_labels(["joy"], ["joy"], LABELS),
     ]
-    present = sorted(set(references))
-    assert (len(present) < len(labels)) == (seed % 2 == 0)
+    assert mean_over_folds(folds) == (0.875, 0.875)
+    pooled = folds[0] + folds[1]
+    assert pooled.weighted_accuracy == 0.8
+    assert pooled.unweighted_accuracy == 0.875
+    # The wrong answer "joy" costs the pooled F1 of joy: F1 = 6/7 and 2/3.
+    assert pooled.macro_f1 == pytest.approx((6 / 7 + 2 / 3) / 2)
+
+
+def test_one_fold_is_its_own_mean():
+    fold = Confusion.from_labels(["anger", "joy", "joy"], ["anger", "anger", "joy"], LABELS)
+    assert mean_over_folds([fold]) == (fold.weighted_accuracy, fold.unweighted_accuracy)
+
+
+# ---- other libraries
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases())
+def test_agrees_with_scikit_learn_also_with_absent_classes(case):
+    references, predictions, labels = case
     confusion = Confusion.from_labels(references, predictions, labels)
     expected = confusion_matrix(references, predictions, labels=labels)
     assert np.array_equal(confusion.as_array(), expected)
     assert confusion.weighted_accuracy == pytest.approx(accuracy_score(references, predictions))
-    restricted = {"labels": present, "average": "macro", "zero_division": 0}
-    recall = recall_score(references, predictions, **restricted)
+    # The rule for absent classes is scikit-learn's when it is given the classes of the reference.
+    present = {"labels": sorted(set(references)), "zero_division": 0}
+    recall = recall_score(references, predictions, average="macro", **present)
     assert confusion.unweighted_accuracy == pytest.approx(recall)
-    assert confusion.macro_f1 == pytest.approx(f1_score(references, predictions, **restricted))
-    if len(present) == len(labels):
-        balanced = balanced_accuracy_score(references, predictions)
-        assert confusion.unweighted_accuracy == pytest.approx(balanced)
+    f1 = f1_score(references, predictions, average="macro", **present)
+    assert confusion.macro_f1 == pytest.approx(f1)
+    each = recall_score(references, predictions, average=None, **present)
+    assert [confusion.recalls[label] for label in present["labels"]] == pytest.approx(each)
+    answered = sorted(set(predictions))
+    each = precision_score(references, predictions, average=None, labels=answered)
+    assert [confusion.precisions[label] for label in answered] == pytest.approx(each)
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes", "ignore:A single label was found")
+@settings(max_examples=100, deadline=None)
+@given(cases())
+def test_balanced_accuracy_follows_the_same_rule(case):
+    references, predictions, labels = case
+    confusion = Confusion.from_labels(references, predictions, labels)
+    balanced = balanced_accuracy_score(references, predictions)
+    assert confusion.unweighted_accuracy == pytest.approx(balanced)
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases())
+def test_agrees_with_audmetric_but_for_absent_classes(case):
+    references, predictions, labels = case
+    confusion = Confusion.from_labels(references, predictions, labels)
+    expected = audmetric.confusion_matrix(references, predictions, labels=labels)
+    assert confusion.counts == tuple(map(tuple, expected))
+    accuracy = audmetric.accuracy(references, predictions)
+    assert confusion.weighted_accuracy == pytest.approx(accuracy)
+    # audmetric takes the mean over all classes that the reference or the predictions hold, and a
+    # class without reference counts as 0: its figure is ours times the share of present classes.
+    present, held = set(references), set(references) | set(predictions)
+    share = len(present) / len(held)
+    recall = audmetric.unweighted_average_recall(references, predictions)
+    assert confusion.unweighted_accuracy * share == pytest.approx(recall)
+    f1 = audmetric.unweighted_average_fscore(references, predictions)
+    assert confusion.macro_f1 * share == pytest.approx(f1)
+    # scikit-learn does the same where it is not told the classes.
+    assert f1_score(references, predictions, average="macro") == pytest.approx(f1)
+    # Told the label set, audmetric takes the mean over all of it.
+    share = len(present) / len(labels)
+    recall = audmetric.unweighted_average_recall(references, predictions, labels=labels)
+    assert confusion.unweighted_accuracy * share == pytest.approx(recall)
+    each = audmetric.recall_per_class(references, predictions, labels=labels)
+    assert {label: value or 0 for label, value in confusion.recalls.items()} == pytest.approx(each)
+    each = audmetric.precision_per_class(references, predictions, labels=labels)
+    shares = {label: value or 0 for label, value in confusion.precisions.items()}
+    assert shares == pytest.approx(each)
+
+
+def test_audmetric_forgets_answers_outside_the_labels_it_is_told():
+    # Right: recalls 1/3 and 1/2. audmetric drops the answers "2", as if nobody had been asked.
+    references, predictions = list("00011"), list("02112")
+    confusion = Confusion.from_labels(references, predictions, "012")
+    assert confusion.unweighted_accuracy == pytest.approx((1 / 3 + 1 / 2) / 2)
+    told = audmetric.unweighted_average_recall(references, predictions, labels=["0", "1"])
+    assert told == pytest.approx((1 / 2 + 1) / 2)
+
+
+COMMITTED = sorted((ROOT / "recipes").glob("*/results/*/seed_*/predictions.csv"))
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-3:-1]))
+def test_agrees_with_both_on_the_committed_predictions(path):
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    references, predictions = ([row[key] for row in rows] for key in ("reference", "prediction"))
+    confusion = Confusion.from_labels(references, predictions, sorted(set(references)))
+    assert confusion.weighted_accuracy == pytest.approx(accuracy_score(references, predictions))
+    assert confusion.weighted_accuracy == pytest.approx(audmetric.accuracy(references, predictions))
+    for found in (
+        balanced_accuracy_score(references, predictions),
+        audmetric.unweighted_average_recall(references, predictions),
+    ):
+        assert confusion.unweighted_accuracy == pytest.approx(found)
+    for found in (
+        f1_score(references, predictions, average="macro"),
+        audmetric.unweighted_average_fscore(references, predictions),
+    ):
+        assert confusion.macro_f1 == pytest.approx(found)
+
+
+# ---- properties
+
+
+@settings(max_examples=50, deadline=None)
+@given(PAIRS, st.sampled_from(LABELS))
+def test_saying_a_class_more_often_changes_no_recall(pairs, label):
+    more = pairs + [pair for pair in pairs if pair[0] == label]
+    assert count(more).recalls == count(pairs).recalls
+    assert count(more).unweighted_accuracy == pytest.approx(count(pairs).unweighted_accuracy)
+
+
+@settings(max_examples=50, deadline=None)
+@given(PAIRS)
+def test_weighted_accuracy_is_the_recall_weighted_by_how_often_a_class_is_said(pairs):
+    confusion = count(pairs)
+    shares = [sum(r == label for r, _ in pairs) / len(pairs) for label in LABELS]
+    recalls = [confusion.recalls[label] or 0 for label in LABELS]
+    assert confusion.weighted_accuracy == pytest.approx(np.dot(shares, recalls))
 
 
 @settings(max_examples=50, deadline=None)
@@ -188,6 +325,38 @@ def simulate(n_speakers, seed, *, spread=0.1, n_utterances=40, accuracy=0.8):
 def pooled(speakers):
     first, *others = speakers.values()
     return sum(others, first)
+
+
+def test_interval_of_two_speakers_by_hand():
+    # Of two speakers a draw is one of them twice (1/4 each) or both (1/2).
+    speakers = {
+        "all right": Confusion.from_labels(["anger"] * 4, ["anger"] * 4, LABELS),
+        "half right": Confusion.from_labels(["joy"] * 4, ["joy", "joy", "anger", "anger"], LABELS),
+    }
+    assert speaker_interval(speakers).wa == (0.5, 1)
+    assert speaker_interval(speakers, level=0.4).wa == (0.75, 0.75)
+    # Drawn alone, a speaker has one class; together F1 is 8/10 and 4/6.
+    assert speaker_interval(speakers).ua == (0.5, 1)
+    assert speaker_interval(speakers).macro_f1 == pytest.approx((4 / 6, 1))
+    assert speaker_interval(speakers, level=0.4).macro_f1 == pytest.approx(
+        ((8 / 10 + 4 / 6) / 2,) * 2
+    )
+
+
+def test_speakers_who_are_all_alike_leave_no_interval():
+    speakers = {f"s{i}": Confusion.from_labels("aab", "abb", "ab") for i in range(5)}
+    interval = speaker_interval(speakers)
+    assert interval.wa == pytest.approx((2 / 3, 2 / 3))
+    assert interval.ua == pytest.approx((0.75, 0.75))
+
+
+def test_as_many_speakers_are_drawn_as_there_are():
+    draws = draw_speakers(7, 5000, 0)
+    assert draws.shape == (5000, 7)
+    assert (draws.sum(axis=1) == 7).all()
+    # Each speaker once on average, and missing in (6/7)**7 of the draws.
+    assert draws.mean(axis=0) == pytest.approx(np.ones(7), abs=0.06)
+    assert (draws == 0).mean() == pytest.approx((6 / 7) ** 7, abs=0.01)
 
 
 def test_interval_contains_the_estimate_and_shrinks_with_more_speakers():

@@ -6,8 +6,8 @@ from torch import nn
 
 from ser_pcq.config import ModelConfig
 from ser_pcq.errors import ConfigError
-from ser_pcq.models.channel_query import ChannelNorm, ChannelQuery, QueryMaps
-from ser_pcq.models.heads import PaperHead
+from ser_pcq.models.channel_query import ChannelNorm, ChannelQuery, DilatedConvolution, QueryMaps
+from ser_pcq.models.heads import LightHead, PaperHead
 from ser_pcq.models.mlcnn import MLCNN, ChannelAttention, DepthBlock, Stem, stage_sizes
 from ser_pcq.models.pcq import PCQ
 
@@ -190,3 +190,70 @@ def test_a_batch_of_many_equals_many_of_one(head):
         together = network(image, context)
         alone = torch.cat([network(image[i : i + 1], context[i : i + 1]) for i in range(3)])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_the_halved_stem_is_the_stem_max_pooled_in_values_and_gradients():
+    torch.manual_seed(3)
+    stem = Stem(2, 16).double()
+    nn.init.normal_(stem.tall_norm.weight)  # of both signs: pooling comes after the scale
+    image = torch.randn(3, 2, 21, 30, dtype=torch.float64)
+    results = []
+    for pooled in (nn.functional.max_pool2d(stem(image), 2), stem.halved(image)):
+        gradients = torch.autograd.grad(pooled.square().sum(), list(stem.parameters()))
+        results.append([pooled, *gradients])
+    assert results[0][0].shape == (3, 16, 10, 14)
+    for plain, halved in zip(*results, strict=True):
+        assert torch.allclose(plain, halved, atol=1e-10, rtol=1e-10)
+
+
+def test_the_gradients_of_the_stem_hold_five_digits_over_a_large_batch():
+    torch.manual_seed(4)
+    image = torch.randn(32, 1, 40, 150) + 1
+    stem = Stem(1, 16)
+    gradients = []
+    for dtype in (torch.float64, torch.float32):
+        stem = stem.to(dtype)
+        views = stem.halved(image.to(dtype))
+        places = torch.linspace(0, 1, views.shape[3], dtype=dtype)
+        parameters = list(stem.parameters())
+        gradient = torch.autograd.grad((views * places).sum(), parameters)
+        gradients.append(torch.cat([g.double().flatten() for g in gradient]))
+    error = (gradients[1] - gradients[0]).norm() / gradients[0].norm()
+    assert error < 1e-5
+
+
+def test_maps_of_a_one_channel_image_lie_channels_last():
+    maps = MLCNN(1, (16, 32, 48, 64))(torch.randn(2, 1, 40, 150))
+    assert all(m.is_contiguous(memory_format=torch.channels_last) for m in maps)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 5, 7])
+def test_dilated_convolution_is_a_depthwise_convolution(dilation):
+    torch.manual_seed(dilation)
+    ours = DilatedConvolution(9, dilation).double()
+    plain = nn.Conv2d(9, 9, 3, padding=dilation, dilation=dilation, groups=9).double()
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 9, 12, 17, dtype=torch.float64, requires_grad=True)
+    results = []
+    for module in (ours, plain):
+        y = module(x)
+        results.append([y, *torch.autograd.grad(y.square().sum(), [x, *module.parameters()])])
+    for a, b in zip(*results, strict=True):
+        assert torch.allclose(a, b, atol=1e-10)
+
+
+@pytest.mark.parametrize("time_aligned", [True, False])
+def test_the_first_query_map_is_the_deepest_layer_pooled(time_aligned):
+    context = torch.randn(2, 3, 25, 41)
+    maps = QueryMaps([(12, 20), (6, 10), (3, 5)], per_depth=False, time_aligned=time_aligned)
+    layer = context[:, -1:].transpose(2, 3) if time_aligned else context[:, -1:]
+    pooled = nn.functional.adaptive_avg_pool2d(layer, (12, 20))
+    assert torch.allclose(maps(context)[0], pooled, atol=1e-6)
+
+
+def test_the_light_head_reads_mean_and_deviation_over_time():
+    head = LightHead(pooled_channels=5, depth=3, width=24, n_classes=4, dropout=0.5).eval()
+    pooled, context = torch.randn(6, 5), torch.randn(6, *CONTEXT) * 3 + 10
+    statistics = [context.mean(dim=2).flatten(1), context.std(dim=2, correction=0).flatten(1)]
+    logits = head.classify(head.norm(torch.cat([pooled, *statistics], dim=1)))
+    assert torch.allclose(head(pooled, pooled, context), logits, atol=1e-4)

@@ -11,8 +11,9 @@ import soundfile
 import tiny
 import torch
 
-from ser_pcq.checkpoint import ABOUT, DEFAULT_MODEL, save_checkpoint
-from ser_pcq.predict import load_predictor
+from ser_pcq.checkpoint import ABOUT, DEFAULT_MODEL, load_checkpoint, save_checkpoint
+from ser_pcq.errors import SerError
+from ser_pcq.predict import Predictor, load_predictor
 
 KEYS = ["path", "status", "reason", "duration", "label", "confidence", "probabilities", "model"]
 
@@ -123,6 +124,67 @@ def test_exit_codes_of_wrong_calls(command, arguments, code):
     assert result.returncode == code
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
+
+
+def test_a_low_confidence_abstains_and_is_no_failure(command, model, recordings):
+    files = [recordings / "good.wav", recordings / "stereo.flac"]
+
+    def lines(*options):
+        result = command("predict", *files, "--model", model, "--format", "jsonl", *options)
+        assert (result.returncode, result.stderr) == (0, "")
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    kept = ["path", "duration", "confidence", "probabilities", "model"]
+    for line, before in zip(lines("--min-confidence", 1), lines(), strict=True):
+        assert list(line) == KEYS
+        assert [line[key] for key in kept] == [before[key] for key in kept]
+        assert (before["status"], before["reason"]) == ("ok", None)
+        assert (line["status"], line["label"]) == ("abstained", None)
+        shown, best = before["confidence"], before["label"]
+        assert line["reason"] == f"unsure: confidence {shown} is under 1.0, best is {best}"
+
+
+def test_the_table_and_csv_show_what_abstained(command, model, recordings):
+    call = (recordings / "good.wav", recordings / "empty.wav", "--model", model)
+    result = command("predict", *call, "--min-confidence", 1)
+    assert result.returncode == 1
+    assert "1 of 2 files could not be judged" in result.stderr
+    _, good, empty = result.stdout.splitlines()
+    assert "abstained: unsure: confidence 0." in good
+    assert "best is" in good
+    assert "rejected: empty" in empty
+    result = command("predict", *call, "--min-confidence", 1, "--format", "csv")
+    good, empty = csv.DictReader(io.StringIO(result.stdout))
+    assert (good["status"], good["label"], empty["status"]) == ("abstained", "", "rejected")
+    shares = [float(good[label]) for label in tiny.LABELS]
+    assert float(good["confidence"]) == max(shares)
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("value", ["1.01", "-0.1", "nan", "inf", "high"])
+def test_a_threshold_that_is_none_is_wrong_usage(command, model, value):
+    result = command("predict", "x.wav", "--model", model, "--min-confidence", value)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--min-confidence" in result.stderr
+
+
+def test_abstaining_in_python(model, recordings):
+    checkpoint = load_checkpoint(str(model))
+    answer = Predictor(checkpoint).predict(recordings / "good.wav")
+    assert answer.status == "ok"
+    predictor = load_predictor(str(model), min_confidence=1)
+    unsure, silent = predictor.predict_all([recordings / "good.wav", recordings / "silent.wav"])
+    assert (unsure.status, unsure.label) == ("abstained", None)
+    assert (unsure.confidence, unsure.probabilities) == (answer.confidence, answer.probabilities)
+    assert (silent.status, silent.confidence) == ("rejected", None)
+    # The confidence that is shown is a threshold that is reached; a hair above, it is not.
+    for hair, status in ((0, "ok"), (1e-6, "abstained")):
+        threshold = round(answer.confidence, 6) + hair
+        predictor = Predictor(checkpoint, min_confidence=threshold)
+        assert predictor.predict(recordings / "good.wav").status == status
+    for value in (-0.1, 1.1, float("nan")):
+        with pytest.raises(SerError, match=r"min_confidence is out of range.*accepted: 0 to 1"):
+            Predictor(checkpoint, min_confidence=value)
 
 
 def test_a_folder_without_recordings_says_what_it_looked_for(command, tmp_path):

@@ -1,7 +1,6 @@
 """Folds: disjoint, complete, reproducible, and refused where the data cannot give them."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.datadir import DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.protocols import Fold, check_disjoint, make_folds, write_split
+from ser_pcq.protocols import Fold, make_folds, protocol_name
 
 
 def corpus(n_speakers: int, per_speaker: int = 3, sessions: bool = True) -> DataDir:
@@ -22,6 +21,7 @@ def corpus(n_speakers: int, per_speaker: int = 3, sessions: bool = True) -> Data
             speaker=f"s{s:02d}",
             emotion=("anger", "neutral")[i % 2],
             session=f"session{s // 2}" if sessions else None,
+            sentence=f"t{i}",
         )
         for s in range(n_speakers)
         for i in range(per_speaker)
@@ -66,6 +66,7 @@ def test_all_trains_on_everybody_and_tests_nobody():
     ("data", "config", "message"),
     [
         (corpus(1), ProtocolConfig(), "needs two"),
+        (corpus(3), ProtocolConfig(name="k-fold-by-speaker", folds=4), "needs 4 speakers"),
         (corpus(2), ProtocolConfig(), "too few speakers"),
         (corpus(4), ProtocolConfig(valid_speakers=3), "too few speakers"),
         (corpus(4, sessions=False), ProtocolConfig(name="leave-one-session-out"), "needs sessions"),
@@ -76,28 +77,57 @@ def test_what_the_data_cannot_give_is_refused(data, config, message):
         make_folds(data, config)
 
 
-def test_a_speaker_on_two_sides_is_named():
-    data = corpus(4)
-    fold = make_folds(data, ProtocolConfig())[0]
-    leaky = dataclasses.replace(fold, train=(*fold.train, fold.test[0]))
-    with pytest.raises(DataError, match="s00"):
-        check_disjoint(leaky, data)
+def test_leave_one_sentence_out_holds_sentences_out_and_validates_on_others():
+    folds = make_folds(corpus(3, per_speaker=4), ProtocolConfig(name="leave-one-sentence-out"))
+    assert [fold.held_out for fold in folds] == ["t0", "t1", "t2", "t3"]
+    for fold in folds:
+        sides = [{i[-1] for i in ids} for ids in fold.sides.values()]
+        assert [len(s) for s in sides] == [2, 1, 1]
+        assert len(set.union(*sides)) == 4
 
 
-def test_a_split_is_written_once_and_never_changed(tmp_path):
-    config = ProtocolConfig()
-    path = tmp_path / "split.json"
-    folds = make_folds(corpus(4), config)
-    write_split(path, folds, config)
-    before = path.read_bytes()
-    write_split(path, folds, config)
-    assert path.read_bytes() == before
-    assert json.loads(before)["folds"][0]["test"] == list(folds[0].test)
-    with pytest.raises(DataError, match="another split"):
-        write_split(path, make_folds(corpus(5), config), config)
-    path.write_text("{")
-    with pytest.raises(DataError, match="another split"):
-        write_split(path, folds, config)
+@given(st.integers(4, 14), st.integers(2, 4))
+def test_k_fold_by_speaker_tests_every_speaker_once_in_parts_of_like_size(n_speakers, n_folds):
+    data = corpus(n_speakers)
+    config = ProtocolConfig(name="k-fold-by-speaker", folds=n_folds, valid_speakers=1)
+    folds = make_folds(data, config)
+    assert len(folds) == n_folds
+    tested = [{i[:3] for i in fold.test} for fold in folds]
+    assert sorted(s for speakers in tested for s in speakers) == list(data.speakers)
+    sizes = [len(fold.test) for fold in folds]
+    assert max(sizes) - min(sizes) <= 3  # one speaker's utterances
+    for fold in folds:
+        sides = [{i[:3] for i in ids} for ids in fold.sides.values()]
+        assert sum(map(len, sides)) == n_speakers  # disjoint, and nobody is left out
+
+
+def test_random_deals_each_emotion_evenly_and_another_seed_deals_otherwise():
+    data = corpus(10, per_speaker=6)
+    config = ProtocolConfig(name="random", folds=5)
+    folds = make_folds(data, config)
+    emotion = {u.utterance_id: u.emotion for u in data.utterances}
+    assert sorted(i for fold in folds for i in fold.test) == sorted(emotion)
+    for fold in folds:
+        assert len(fold.test) == len(fold.valid) == 12
+        assert sum(emotion[i] == "anger" for i in fold.test) == 6
+    assert folds == make_folds(data, config)
+    other = make_folds(data, dataclasses.replace(config, seed=1))
+    assert folds[0].test != other[0].test
+
+
+def test_as_published_the_test_fold_validates():
+    config = ProtocolConfig(valid_from="test")
+    for fold in make_folds(corpus(4), config):
+        assert fold.valid == fold.test
+        assert len(fold.train) == 9
+    assert protocol_name(config) == "leave-one-speaker-out, chosen on the test fold"
+
+
+def test_a_shipped_model_validates_only_where_it_is_trained_again_on_everybody():
+    (fold,) = make_folds(corpus(4), ProtocolConfig(name="all", refit=True))
+    assert len(fold.valid) == 3
+    assert len(fold.train) == 9
+    assert fold.test == ()
 
 
 def test_folds_do_not_depend_on_the_order_of_the_utterances():

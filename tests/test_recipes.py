@@ -11,6 +11,7 @@ import pytest
 from ser_pcq.collect import collect
 from ser_pcq.evaluate import score
 from ser_pcq.predictions import read_predictions
+from ser_pcq.proof import prove
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RESULTS = sorted((RECIPES / "emodb" / "results").glob("*/seed_*/predictions.csv"))
@@ -96,7 +97,7 @@ def test_committed_predictions_give_the_committed_scores(path):
     for fold in predictions.by_fold().values():
         assert len(fold.by_speaker()) == 1  # a fold tests one speaker
     committed = json.loads(path.with_name("scores.json").read_text())
-    scores = score(collect(path.parent), protocol=committed["protocol"]).to_dict()
+    scores = score(collect(path.parent), prove(path.parent)).to_dict()
     assert scores["pooled"] == committed["pooled"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
@@ -33,6 +33,15 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+class By(StrEnum):
+    """What lists of folds name."""
+
+    UTTERANCE = "utterance"
+    SPEAKER = "speaker"
+    SESSION = "session"
+    SENTENCE = "sentence"
 
 
 @app.callback()
@@ -118,6 +127,35 @@ def validate(
     if problems:
         raise typer.Exit(1)
     typer.echo(f"ok: {_describe(datadir.read(data_dir))}")
+
+
+@app.command()
+def split(
+    data_dir: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="The data directory.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.json", help="The file to write.")],
+    protocol: Annotated[str, typer.Option(help="How folds are made.")] = "leave-one-speaker-out",
+    by: Annotated[
+        By, typer.Option(help="What the lists name; groups are readable, utterances exact.")
+    ] = By.UTTERANCE,
+    valid_speakers: Annotated[
+        int, typer.Option(min=0, help="Speakers (or sentences, or parts) that validate.")
+    ] = 1,
+    folds: Annotated[int, typer.Option(min=2, help="Of k-fold-by-speaker and random.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw of random.")] = 0,
+) -> None:
+    """Write the folds of a protocol as lists with a hash, to freeze, publish or edit them."""
+    from ser_pcq.config_file import from_dict
+    from ser_pcq.protocols import Kind, make_folds
+    from ser_pcq.splits import as_groups, split_content, write_split_file
+
+    tables = {"name": protocol, "valid_speakers": valid_speakers, "folds": folds, "seed": seed}
+    changes = {"protocol": tables, "train": {"select": "last"}}
+    config = from_dict(changes).protocol
+    data = datadir.read(data_dir)
+    made = make_folds(data, config)
+    listed = made if by is By.UTTERANCE else as_groups(made, data, cast(Kind, by.value))
+    write_split_file(out, split_content(listed, config, None, by.value))
+    say(f"{NAME}: wrote {out}: {_number(len(made), 'fold')}")
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""`ser-eval`: score stored predictions, or the trained models on another data directory."""
+"""`ser-eval`: score stored predictions, or the trained models on another data directory.
+
+With `--compare`, two experiment folders on the same utterances.
+"""
 
 import json
 from enum import StrEnum
@@ -10,7 +13,9 @@ import typer
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 
 if TYPE_CHECKING:
+    from ser_pcq.comparison import Comparison
     from ser_pcq.evaluate import Scores, SeedScores
+    from ser_pcq.inflation import InflationReport
 
 app = new_app()
 
@@ -23,34 +28,91 @@ class ReportFormat(StrEnum):
 
 
 def _score(
-    exp_dir: Path, data_dir: Path | None, output_dir: Path | None, device: str
+    exp_dir: Path, output_dir: Path | None, *, allow_leakage: bool, figures: bool
 ) -> "tuple[Scores | SeedScores, str, list[Path]]":
-    """Score, write the report files, and return scores, text and what was written."""
+    """Score what training predicted; return scores, text and what was written."""
     # Imported here, so that --help and usage errors do not wait for it.
     from ser_pcq import collect as stored
     from ser_pcq import evaluate as ev
     from ser_pcq import report as rp
+    from ser_pcq.proof import keep_facts, prove
 
-    if data_dir is None and stored.holds_seeds(exp_dir):
-        seeds = stored.collect_seeds(exp_dir)
-        over_seeds = ev.score_seeds(seeds, protocol=stored.read_protocol(exp_dir))
-        written = rp.write_seeds_report(seeds, over_seeds, output_dir or exp_dir)
-        return over_seeds, rp.format_seeds_report(over_seeds), written
-    if data_dir is None:
-        predictions = stored.collect(exp_dir)
-        scores = ev.score(predictions, protocol=stored.read_protocol(exp_dir))
+    several = stored.holds_seeds(exp_dir)
+    folders = stored.seed_folders(exp_dir) if several else [exp_dir]
+    seeds = stored.collect_seeds(exp_dir) if several else {"": stored.collect(exp_dir)}
+    proofs = {name: prove(folder) for name, folder in zip(seeds, folders, strict=True)}
+    if not allow_leakage:
+        for proof in proofs.values():
+            proof.verdict.refuse()
+    out = output_dir or exp_dir
+    scores: Scores | SeedScores
+    if several:
+        scores = ev.score_seeds(seeds, proofs)
+        written = rp.write_seeds_report(seeds, scores, out, figures=figures)
+        text = rp.format_seeds_report(scores)
     else:
-        from ser_pcq.evaluate_models import predict_data_dir
+        scores = ev.score(seeds[""], proofs[""])
+        written = rp.write_report(seeds[""], scores, out, figures=figures)
+        text = rp.format_report(scores)
+    for (name, proof), folder in zip(proofs.items(), folders, strict=True):
+        written += keep_facts(folder, proof, out / name)
+    return scores, text, written
 
-        with progress("predicting") as advance:
-            predictions = predict_data_dir(exp_dir, data_dir, device=device, on_progress=advance)
-        scores = ev.score(predictions)
-        # Never into EXP_DIR itself: there a predictions.csv is what training predicted.
-        # EXP_DIR may also be the name of a model, which is no folder to write into.
-        home = exp_dir if exp_dir.is_dir() else Path()
-        output_dir = output_dir or home / f"eval_{data_dir.resolve().name}"
-    written = rp.write_report(predictions, scores, output_dir or exp_dir)
-    return scores, rp.format_report(scores), written
+
+def _run_models(
+    exp_dir: Path,
+    data_dir: Path,
+    output_dir: Path | None,
+    *,
+    device: str,
+    cache_dir: Path | None,
+    allow_leakage: bool,
+    figures: bool,
+) -> "tuple[Scores, str, list[Path]]":
+    """Score trained models on a data directory; return scores, text and what was written."""
+    from ser_pcq.context_cache import default_cache_dir
+    from ser_pcq.evaluate import score
+    from ser_pcq.evaluate_models import predict_data_dir
+    from ser_pcq.report import format_report, write_report
+
+    with progress("predicting") as advance:
+        predictions, proof = predict_data_dir(
+            exp_dir,
+            data_dir,
+            cache_dir=cache_dir or default_cache_dir(),
+            device=device,
+            allow_leakage=allow_leakage,
+            on_progress=advance,
+        )
+    scores = score(predictions, proof)
+    # Never into EXP_DIR itself: there a predictions.csv is what training predicted.
+    # EXP_DIR may also be the name of a model, which is no folder to write into.
+    home = exp_dir if exp_dir.is_dir() else Path()
+    out = output_dir or home / f"eval_{data_dir.resolve().name}"
+    written = write_report(predictions, scores, out, figures=figures)
+    return scores, format_report(scores), written
+
+
+def _compare(a: Path, b: Path, output_dir: Path | None) -> "tuple[Comparison, str, list[Path]]":
+    """Compare two experiment folders; return the comparison, text and what was written."""
+    from ser_pcq import comparison_report as rp
+
+    comparison = rp.compare_folders(a, b)
+    for warning in comparison.warnings:
+        say(f"ser-eval: warning: {warning}")
+    written = [] if output_dir is None else [rp.write_comparison(comparison, output_dir)]
+    return comparison, rp.format_comparison(comparison), written
+
+
+def _inflate(
+    folders: list[Path], output_dir: Path | None
+) -> "tuple[InflationReport, str, list[Path]]":
+    """Compare protocols with the first one; return the report, text and what was written."""
+    from ser_pcq import inflation
+
+    report = inflation.inflation_report(folders)
+    written = [] if output_dir is None else [inflation.write_inflation(report, output_dir)]
+    return report, inflation.format_inflation(report), written
 
 
 @app.command()
@@ -58,21 +120,42 @@ def evaluate(
     exp_dir: Annotated[
         Path,
         typer.Argument(
-            help="Experiment folder: fold folders, one predictions.csv, or seed_* folders of them."
+            metavar="EXP_DIR",
+            help="Experiment folder: fold folders, one predictions.csv, or seed_* folders of them; "
+            "with --compare, A.",
         ),
     ],
     data_dir: Annotated[
         Path | None,
         typer.Argument(
+            metavar="DATA_DIR",
             help="Data directory to run the trained models on; without it, what "
-            "training predicted for the test folds is scored."
+            "training predicted for the test folds is scored. With --compare, B: an experiment "
+            "folder of the same utterances.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Say which of two experiment folders A and B is better, by how much, and whether "
+            "that could be chance.",
+        ),
+    ] = False,
+    inflation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--inflation",
+            metavar="DIR",
+            help="Say what this experiment folder, made under another protocol, adds to the score "
+            "of EXP_DIR; may be repeated.",
         ),
     ] = None,
     output_dir: Annotated[
         Path | None,
         typer.Option(
             help="Where the report files go; without it EXP_DIR, or with DATA_DIR its sub-folder "
-            "eval_<name of DATA_DIR>.",
+            "eval_<name of DATA_DIR>; with --compare nothing is written without it.",
             show_default=False,
         ),
     ] = None,
@@ -82,16 +165,55 @@ def evaluate(
     device: Annotated[
         str, typer.Option(help="Where models run (only with DATA_DIR): auto, cpu or cuda.")
     ] = "auto",
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for fingerprints of recordings (only with DATA_DIR).",
+            show_default="~/.cache/ser-pcq",
+        ),
+    ] = None,
+    allow_leakage: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leakage", help="Score where the test set leaked; the scores are marked."
+        ),
+    ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Whether to draw figures too.")
+    ] = True,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print WA and UA, pooled and per fold, with intervals, and write the report files.
 
-    Files: scores.json, predictions.csv, confusion.txt and confusion.png; for seed_* folders the
-    same for each seed, and seeds.json with the mean over seeds.
+    Files: scores.json, predictions.csv, the confusion matrix as text, and figures; for seed_*
+    folders the same for each seed, and seeds.json with the mean over seeds. With --compare it
+    prints what tells A and B apart, and writes comparison.json where --output-dir says.
     """
-    scores, text, written = _score(exp_dir, data_dir, output_dir, device)
+    result: Scores | SeedScores | Comparison | InflationReport
+    if inflation and (compare or data_dir is not None):
+        raise typer.BadParameter("stands alone with EXP_DIR", param_hint="--inflation")
+    if inflation:
+        result, text, written = _inflate([exp_dir, *inflation], output_dir)
+    elif not compare and data_dir is None:
+        result, text, written = _score(
+            exp_dir, output_dir, allow_leakage=allow_leakage, figures=figures
+        )
+    elif not compare and data_dir is not None:
+        result, text, written = _run_models(
+            exp_dir,
+            data_dir,
+            output_dir,
+            device=device,
+            cache_dir=cache_dir,
+            allow_leakage=allow_leakage,
+            figures=figures,
+        )
+    elif data_dir is None:
+        raise typer.BadParameter("two experiment folders are needed", param_hint="--compare A B")
+    else:
+        result, text, written = _compare(exp_dir, data_dir, output_dir)
     if report_format is ReportFormat.JSON:
-        text = json.dumps(scores.to_dict(), indent=2, ensure_ascii=False)
+        text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False)
     typer.echo(text)
     for path in written:
         say(f"wrote {path}")

@@ -76,25 +76,23 @@ def _print_jsonl(predictions: Iterable["Prediction"]) -> None:
         typer.echo(json.dumps(record))
 
 
+def _checked(min_confidence: float) -> float:
+    """Refuse a threshold that is none; NaN, which an option's own range lets through, too."""
+    if not 0 <= min_confidence <= 1:
+        raise typer.BadParameter(f"{min_confidence} is not a number from 0 to 1")
+    return min_confidence
+
+
 def _short(value: object) -> object:
     """Round a float to six decimals, leave anything else."""
     return round(value, 6) if isinstance(value, float) else value
 
 
-@app.command()
-def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
-    model: Annotated[
-        str | None,
-        typer.Option(help="Embedded name or path of a model.", show_default="emodb-pcq"),
-    ] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
-    version: bool = VERSION_OPTION,
-) -> None:
-    """Print the emotion in each recording.
+def _recordings(paths: list[Path]) -> list[Path]:
+    """Return the files to judge; warn of a folder without any.
 
-    Exit code: 0 all well, 1 a file failed, 2 wrong usage.
+    Raises:
+        SerError: When there is no file at all.
     """
     from ser_pcq.audio import find_audio
 
@@ -108,11 +106,40 @@ def predict(
             given=", ".join(map(str, paths)),
             do="name files, or folders that hold wav, flac, ogg, mp3 or aiff files",
         )
+    return files
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="Embedded name or path of a model.", show_default="emodb-pcq"),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            callback=_checked,
+            help="Abstain where the confidence is under X, 0 to 1: no label is given.",
+        ),
+    ] = 0.0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
+    version: bool = VERSION_OPTION,
+) -> None:
+    """Print the emotion in each recording.
+
+    Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
+    """
+    files = _recordings(paths)
     from ser_pcq.checkpoint import DEFAULT_MODEL
     from ser_pcq.predict import load_predictor
 
     with progress("loading the model"):
-        predictor = load_predictor(model or DEFAULT_MODEL, device=device)
+        predictor = load_predictor(
+            model or DEFAULT_MODEL, device=device, min_confidence=min_confidence
+        )
     failed = 0
     # A file name may hold bytes that are no text; it is shown with escapes then.
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -124,7 +151,7 @@ def predict(
         quiet = nullcontext(lambda done, total: None)
         with quiet if sys.stdout.isatty() else progress("predicting") as advance:
             for done, prediction in enumerate(predictor.predict_all(files), start=1):
-                failed += prediction.status != "ok"
+                failed += prediction.status not in ("ok", "abstained")
                 yield prediction
                 advance(done, len(files))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
+from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 from ser_pcq.errors import SerError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ser_pcq.protocols import Fold
     from ser_pcq.train import EpochRecord
 
-app = new_app(help="Train a speech emotion recognition network, fold by fold.")
+app = new_app(help="Train a speech emotion recognition model, fold by fold.")
 
 
 def _is_helper() -> bool:
@@ -85,10 +85,11 @@ class ProgressObserver:
 
 def _train_here(experiment: "Experiment", fold: "Fold", *, resume: bool) -> None:
     """Train one fold in this process."""
-    from ser_pcq.experiment import run_fold
+    from ser_pcq.fold import run_fold
 
     about = f"fold {fold.number} ({fold.held_out})" if fold.test else "all speakers"
-    with ProgressObserver(about, experiment.config.train.epochs) as observer:
+    config = experiment.config
+    with ProgressObserver(about, config.train.epochs * (1 + config.protocol.refit)) as observer:
         predictions = run_fold(
             experiment, fold, observer, resume=resume, on_prepare=observer.on_prepare
         )
@@ -133,6 +134,25 @@ def _unfinished(experiment: "Experiment", numbers: list[int], *, resume: bool) -
     return [fold for fold in chosen if fold not in finished]
 
 
+def _given(options: dict[str, Any], changes: list[str], allow_leakage: bool) -> list[Any]:
+    """Return options as they are given again to the process of a fold."""
+    arguments: list[Any] = []
+    for name, value in options.items():
+        if value is not None:
+            arguments += [name, value]
+    for change in changes:
+        arguments += ["--set", change]
+    return [*arguments, "--allow-leakage"] if allow_leakage else arguments
+
+
+def _say_what_follows(experiment: "Experiment") -> None:
+    """Name the next command."""
+    exp_dir, tests = experiment.exp_dir, experiment.config.protocol.name != "all"
+    leaky = " --allow-leakage" if experiment.verdict().leaks else ""
+    following = f"ser-eval {exp_dir}{leaky}" if tests else f"ser-predict PATH… --model {exp_dir}"
+    say(f"done; next: {following}")
+
+
 @app.command()
 def train(
     config_path: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
@@ -155,8 +175,18 @@ def train(
     jobs: Annotated[int, typer.Option(min=1, help="Folds that are trained side by side.")] = 1,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Folder for frozen encoder features.", show_default="~/.cache/ser-pcq"),
+        typer.Option(
+            help="Folder for frozen encoder features and fingerprints of recordings.",
+            show_default="~/.cache/ser-pcq",
+        ),
     ] = None,
+    allow_leakage: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leakage",
+            help="Go on where the test set leaks; scores and models are marked as leaky.",
+        ),
+    ] = False,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Train CONFIG.toml on DATA_DIR; each fold gets a folder in EXP_DIR."""
@@ -167,22 +197,26 @@ def train(
 
     config = load_config(config_path, changes or [])
     data = read(data_dir)
-    experiment = open_experiment(
-        config,
-        data,
-        exp_dir,
-        cache_dir=cache_dir or default_cache_dir(),
-        seed=seed,
-        device=device,
-    )
+    with progress("comparing recordings") as advance:
+        experiment = open_experiment(
+            config,
+            data,
+            exp_dir,
+            cache_dir=cache_dir or default_cache_dir(),
+            seed=seed,
+            device=device,
+            allow_leakage=allow_leakage,
+            on_compare=advance,
+        )
+    for leak in experiment.verdict().leaky if not _is_helper() else ():
+        say(f"ser-train: warning: leaky: {leak}")
     todo = _unfinished(experiment, fold or [], resume=resume)
-    arguments: list[Any] = [config_path, data_dir, exp_dir, "--seed", seed, "--device", device]
-    for change in changes or []:
-        arguments += ["--set", change]
-    if cache_dir is not None:
-        arguments += ["--cache-dir", cache_dir]
+    options = {"--seed": seed, "--device": device, "--cache-dir": cache_dir}
+    arguments = [config_path, data_dir, exp_dir, *_given(options, changes or [], allow_leakage)]
+    # The functionals of a baseline are computed once, and its folds take seconds.
+    beside = jobs > 1 and len(todo) > 1 and config.model.name == "pcq"
     try:
-        if jobs > 1 and len(todo) > 1:
+        if beside:
             _train_beside(todo, [*map(str, arguments), "--resume"], jobs)
         else:
             for one in todo:
@@ -191,8 +225,7 @@ def train(
         say("ser-train: interrupted; the same command with --resume goes on")
         raise typer.Exit(130) from None
     if fold is None and not _is_helper():
-        following = "ser-predict PATH… --model" if config.protocol.name == "all" else "ser-eval"
-        say(f"done; next: {following} {exp_dir}")
+        _say_what_follows(experiment)
 
 
 def main() -> None:

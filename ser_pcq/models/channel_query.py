@@ -33,6 +33,37 @@ class ChannelNorm(nn.Module):
         return normed.permute(0, 3, 1, 2)
 
 
+class DilatedConvolution(nn.Conv2d):
+    """A 3×3 convolution of each channel by itself, its taps `dilation` places apart.
+
+    Shape:
+        (batch, channel, frequency, frame) to the same.
+    """
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__(
+            channels, channels, 3, padding=dilation, dilation=dilation, groups=channels
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve and add the bias."""
+        assert self.bias is not None
+        # Within a dilated convolution, the bias's gradient takes a CPU as long as all the rest.
+        y = F.conv2d(x, self.weight, None, self.stride, self.padding, self.dilation, self.groups)
+        return y + self.bias[:, None, None]
+
+
+def _join_channels(maps: Sequence[Tensor]) -> Tensor:
+    """Concatenate maps over their channels, laid out channels last as `ChannelNorm` reads them.
+
+    Plain concatenation over dimension 1 loses that layout when one map has a single channel.
+
+    Shape:
+        (batch, channel_i, frequency, frame) each, to (batch, sum of channel_i, frequency, frame).
+    """
+    return torch.cat([m.movedim(1, 3) for m in maps], dim=3).movedim(3, 1)
+
+
 class ChannelQuery(nn.Module):
     """Join a deep and a shallow map under the question that a query map asks (paper: CSQ).
 
@@ -47,9 +78,7 @@ class ChannelQuery(nn.Module):
         self.project = nn.Conv2d(high_channels, low_channels, 1)
         grouped = 2 * (low_channels // len(DILATIONS)) + int(with_query)
         self.norms = nn.ModuleList(ChannelNorm(grouped) for _ in DILATIONS)
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(grouped, grouped, 3, padding=d, dilation=d, groups=grouped) for d in DILATIONS
-        )
+        self.convolutions = nn.ModuleList(DilatedConvolution(grouped, d) for d in DILATIONS)
         joined = grouped * len(DILATIONS)
         self.tail_norm = ChannelNorm(joined)
         self.tail = nn.Conv2d(joined, low_channels, 1)
@@ -66,7 +95,7 @@ class ChannelQuery(nn.Module):
         groups = []
         for i, (high_i, low_i) in enumerate(zip(high.chunk(4, 1), low.chunk(4, 1), strict=True)):
             parts = [high_i, low_i] if query_map is None else [high_i, low_i, query_map]
-            groups.append(self.convolutions[i](self.norms[i](torch.cat(parts, dim=1))))
+            groups.append(self.convolutions[i](self.norms[i](_join_channels(parts))))
         return self.tail(self.tail_norm(torch.cat(groups, dim=1)))
 
 
@@ -96,16 +125,20 @@ class QueryMaps(nn.Module):
         Shape:
             context (batch, depth, frame, width) to three maps (batch, 1, frequency, frame).
         """
-        if self.time_aligned:
-            context = context.transpose(2, 3)  # (batch, depth, width, frame)
         if self.per_depth:
-            return [
-                F.adaptive_avg_pool2d(context[:, k : k + 1], size)
-                for k, size in enumerate(self.sizes)
-            ]
-        maps = []
-        current = context[:, -1:]
-        for size in self.sizes:
-            current = F.adaptive_avg_pool2d(current, size)
-            maps.append(current)
+            return [self._pool(context[:, k : k + 1], size) for k, size in enumerate(self.sizes)]
+        maps = [self._pool(context[:, -1:], self.sizes[0])]
+        for size in self.sizes[1:]:
+            maps.append(F.adaptive_avg_pool2d(maps[-1], size))
         return maps
+
+    def _pool(self, layer: Tensor, size: tuple[int, int]) -> Tensor:
+        """Pool one encoder layer to a map, one axis after the other.
+
+        Shape:
+            (batch, 1, frame, width) to (batch, 1, frequency, frame).
+        """
+        frames, widths = reversed(size) if self.time_aligned else size
+        pooled = F.adaptive_avg_pool1d(layer[:, 0], widths)  # (batch, frame, width')
+        pooled = F.adaptive_avg_pool1d(pooled.transpose(1, 2), frames)  # (batch, width', frame')
+        return (pooled if self.time_aligned else pooled.transpose(1, 2)).unsqueeze(1)

@@ -59,6 +59,23 @@ class PaperHead(nn.Module):
         return self.classify(hidden)
 
 
+def _statistics_over_time(context: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of each feature over the frames, (batch, depth, width) each.
+
+    Shape:
+        context (batch, depth, frame, width).
+    """
+    mean = context.mean(dim=2)
+    # Segment by segment, so that the squares of one stay in the processor's cache.
+    variance = torch.stack(
+        [
+            (segment - centre.unsqueeze(1)).square().mean(dim=1)
+            for segment, centre in zip(context, mean, strict=True)
+        ]
+    )
+    return mean, variance.clamp_min(1e-8).sqrt()
+
+
 class LightHead(nn.Module):
     """Mean and deviation over time of every encoder layer read, beside the pooled stage maps.
 
@@ -104,8 +121,7 @@ class LightHead(nn.Module):
         """
         parts = [pooled]
         if context is not None:
-            mean = context.mean(dim=2)
-            deviation = (context - mean.unsqueeze(2)).square().mean(dim=2).clamp_min(1e-8).sqrt()
+            mean, deviation = _statistics_over_time(context)
             parts += [mean.flatten(1), deviation.flatten(1)]
         features = self.norm(torch.cat(parts, dim=1))
         if self.training and self.branch_dropout > 0:

@@ -1,0 +1,116 @@
+"""Which recordings of a data directory are copies of one another, computed once and kept."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_pcq.audio import read_waveform
+from ser_pcq.datadir import DataDir, Utterance
+from ser_pcq.errors import AudioError, DataError, SerError
+from ser_pcq.files import write_json
+from ser_pcq.fingerprint import AudioPrint, Copy, audio_print, find_copies, load_prints, save_prints
+
+AUDIO = "audio.json"
+
+# Goes up when fingerprints change, so that older ones are made again.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What comparing recordings gave.
+
+    Attributes:
+        prints: The fingerprint of every utterance.
+        copies: Utterances with the same or nearly the same audio.
+    """
+
+    prints: tuple[AudioPrint, ...]
+    copies: tuple[Copy, ...]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the ids of the copies, pair by pair."""
+        return [(copy.a, copy.b) for copy in self.copies]
+
+
+def _key(utterances: Sequence[Utterance]) -> str:
+    """Return a hash of the files and times: what is kept is good while they stay as they are."""
+    told: list[Any] = [VERSION]
+    for u in utterances:
+        try:
+            stat = u.audio.stat()
+        except OSError as error:
+            raise DataError(f"the audio of {u.utterance_id} is missing", given=u.audio) from error
+        place = str(u.audio.resolve())
+        told.append((u.utterance_id, place, stat.st_size, stat.st_mtime_ns, u.start, u.end))
+    return hashlib.sha256(json.dumps(told).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def prints_of(
+    data: DataDir, cache_dir: Path, *, on_progress: Callable[[int, int], None]
+) -> tuple[AudioPrint, ...]:
+    """Return the fingerprint of every utterance, from the cache where the files are unchanged.
+
+    Raises:
+        DataError: When a recording cannot be read.
+    """
+    kept = cache_dir / "prints" / f"{_key(data.utterances)}.safetensors"
+    if kept.exists():
+        try:
+            return tuple(load_prints(kept))
+        except SerError:
+            kept.unlink(missing_ok=True)
+    prints = []
+    for done, u in enumerate(data.utterances, start=1):
+        try:
+            samples = read_waveform(u.audio, start=u.start, end=u.end)
+        except AudioError as error:
+            raise DataError(f"utterance {u.utterance_id}: {error}") from error
+        prints.append(audio_print(u.utterance_id, samples))
+        on_progress(done, len(data.utterances))
+    save_prints(kept, prints)
+    return tuple(prints)
+
+
+def audio_facts(
+    data: DataDir,
+    cache_dir: Path,
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> AudioFacts:
+    """Compare all recordings of a data directory with one another.
+
+    Args:
+        data: The data directory.
+        cache_dir: Where fingerprints are kept.
+        on_progress: Called with (done, total) while recordings are read.
+
+    Raises:
+        DataError: When a recording cannot be read.
+    """
+    prints = prints_of(data, cache_dir, on_progress=on_progress)
+    return AudioFacts(prints, tuple(find_copies(prints)))
+
+
+def write_audio_facts(path: Path, facts: AudioFacts) -> None:
+    """Write how many recordings were compared, and the copies among them."""
+    write_json(path, {"recordings": len(facts.prints), "copies": [asdict(c) for c in facts.copies]})
+
+
+def read_copies(path: Path) -> list[tuple[str, str]] | None:
+    """Return the pairs of ids that `write_audio_facts` wrote; None where nobody looked.
+
+    Raises:
+        DataError: When the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [(str(copy["a"]), str(copy["b"])) for copy in content["copies"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{AUDIO} is damaged", given=f"{path} ({error})") from error

@@ -1,0 +1,144 @@
+"""One fold from data to predictions: train, let the guard judge, score the test fold, keep all."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from ser_pcq.card import model_card
+from ser_pcq.checkpoint import PRINTS, AnyRecognizer, save_checkpoint
+from ser_pcq.experiment import Experiment
+from ser_pcq.files import write_json
+from ser_pcq.fingerprint import save_prints
+from ser_pcq.leakage import check_provenance
+from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
+from ser_pcq.protocols import Fold, groups_by_kind
+from ser_pcq.provenance import Provenance, write_provenance
+from ser_pcq.train import Observer
+
+OnPrepare: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training a fold leaves.
+
+    Attributes:
+        recognizer: The model, its temperature included.
+        test: Log-probabilities of the test utterances, (utterance, class), in the fold's order.
+        training: What the checkpoint tells of the training, plain values.
+        calibration: What the checkpoint tells of the temperature, plain values.
+        provenance: What was fitted or chosen on which utterances.
+    """
+
+    recognizer: AnyRecognizer
+    test: Tensor
+    training: dict[str, Any]
+    calibration: dict[str, Any]
+    provenance: Provenance
+
+
+def run_fold(
+    experiment: Experiment,
+    fold: Fold,
+    observer: Observer,
+    *,
+    resume: bool = False,
+    on_prepare: OnPrepare = lambda done, total: None,
+) -> Predictions | None:
+    """Train one fold, write its checkpoint and score its test utterances.
+
+    Args:
+        experiment: The experiment.
+        fold: One of its folds.
+        observer: Sees the training.
+        resume: Go on from a state that an interrupted run left.
+        on_prepare: Called with (done, total) while utterances are read and encoded.
+
+    Returns:
+        Predictions on the test utterances; None for the protocol `all`, and in the helper processes
+        of a distributed run.
+
+    Raises:
+        LeakageError: When something was fitted or chosen on the test fold and that is not allowed.
+    """
+    # Imported here: each brings libraries along that the other does not need.
+    if experiment.config.model.name == "pcq":
+        from ser_pcq.train_network import train_network as train
+    else:
+        from ser_pcq.train_svm import train_svm as train
+    trained = train(experiment, fold, observer, resume=resume, on_prepare=on_prepare)
+    if trained is None:
+        return None
+    leaky = _judge(experiment, fold, trained.provenance)
+    folder = experiment.fold_dir(fold)
+    predictions = _test_predictions(experiment, fold, trained)
+    if predictions is not None:
+        write_predictions(folder / "predictions.csv", predictions)
+    write_provenance(folder, trained.provenance, fold)
+    about = _about(experiment, fold, trained, leaky)
+    card = model_card(about, trained.recognizer)
+    save_checkpoint(folder / "checkpoint", trained.recognizer, about, card=card)
+    known = {*fold.train, *fold.valid}
+    prints = [one for one in experiment.audio.prints if one.utterance_id in known]
+    save_prints(folder / "checkpoint" / PRINTS, prints)
+    write_json(folder / "finished.json", trained.training)
+    for state in ("state.pt", "selection.json", "refit/state.pt"):
+        (folder / state).unlink(missing_ok=True)
+    return predictions
+
+
+def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[str]:
+    """Return what leaks in this fold, one line each; refuse it unless it is allowed."""
+    groups = groups_by_kind(experiment.data.utterances)
+    protocol = experiment.config.protocol.name
+    verdict = check_provenance([fold], {fold.number: provenance}, groups, protocol)
+    if not experiment.allow_leakage:
+        verdict.refuse()
+    return experiment.verdict().leaky + verdict.leaky
+
+
+def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> Predictions | None:
+    """Return the answers on the test utterances; None where nothing is tested."""
+    if not fold.test:
+        return None
+    known = {u.utterance_id: u for u in experiment.data.utterances}
+    labels = trained.recognizer.labels
+    rows = [
+        UtterancePrediction(
+            utterance_id,
+            known[utterance_id].speaker,
+            fold.number,
+            known[utterance_id].emotion,
+            labels[int(row.argmax())],
+            tuple(row.exp().tolist()),
+        )
+        for utterance_id, row in zip(fold.test, trained.test, strict=True)
+    ]
+    return Predictions(labels, tuple(rows))
+
+
+def _about(
+    experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]
+) -> dict[str, Any]:
+    """Describe the training for the checkpoint."""
+    name = experiment.exp_dir.resolve().name
+    speaker = experiment.speaker_of
+    # With refitting, validation speakers are trained on in the end.
+    refit = experiment.config.protocol.refit
+    train = (*fold.train, *fold.valid) if refit else fold.train
+    return {
+        "name": f"{name}-{fold.name}" if fold.test else name,
+        "data": {
+            "name": experiment.data.path.resolve().name,
+            "utterances": len(train),
+            "train_speakers": sorted({speaker[i] for i in train}),
+            "valid_speakers": sorted({speaker[i] for i in fold.valid}),
+            "test_speakers": sorted({speaker[i] for i in fold.test}),
+        },
+        "protocol": asdict(experiment.config.protocol),
+        "training": trained.training,
+        "calibration": trained.calibration,
+        "leaky": leaky,
+    }

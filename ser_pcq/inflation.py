@@ -1,0 +1,143 @@
+"""What each protocol adds to a score, or costs: the same system on the same utterances."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_pcq.collect import collect, collect_seeds, holds_seeds, seed_folders
+from ser_pcq.comparison import RUN, Comparison, Difference, compare_seeds, interval_of_mean
+from ser_pcq.files import write_json
+from ser_pcq.predictions import Predictions
+from ser_pcq.proof import Proof, prove
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One protocol.
+
+    Attributes:
+        name: Of its folder.
+        proof: How its folds were made, and what leaks.
+        wa: Pooled WA, mean over the runs, in [0, 1].
+        ua: The same of UA.
+        wa_interval: 95 % interval over speakers of that mean; None with one speaker.
+        ua_interval: The same of UA.
+        added: Against the first row; None for the first row itself.
+    """
+
+    name: str
+    proof: Proof
+    wa: float
+    ua: float
+    wa_interval: Interval | None
+    ua_interval: Interval | None
+    added: Comparison | None
+
+
+@dataclass(frozen=True)
+class InflationReport:
+    """Several protocols, each held against the first.
+
+    Attributes:
+        rows: One for each protocol, in the order given.
+    """
+
+    rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for `inflation.json`; ratios in [0, 1], 6 decimals."""
+        return {"protocols": [_row_dict(row) for row in self.rows]}
+
+
+def _rounded(interval: Interval | None) -> list[float] | None:
+    """Return an interval at 6 decimals."""
+    return None if interval is None else [round(value, 6) for value in interval]
+
+
+def _row_dict(row: Row) -> dict[str, Any]:
+    """Return plain values of one protocol."""
+    return {
+        "name": row.name,
+        "protocol": row.proof.protocol,
+        **row.proof.stamp(),
+        "pooled": {"wa": round(row.wa, 6), "ua": round(row.ua, 6)},
+        "speaker_interval_95": {"wa": _rounded(row.wa_interval), "ua": _rounded(row.ua_interval)},
+        "added": None if row.added is None else row.added.to_dict()["pooled"],
+    }
+
+
+def _runs(folder: Path) -> tuple[Mapping[str, Predictions], Proof]:
+    """Read the runs of a folder, plain or with `seed_*` folders, and what they prove."""
+    if holds_seeds(folder):
+        return collect_seeds(folder), prove(seed_folders(folder)[0])
+    return {RUN: collect(folder)}, prove(folder)
+
+
+def inflation_report(folders: Sequence[Path]) -> InflationReport:
+    """Compare the first folder with each of the others; all must have tested the same utterances.
+
+    Runs of the first folder are paired with those of the same name where there are any.
+
+    Raises:
+        ScoreError: When a folder cannot be scored, or the utterances differ.
+    """
+    rows: list[Row] = []
+    first: Mapping[str, Predictions] = {}
+    for folder in folders:
+        runs, proof = _runs(folder)
+        first = first or runs
+        added = compare_seeds(first, runs)
+        low_high = interval_of_mean(runs)
+        rows.append(
+            Row(
+                folder.name,
+                proof,
+                added.wa.b,
+                added.ua.b,
+                *low_high,
+                added=added if rows else None,
+            )
+        )
+    return InflationReport(tuple(rows))
+
+
+def _limits(interval: Interval | None) -> str:
+    """Return an interval in percent."""
+    return "none" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
+
+
+def _added(difference: Difference | None) -> str:
+    """Return what was added, in percentage points with its interval."""
+    if difference is None:
+        return "–"
+    points = f"{100 * difference.difference:+.1f}"
+    if difference.interval is None:
+        return points
+    low, high = difference.interval
+    return f"{points} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def format_inflation(report: InflationReport) -> str:
+    """Return a Markdown table in percent; intervals are over speakers."""
+    lines = [
+        "| protocol | WA | UA | interval of UA | adds to WA | adds to UA | leaks |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in report.rows:
+        wa, ua = (None, None) if row.added is None else (row.added.wa, row.added.ua)
+        kinds = dict.fromkeys(leak.kind for leak in row.proof.verdict.leaks)
+        lines.append(
+            f"| {row.name} | {100 * row.wa:.1f} | {100 * row.ua:.1f} | {_limits(row.ua_interval)} "
+            f"| {_added(wa)} | {_added(ua)} | {', '.join(kinds) or 'none'} |"
+        )
+    return "\n".join(lines)
+
+
+def write_inflation(report: InflationReport, out_dir: Path) -> Path:
+    """Write `inflation.json` into a folder; return its path."""
+    path = out_dir / "inflation.json"
+    write_json(path, report.to_dict())
+    return path

@@ -1,0 +1,242 @@
+"""The guard: proves that nothing of a test fold was known before it was scored.
+
+It judges facts: the sides of each fold, what is known of each utterance (speaker, session,
+sentence, the original of a copy), pairs of recordings that are copies of one another, and the
+provenance of what was fitted or chosen. Training asks it twice, before it begins and before it
+scores the test fold; `ser-eval` asks it again, from the files that training left.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ser_pcq.errors import SerError
+from ser_pcq.protocols import PROTOCOLS, Fold
+from ser_pcq.provenance import Provenance
+
+Groups = Mapping[str, Mapping[str, str]]
+"""Utterance id to kind (`speaker`, `session`, `sentence`, `original`) to name."""
+
+# How common recipes name augmented copies: sp0.9-ID, rev1_ID, ID-noise, ID_aug2.
+_COPY_PREFIX = re.compile(r"(?:(?:sp|tp|vp|pitch|speed|tempo|rev|noise|aug)[+-]?[\d.]*)[-_](.+)")
+_COPY_SUFFIX = re.compile(r"(.+)[-_](?:noise|music|babble|reverb|rvb|speed|pitch|aug|copy)\d*")
+
+
+class LeakageError(SerError):
+    """A split, or a fitted model, that knows something of what it is tested on."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One way in which folds leak.
+
+    Attributes:
+        kind: A stable word: `shared-speaker`, `shared-session`, `shared-sentence`,
+            `same-utterance`, `augmented-copy`, `copied-audio`, `chosen-on-test`, `fitted-on-test`
+            or `statistics-outside-training`.
+        message: What is wrong, without folds and names.
+        fold: Number of the fold.
+        names: The offending speakers, utterances and so on.
+    """
+
+    kind: str
+    message: str
+    fold: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was checked, and what did not hold.
+
+    Attributes:
+        leaks: Everything that leaks; empty for a clean run.
+        verified: What was checked and holds, a word to a sentence.
+    """
+
+    leaks: tuple[Leak, ...]
+    verified: dict[str, str]
+
+    @property
+    def leaky(self) -> list[str]:
+        """Return one line for each kind of leak."""
+        return describe(self.leaks)
+
+    def refuse(self) -> None:
+        """Stop unless nothing leaks.
+
+        Raises:
+            LeakageError: With the offending ids, and what to do.
+        """
+        if self.leaks:
+            raise LeakageError(
+                "this would leak the test set",
+                given="; ".join(self.leaky),
+                do="mend the data or the split; --allow-leakage goes on all the same, and marks "
+                "every score and model that comes of it as leaky",
+            )
+
+
+def describe(leaks: Iterable[Leak]) -> list[str]:
+    """Return one line for each kind and message: folds, and the first few names."""
+    lines: dict[tuple[str, str], tuple[set[int], dict[str, None]]] = {}
+    for leak in leaks:
+        folds, names = lines.setdefault((leak.kind, leak.message), (set(), {}))
+        folds.add(leak.fold)
+        names.update(dict.fromkeys(leak.names))
+    told = []
+    for (kind, message), (folds, names) in lines.items():
+        where = (
+            "fold " + ", ".join(map(str, sorted(folds)))
+            if len(folds) < 5
+            else (f"{len(folds)} folds")
+        )
+        listed = ", ".join(list(names)[:8])
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        told.append(f"{kind}: {message} ({where}): {listed}{more}")
+    return told
+
+
+def _named(ids: Iterable[str], groups: Groups, kind: str) -> set[str]:
+    """Return the groups of a kind that utterances belong to, as far as they are known."""
+    return {groups[i][kind] for i in ids if kind in groups.get(i, {})}
+
+
+def original_of(utterance_id: str, known: Collection[str]) -> str | None:
+    """Return the utterance that an id names as its original, where there is such an utterance."""
+    for pattern in (_COPY_PREFIX, _COPY_SUFFIX):
+        match = pattern.fullmatch(utterance_id)
+        if match and match[1] in known:
+            return match[1]
+    return None
+
+
+def with_originals(groups: Groups) -> dict[str, dict[str, str]]:
+    """Return the groups with an original for every utterance: as given, or as its id tells."""
+    return {
+        i: {"original": original_of(i, groups.keys()) or i, **about} for i, about in groups.items()
+    }
+
+
+def _side_leaks(fold: Fold, groups: Groups, protocol: str) -> list[Leak]:
+    """Find what stands on two sides of a fold."""
+    rule = PROTOCOLS[protocol]
+    leaks = []
+    chosen_on_test = bool(fold.valid) and set(fold.valid) == set(fold.test)
+    if chosen_on_test:
+        message = "validation and test are the same utterances"
+        leaks.append(Leak("chosen-on-test", message, fold.number, fold.valid))
+    for a, b in combinations(("train", "valid", "test"), 2):
+        if chosen_on_test and "valid" in (a, b):
+            continue
+        one, other = fold.sides[a], fold.sides[b]
+        if both := sorted(set(one) & set(other)):
+            message = f"utterances stand in {a} and in {b}"
+            leaks.append(Leak("same-utterance", message, fold.number, tuple(both)))
+        kinds = rule.apart if b == "test" else (rule.validated,)
+        for kind in kinds:
+            if shared := sorted(_named(one, groups, kind) & _named(other, groups, kind)):
+                message = f"{kind}s stand in {a} and in {b}"
+                leaks.append(Leak(f"shared-{kind}", message, fold.number, tuple(shared)))
+        shared = sorted(_named(one, groups, "original") & _named(other, groups, "original"))
+        if shared := [name for name in shared if name not in both]:
+            message = f"an utterance and a copy of it stand in {a} and in {b}"
+            leaks.append(Leak("augmented-copy", message, fold.number, tuple(shared)))
+    return leaks
+
+
+def _copy_leaks(fold: Fold, copies: Iterable[tuple[str, str]]) -> list[Leak]:
+    """Find recordings that are copies of one another on two sides."""
+    side_of = {i: name for name, ids in fold.sides.items() for i in ids}
+    leaks = []
+    for a, b in copies:
+        if a in side_of and b in side_of and side_of[a] != side_of[b]:
+            first, second = sorted((side_of[a], side_of[b]), key=list(fold.sides).index)
+            message = f"the same or nearly the same audio stands in {first} and in {second}"
+            leaks.append(Leak("copied-audio", message, fold.number, (f"{a} = {b}",)))
+    return leaks
+
+
+def check_folds(
+    folds: Sequence[Fold],
+    groups: Groups,
+    protocol: str,
+    copies: Sequence[tuple[str, str]] | None,
+) -> Verdict:
+    """Judge folds before anything is trained on them.
+
+    Args:
+        folds: The folds.
+        groups: What is known of each utterance.
+        protocol: Name in `PROTOCOLS`; it says what must be apart.
+        copies: Pairs of utterances with the same audio; None when nobody looked.
+    """
+    groups = with_originals(groups)
+    leaks = [leak for fold in folds for leak in _side_leaks(fold, groups, protocol)]
+    leaks += [leak for fold in folds for leak in _copy_leaks(fold, copies or ())]
+    found = {leak.kind for leak in leaks}
+    n = sum(bool(fold.test) for fold in folds)
+    everybody = {i for fold in folds for ids in fold.sides.values() for i in ids}
+    verified = {}
+    for kind in PROTOCOLS[protocol].apart if n else ():
+        known = all(kind in groups.get(i, {}) for i in everybody)
+        if known and f"shared-{kind}" not in found and "same-utterance" not in found:
+            verified[f"{kind}s"] = f"no {kind} of {n} test folds is known from training or choosing"
+    if copies is not None and "copied-audio" not in found:
+        verified["audio"] = (
+            f"{len(everybody)} recordings compared: no copy on another side of a fold"
+        )
+    if groups and "augmented-copy" not in found:
+        verified["copies"] = "no utterance is named as a copy of one on another side of a fold"
+    return Verdict(tuple(leaks), verified)
+
+
+def check_provenance(
+    folds: Sequence[Fold],
+    provenances: Mapping[int, Provenance],
+    groups: Groups,
+    protocol: str,
+) -> Verdict:
+    """Judge what was fitted or chosen; a fold without provenance leaves nothing verified."""
+    leaks = []
+    for fold in folds:
+        if fold.number in provenances:
+            leaks += _fitting_leaks(fold, provenances[fold.number], groups, protocol)
+    found = {leak.kind for leak in leaks}
+    verified = {}
+    if folds and all(fold.number in provenances for fold in folds):
+        things = sorted({thing for p in provenances.values() for thing in p.seen})
+        if not found & {"fitted-on-test", "chosen-on-test"}:
+            verified["fitting"] = f"{', '.join(things)}: never from a test fold"
+        if "statistics-outside-training" not in found:
+            verified["statistics"] = "normalisation was fitted on what the weights learnt from"
+    return Verdict(tuple(leaks), verified)
+
+
+# Things that are chosen by looking at scores; everything else is fitted.
+CHOSEN = ("epoch", "hyper-parameters", "temperature")
+
+
+def _fitting_leaks(fold: Fold, provenance: Provenance, groups: Groups, protocol: str) -> list[Leak]:
+    """Find what has seen the test fold of its model, or more than the weights have."""
+    leaks = []
+    tested = set(fold.test)
+    for thing, ids in provenance.seen.items():
+        kind = "chosen-on-test" if thing in CHOSEN else "fitted-on-test"
+        if seen := sorted(ids & tested):
+            verb = "chosen" if thing in CHOSEN else "fitted"
+            message = f"{thing} {verb} on test utterances"
+            leaks.append(Leak(kind, message, fold.number, tuple(seen)))
+            continue
+        for group in PROTOCOLS[protocol].apart:
+            shared = _named(ids - tested, groups, group) & _named(tested, groups, group)
+            if shared:
+                message = f"{thing} has seen {group}s of the test fold"
+                leaks.append(Leak(f"shared-{group}", message, fold.number, tuple(sorted(shared))))
+    outside = provenance.seen.get("normalisation", set()) - provenance.seen.get("weights", set())
+    if outside:
+        message = "statistics fitted on utterances that are not trained on"
+        names = tuple(sorted(outside))
+        leaks.append(Leak("statistics-outside-training", message, fold.number, names))
+    return leaks

@@ -1,0 +1,141 @@
+"""Baselines: functionals of a whole utterance and one linear map, a support vector machine.
+
+They stand behind the same calls as the network's `Recognizer`, so that a checkpoint, `ser-eval` and
+`ser-predict` need not know which of them they have.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ser_pcq.audio import SAMPLE_RATE
+from ser_pcq.config import Config
+from ser_pcq.frontend import peak_normalise, preemphasise
+from ser_pcq.models.context import ContextEncoder
+from ser_pcq.models.functionals import OpenSmileFunctionals, statistics_over_time
+from ser_pcq.segment import cut_waveform, segment_spans
+from ser_pcq.svm import LinearClassifier
+
+OPENSMILE_SETS = {"egemaps-svm": "eGeMAPSv02", "compare-svm": "ComParE_2016"}
+"""`model.name` to the name of openSMILE's feature set."""
+
+
+class Functionals:
+    """Waveform to one vector for each feature set of a baseline.
+
+    Args:
+        config: The configuration; `model.name` tells the baseline.
+        encoder: The context encoder of `whisper-svm`; None for the others.
+    """
+
+    def __init__(self, config: Config, encoder: ContextEncoder | None) -> None:
+        self.config, self.encoder = config, encoder
+        self.segment_length = round(config.segment.duration * SAMPLE_RATE)
+        self.smile: OpenSmileFunctionals | None = None
+        if encoder is None:
+            self.smile = OpenSmileFunctionals(OPENSMILE_SETS[config.model.name])
+        else:
+            encoder.fit_length(self.segment_length)
+
+    def fingerprint(self) -> str:
+        """Return what the values depend on, apart from the waveform."""
+        frontend, segment = self.config.frontend, self.config.segment
+        source = OPENSMILE_SETS.get(self.config.model.name)
+        if self.encoder is not None:
+            source = f"{self.encoder.fingerprint()} {segment.duration} {segment.padding}"
+        return f"{source} {frontend.level} {frontend.preemphasis}"
+
+    @torch.inference_mode()
+    def __call__(self, waveform: Tensor) -> dict[str, Tensor]:
+        """Return the features of an utterance, by the name of their set.
+
+        Shape:
+            waveform (time,) at 16 kHz to (feature,) for each set: the functionals of openSMILE, or
+            for each layer mean and deviation over all frames of all segments.
+        """
+        frontend = self.config.frontend
+        cleaned = peak_normalise(waveform) if frontend.level == "peak" else waveform
+        cleaned = preemphasise(cleaned, frontend.preemphasis)
+        if self.smile is not None:
+            return {self.smile.name: torch.from_numpy(self.smile(cleaned.numpy())).float()}
+        assert self.encoder is not None
+        padding, length = self.config.segment.padding, self.segment_length
+        spans = segment_spans(cleaned.shape[0], length, self.config.frontend.hop_length, padding)
+        segments = torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
+        device = next(self.encoder.parameters()).device
+        context = torch.cat([self.encoder(part.to(device)) for part in segments.split(16)])
+        statistics = statistics_over_time(context).cpu()  # (depth, 2 * width)
+        return {
+            f"layer {layer}": row
+            for layer, row in zip(self.encoder.layers, statistics, strict=True)
+        }
+
+
+class LinearRecognizer(nn.Module):
+    """A fitted baseline: functionals, standardisation and a linear map.
+
+    Args:
+        config: The configuration.
+        labels: The emotions, in the order of the logits.
+        encoder: The context encoder of `whisper-svm`, reading the chosen layer alone; else None.
+        n_features: Length of the vector of functionals.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        config: Config,
+        labels: tuple[str, ...],
+        encoder: ContextEncoder | None,
+        n_features: int,
+    ) -> None:
+        super().__init__()
+        self.config, self.labels, self.encoder = config, labels, encoder
+        self.temperature = 1.0
+        self.functionals = Functionals(config, encoder)
+        self.classify = nn.Linear(n_features, len(labels)).requires_grad_(False)
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def load_classifier(self, classifier: LinearClassifier) -> None:
+        """Take over what was fitted."""
+        with torch.no_grad():
+            self.mean.copy_(torch.from_numpy(classifier.mean))
+            self.scale.copy_(torch.from_numpy(classifier.scale))
+            self.classify.weight.copy_(torch.from_numpy(classifier.weight))
+            self.classify.bias.copy_(torch.from_numpy(classifier.bias))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits, (batch, feature) to (batch, class), before the temperature."""
+        return self.classify((features - self.mean) / self.scale)
+
+    @torch.inference_mode()
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
+        """Score one utterance.
+
+        Shape:
+            waveform (time,) at 16 kHz to (class,) log-probabilities on the CPU.
+        """
+        (features,) = self.functionals(waveform.cpu()).values()
+        logits = self(features.unsqueeze(0).to(self.mean.device))[0].cpu()
+        return (logits / self.temperature).log_softmax(dim=-1)
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return the number of parameters of the encoder and of the linear map."""
+        encoder = [] if self.encoder is None else list(self.encoder.parameters())
+        linear = [*self.classify.parameters(), self.mean, self.scale]
+        return {
+            "encoder": sum(p.numel() for p in encoder),
+            "network": sum(p.numel() for p in linear),
+        }
+
+    def description(self) -> dict[str, Any]:
+        """Return what is needed to build the same module again, without weights."""
+        return {
+            "labels": list(self.labels),
+            "encoder": None if self.encoder is None else self.encoder.spec(),
+            "n_features": self.mean.numel(),
+        }

@@ -1,0 +1,199 @@
+"""Train a baseline of one fold: functionals, and a linear SVM chosen without the test fold."""
+
+import dataclasses
+import hashlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from ser_pcq.calibration import fit_temperature
+from ser_pcq.config import Config
+from ser_pcq.dataset import read_utterance
+from ser_pcq.device import resolve_device
+from ser_pcq.errors import SerError
+from ser_pcq.experiment import Experiment
+from ser_pcq.files import whole_file, write_json
+from ser_pcq.fold import OnPrepare, Trained
+from ser_pcq.models.baselines import Functionals, LinearRecognizer
+from ser_pcq.models.context import ContextEncoder
+from ser_pcq.models.pretrained import load_encoder
+from ser_pcq.protocols import PROTOCOLS, Fold, group_of
+from ser_pcq.provenance import Provenance
+from ser_pcq.svm import ABSENT_LOGIT, Chosen, choose_and_fit, choose_on, fit_linear_svm
+from ser_pcq.train import Observer
+
+FeatureSets = dict[str, NDArray[Any]]
+
+
+def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
+    """Load the encoder of a baseline that has one, reading these layers."""
+    if config.model.name != "whisper-svm":
+        return None
+    context = dataclasses.replace(config.context, layers=layers)
+    return load_encoder(context, duration=config.segment.duration)
+
+
+def features_of(
+    experiment: Experiment, functionals: Functionals, on_prepare: OnPrepare
+) -> FeatureSets:
+    """Return the functionals of every utterance of the data, (utterance, feature) for each set.
+
+    They depend on no label and on no other utterance, so all folds share them; they are kept in the
+    cache under a hash of the recordings' samples and of everything else that they depend on.
+    """
+    digests = [one.digest for one in experiment.audio.prints]
+    key = hashlib.sha256(json.dumps([functionals.fingerprint(), *digests]).encode()).hexdigest()
+    kept = experiment.cache_dir / "functionals" / f"{key[:32]}.safetensors"
+    if kept.exists():
+        try:
+            return dict(load_file(kept))
+        except (OSError, SafetensorError):
+            kept.unlink(missing_ok=True)
+    rows: dict[str, list[NDArray[Any]]] = {}
+    utterances = experiment.data.utterances
+    for done, utterance in enumerate(utterances, start=1):
+        waveform = read_utterance(utterance, experiment.data.labels)
+        for name, vector in functionals(waveform).items():
+            rows.setdefault(name, []).append(vector.numpy())
+        on_prepare(done, len(utterances))
+    features = {name: np.stack(vectors) for name, vectors in rows.items()}
+    with whole_file(kept) as temporary:
+        save_file(features, temporary)
+    return features
+
+
+def _adapt(features: FeatureSets, speakers: NDArray[Any]) -> FeatureSets:
+    """Normalise features with mean and deviation over the utterances of their own speaker."""
+    adapted = {}
+    for name, values in features.items():
+        result = values.astype(np.float64)
+        for speaker in np.unique(speakers):
+            own = speakers == speaker
+            deviation = result[own].std(axis=0)
+            result[own] = (result[own] - result[own].mean(axis=0)) / np.where(
+                deviation > 1e-9, deviation, 1.0
+            )
+        adapted[name] = result
+    return adapted
+
+
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """All utterances of the data as arrays, and the rows of each side of a fold."""
+
+    features: FeatureSets
+    targets: NDArray[Any]
+    groups: NDArray[Any]
+    rows: dict[str, NDArray[Any]]
+
+    def take(self, side: str) -> FeatureSets:
+        """Return the features of one side."""
+        return {name: values[self.rows[side]] for name, values in self.features.items()}
+
+
+def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
+    """Join features, targets, and what is held out together when choosing."""
+    utterances = experiment.data.utterances
+    labels, config = experiment.data.labels, experiment.config.protocol
+    if config.adapt == "speaker":
+        features = _adapt(features, np.array([u.speaker for u in utterances]))
+    validated = PROTOCOLS[config.name].validated
+    if validated == "part":
+        # As the protocol does with the test fold: utterances are drawn, here into ten parts.
+        drawn = [hashlib.sha256(u.utterance_id.encode()).digest()[0] for u in utterances]
+        groups = [str(byte % 10) for byte in drawn]
+    else:
+        groups = [group_of(u, validated) for u in utterances]
+    place = {u.utterance_id: i for i, u in enumerate(utterances)}
+    rows = {side: np.array([place[i] for i in ids], dtype=int) for side, ids in fold.sides.items()}
+    targets = np.array([labels.index(u.emotion) for u in utterances])
+    return _Table(features, targets, np.array(groups), rows)
+
+
+def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
+    """Choose features and cost: on the validation utterances, else across training groups."""
+    n_classes, costs = len(experiment.data.labels), experiment.config.svm.costs
+    train, valid = table.rows["train"], table.rows["valid"]
+    # The test fold is among them only where `valid_from` says so, and the guard sees it then.
+    chosen_on = fold.valid or fold.train
+    provenance.record("hyper-parameters", chosen_on)
+    provenance.record("temperature", chosen_on)
+    if not fold.valid:
+        groups = table.groups[train]
+        return choose_and_fit(table.take("train"), table.targets[train], groups, n_classes, costs)
+    return choose_on(
+        table.take("train"),
+        table.targets[train],
+        table.take("valid"),
+        table.targets[valid],
+        n_classes,
+        costs,
+    )
+
+
+def train_svm(
+    experiment: Experiment,
+    fold: Fold,
+    observer: Observer,
+    *,
+    resume: bool,
+    on_prepare: OnPrepare,
+) -> Trained:
+    """Train the baseline of one fold and score its test utterances.
+
+    Hyper-parameters (the cost C, and the layer of an encoder) are chosen on the validation
+    utterances; without any, by leaving out one training speaker after the other (nested
+    cross-validation). The temperature is fitted on the same held-out logits.
+    """
+    if find_spec("sklearn") is None:
+        raise SerError(
+            "baselines need the package scikit-learn", do="pip install 'ser-pcq[baselines]'"
+        )
+    config, provenance = experiment.config, Provenance()
+    encoder = _load_encoder(config, config.context.layers)
+    experiment.write_record(encoder)
+    if encoder is not None:
+        encoder.to(resolve_device(experiment.device))
+    features = features_of(experiment, Functionals(config, encoder), on_prepare)
+    table = _table(experiment, fold, features)
+    chosen = _choose(table, fold, experiment, provenance)
+    classifier, fitted = chosen.classifier, fold.train
+    if config.protocol.refit:
+        fitted = (*fold.train, *fold.valid)
+        rows = np.concatenate([table.rows["train"], table.rows["valid"]])
+        classifier = fit_linear_svm(
+            table.features[chosen.feature_set][rows],
+            table.targets[rows],
+            len(experiment.data.labels),
+            c=chosen.cost,
+        )
+    provenance.record("normalisation", fitted)
+    provenance.record("weights", fitted)
+    judged = table.targets[table.rows["valid" if fold.valid else "train"]]
+    layers = (int(chosen.feature_set.removeprefix("layer ")),) if encoder is not None else ()
+    recognizer = LinearRecognizer(
+        config, experiment.data.labels, _load_encoder(config, layers), classifier.mean.size
+    ).eval()
+    recognizer.load_classifier(classifier)
+    # An inner fit that did not know a class says nothing of the confidence in it.
+    known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
+    recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
+    test = torch.from_numpy(table.take("test")[chosen.feature_set]).float()
+    logits = recognizer(test) / recognizer.temperature
+    folder: Path = experiment.fold_dir(fold)
+    write_json(folder / "candidates.json", [dataclasses.asdict(c) for c in chosen.candidates])
+    training = {
+        "seed": experiment.seed,
+        "feature_set": chosen.feature_set,
+        "cost": chosen.cost,
+        "device": "cpu",
+    }
+    calibration = {"temperature": recognizer.temperature, "utterances": int(known.sum())}
+    return Trained(recognizer, logits.log_softmax(dim=-1), training, calibration, provenance)

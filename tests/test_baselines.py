@@ -1,0 +1,165 @@
+"""Baselines behind the same commands as the network: train, score, predict."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from ser_pcq.checkpoint import load_checkpoint
+from ser_pcq.config_file import from_dict
+from ser_pcq.dataset import read_utterance
+from ser_pcq.experiment import open_experiment
+from ser_pcq.fold import run_fold
+from ser_pcq.predict import load_predictor
+from ser_pcq.predictions import read_predictions
+from ser_pcq.proof import prove
+from ser_pcq.provenance import read_provenance
+from ser_pcq.train_svm import _adapt
+
+TOML = """
+[model]
+name = "egemaps-svm"
+
+[svm]
+costs = [1e-3, 1e-1]
+
+[protocol]
+valid_speakers = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.make_data_dir(tmp_path_factory.mktemp("tiny"), speakers=4, per_class=3)
+
+
+def save_whisper(folder):
+    """A small Whisper with random weights, as the hub has them."""
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+    torch.manual_seed(0)
+    sizes = {"d_model": 32, "encoder_layers": 3, "encoder_attention_heads": 2}
+    rest = {"decoder_layers": 1, "decoder_attention_heads": 2, "vocab_size": 60}
+    tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    ffn = {"encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
+    config = WhisperConfig(**sizes, **rest, **tokens, **ffn)
+    WhisperForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+def run(data, folder, tables, numbers=(1,), **options):
+    experiment = open_experiment(
+        from_dict(tables), data, folder, cache_dir=folder / "cache", seed=0, device="cpu", **options
+    )
+    for fold in experiment.select(numbers):
+        rows = run_fold(experiment, fold, None)
+    return experiment, rows
+
+
+def tables(name="egemaps-svm", **protocol):
+    return {
+        "model": {"name": name},
+        "svm": {"costs": [1e-3, 1e-1]},
+        "protocol": {"valid_speakers": 0, **protocol},
+    }
+
+
+def test_egemaps_through_the_commands(data, command, tmp_path):
+    pytest.importorskip("opensmile")
+    (tmp_path / "svm.toml").write_text(TOML)
+    exp, cache = tmp_path / "exp", tmp_path / "cache"
+    done = command("train", tmp_path / "svm.toml", data.path, exp, "--cache-dir", cache)
+    assert done.returncode == 0, done.stderr
+    done = command("eval", exp, "--no-figures")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((exp / "scores.json").read_text())
+    assert set(scores["verified"]) == {"speakers", "audio", "copies", "fitting", "statistics"}
+    assert scores["pooled"]["ua"] > 0.6  # emotions of this corpus are easy; chance is a third
+    audio = data.utterances[0].audio
+    done = command("predict", audio, "--model", exp / "fold_01", "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    row = {r.utterance_id: r for r in read_predictions(exp / "predictions.csv").rows}[
+        data.utterances[0].utterance_id
+    ]
+    said = json.loads(done.stdout)
+    assert said["label"] == row.prediction
+    assert list(said["probabilities"].values()) == pytest.approx(row.probabilities, abs=1e-4)
+
+
+def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
+    encoder = save_whisper(tmp_path / "whisper")
+    setup = tables("whisper-svm") | {
+        "context": {"encoder": str(encoder), "layers": [1, 2]},
+        "segment": {"duration": 1.0},
+    }
+    experiment, rows = run(data, tmp_path / "exp", setup)
+    fold = experiment.folds[0]
+    seen = read_provenance(tmp_path / "exp" / "fold_01" / "provenance.json", fold).seen
+    assert set(map(frozenset, seen.values())) == {frozenset(fold.train)}
+    assert set(seen) == {"hyper-parameters", "temperature", "normalisation", "weights"}
+    candidates = json.loads((tmp_path / "exp" / "fold_01" / "candidates.json").read_text())
+    assert {c["feature_set"] for c in candidates} == {"layer 1", "layer 2"}
+    about = load_checkpoint(str(tmp_path / "exp" / "fold_01")).about
+    best = max(candidates, key=lambda c: (round(c["wa"] + c["ua"], 9), -c["cost"]))
+    assert about["training"]["feature_set"] == best["feature_set"]
+    assert about["encoder"]["layers"] == [int(best["feature_set"][-1])]  # only this one is kept
+    predictor = load_predictor(str(tmp_path / "exp" / "fold_01"))
+    row = rows.rows[0]
+    (utterance,) = [u for u in data.utterances if u.utterance_id == row.utterance_id]
+    said = predictor.predict(utterance.audio)
+    assert list(said.probabilities.values()) == pytest.approx(row.probabilities, abs=1e-4)
+
+
+def test_features_are_computed_once_for_all_folds_and_runs(data, tmp_path, monkeypatch):
+    pytest.importorskip("opensmile")
+    from ser_pcq.models.baselines import Functionals
+
+    run(data, tmp_path, tables())
+
+    def again(self, waveform):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(Functionals, "__call__", again)
+    run(data, tmp_path, tables(), numbers=(2,))
+
+
+def test_validation_speakers_choose_and_refitting_learns_from_them_too(data, tmp_path):
+    pytest.importorskip("opensmile")
+    experiment, _ = run(data, tmp_path, tables(valid_speakers=1, refit=True))
+    fold = experiment.folds[0]
+    seen = read_provenance(tmp_path / "fold_01" / "provenance.json", fold).seen
+    assert seen["hyper-parameters"] == seen["temperature"] == set(fold.valid)
+    assert seen["weights"] == seen["normalisation"] == {*fold.train, *fold.valid}
+    assert prove(tmp_path).verdict.leaks == ()
+
+
+def test_choosing_on_the_test_fold_is_seen_by_the_guard(data, tmp_path):
+    pytest.importorskip("opensmile")
+    run(data, tmp_path, tables(valid_from="test"), allow_leakage=True)
+    kinds = {leak.kind for leak in prove(tmp_path).verdict.leaks}
+    assert kinds == {"chosen-on-test"}
+    lines = prove(tmp_path).verdict.leaky
+    assert any("hyper-parameters" in line for line in lines)
+
+
+def test_adapted_features_have_the_same_mean_and_deviation_for_every_speaker():
+    rng = np.random.default_rng(0)
+    speakers = np.repeat(["a", "b", "c"], 10)
+    features = {"f": rng.normal(size=(30, 4)) * [1, 5, 0, 2] + np.repeat([[0], [9], [-3]], 10, 0)}
+    adapted = _adapt(features, speakers)["f"]
+    for name in "abc":
+        own = adapted[speakers == name]
+        assert np.allclose(own.mean(axis=0), 0)
+        assert np.allclose(own.std(axis=0), [1, 1, 0, 1])
+
+
+def test_a_silent_or_very_short_utterance_gives_finite_probabilities(data, tmp_path):
+    pytest.importorskip("opensmile")
+    run(data, tmp_path, tables())
+    recognizer = load_checkpoint(str(tmp_path / "fold_01")).recognizer
+    for waveform in (torch.zeros(16_000), torch.full((1_600,), 0.1)):
+        assert torch.isfinite(recognizer.log_probabilities(waveform)).all()
+    whole = read_utterance(data.utterances[0], data.labels)
+    assert recognizer.log_probabilities(whole).exp().sum() == pytest.approx(1, abs=1e-5)

@@ -1,0 +1,210 @@
+"""The guard: every kind of leak is caught on folds built to contain it, and clean ones pass."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_protocols import corpus
+
+from ser_pcq.config import ProtocolConfig
+from ser_pcq.leakage import LeakageError, check_folds, check_provenance, describe, original_of
+from ser_pcq.protocols import Fold, groups_by_kind, make_folds
+from ser_pcq.provenance import Provenance, read_provenance, write_provenance
+
+DATA = corpus(4, per_speaker=4)
+GROUPS = groups_by_kind(DATA.utterances)
+CLEAN = ["leave-one-speaker-out", "leave-one-session-out", "leave-one-sentence-out"]
+
+
+def folds_for(name: str = "leave-one-speaker-out", **options) -> list[Fold]:
+    options.setdefault("valid_speakers", 1)
+    return make_folds(DATA, ProtocolConfig(name=name, **options))
+
+
+def kinds(verdict) -> set[str]:
+    return {leak.kind for leak in verdict.leaks}
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_clean_folds_pass_and_say_what_was_checked(name):
+    verdict = check_folds(folds_for(name), GROUPS, name, [])
+    assert verdict.leaks == ()
+    assert {"audio", "copies"} < set(verdict.verified)
+    assert f"{name.split('-')[2]}s" in verdict.verified
+    verdict.refuse()
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.sampled_from(["train", "valid"]))
+def test_a_test_utterance_that_is_added_to_another_side_is_always_caught(fold, place, side):
+    folds = folds_for()
+    moved = folds[fold].test[place]
+    folds[fold] = dataclasses.replace(folds[fold], **{side: (*folds[fold].sides[side], moved)})
+    verdict = check_folds(folds, GROUPS, "leave-one-speaker-out", [])
+    assert "same-utterance" in kinds(verdict)
+    assert moved in " ".join(verdict.leaky)
+    assert "speakers" not in verdict.verified
+
+
+def test_a_speaker_on_two_sides_is_caught_and_named():
+    folds = folds_for()
+    first = folds[0]
+    folds[0] = dataclasses.replace(first, train=(*first.train, first.test[0]), test=first.test[1:])
+    verdict = check_folds(folds, GROUPS, "leave-one-speaker-out", [])
+    assert kinds(verdict) == {"shared-speaker"}
+    with pytest.raises(LeakageError, match=r"s00.*--allow-leakage"):
+        verdict.refuse()
+
+
+def test_a_speaker_in_training_and_validation_is_caught():
+    folds = folds_for()
+    first = folds[0]
+    folds[0] = dataclasses.replace(
+        first, train=(*first.train, first.valid[0]), valid=first.valid[1:]
+    )
+    verdict = check_folds(folds, GROUPS, "leave-one-speaker-out", [])
+    assert "train and in valid" in verdict.leaky[0]
+
+
+def test_a_session_on_two_sides_is_caught_where_sessions_are_held_out():
+    folds = folds_for()  # one speaker of two in a session
+    assert kinds(check_folds(folds, GROUPS, "leave-one-session-out", [])) == {"shared-session"}
+    assert check_folds(folds, GROUPS, "leave-one-speaker-out", []).leaks == ()
+
+
+def test_a_sentence_on_two_sides_is_caught_where_sentences_are_held_out():
+    verdict = check_folds(folds_for(), GROUPS, "leave-one-sentence-out", [])
+    assert kinds(verdict) == {"shared-sentence"}
+
+
+def test_a_random_split_is_leaky():
+    folds = folds_for("random", folds=4)
+    verdict = check_folds(folds, GROUPS, "random", [])
+    assert kinds(verdict) == {"shared-speaker"}
+    assert "speakers" not in verdict.verified
+
+
+def test_validation_on_the_test_fold_is_caught():
+    verdict = check_folds(folds_for(valid_from="test"), GROUPS, "leave-one-speaker-out", [])
+    assert kinds(verdict) == {"chosen-on-test"}
+
+
+def test_copies_of_audio_are_caught_only_across_sides():
+    folds = folds_for()
+    across, within = (folds[0].test[0], folds[0].train[0]), tuple(folds[0].test[:2])
+    verdict = check_folds(folds, GROUPS, "leave-one-speaker-out", [across, within])
+    assert kinds(verdict) == {"copied-audio"}
+    assert within[1] not in " ".join(verdict.leaky)
+    assert "audio" not in verdict.verified
+    assert check_folds(folds, GROUPS, "leave-one-speaker-out", [within]).leaks == ()
+
+
+def test_nothing_is_said_of_audio_that_nobody_compared():
+    assert "audio" not in check_folds(folds_for(), GROUPS, "leave-one-speaker-out", None).verified
+
+
+def test_nothing_is_said_of_speakers_that_are_not_known():
+    groups = {i: about for i, about in GROUPS.items() if i != DATA.utterances[0].utterance_id}
+    assert "speakers" not in check_folds(folds_for(), groups, "leave-one-speaker-out", []).verified
+    assert check_folds(folds_for(), {}, "leave-one-speaker-out", None).verified == {}
+
+
+def test_an_augmented_copy_under_another_speaker_is_caught_by_table_and_by_name():
+    folds = folds_for()
+    original = folds[0].test[0]
+    for name, about in (
+        ("sp0.9-" + original, {"speaker": "sp0.9-s00"}),  # as Kaldi names copies and speakers
+        ("copy77", {"speaker": "other", "original": original}),
+    ):
+        leaky = dataclasses.replace(folds[0], train=(*folds[0].train, name))
+        groups = {**GROUPS, name: about}
+        verdict = check_folds([leaky], groups, "leave-one-speaker-out", [])
+        assert kinds(verdict) == {"augmented-copy"}
+        assert original in verdict.leaky[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "original"),
+    [
+        ("sp1.1-a01", "a01"),
+        ("rev1_a01", "a01"),
+        ("a01-noise", "a01"),
+        ("a01_aug2", "a01"),
+        ("a01-music", "a01"),
+        ("sp1.1-b01", None),  # no such utterance
+        ("a01", None),
+        ("aa01", None),
+    ],
+)
+def test_names_of_copies(name, original):
+    assert original_of(name, {"a01", "a02"}) == original
+
+
+def fitted(fold: Fold, **changes) -> Provenance:
+    seen = {"weights": fold.train, "normalisation": fold.train, "epoch": fold.valid}
+    return Provenance({**seen, **changes})
+
+
+def judge(fold: Fold, provenance: Provenance):
+    return check_provenance([fold], {fold.number: provenance}, GROUPS, "leave-one-speaker-out")
+
+
+def test_honest_fitting_passes():
+    fold = folds_for()[0]
+    verdict = judge(fold, fitted(fold))
+    assert verdict.leaks == ()
+    assert set(verdict.verified) == {"fitting", "statistics"}
+
+
+@pytest.mark.parametrize(
+    ("thing", "kind"),
+    [
+        ("epoch", "chosen-on-test"),
+        ("temperature", "chosen-on-test"),
+        ("hyper-parameters", "chosen-on-test"),
+        ("weights", "fitted-on-test"),
+        ("normalisation", "fitted-on-test"),
+    ],
+)
+def test_whatever_has_seen_a_test_utterance_is_caught(thing, kind):
+    fold = folds_for()[0]
+    verdict = judge(fold, fitted(fold, **{thing: (*fold.train, fold.test[0])}))
+    assert kind in kinds(verdict)
+    assert fold.test[0] in " ".join(verdict.leaky)
+    assert "fitting" not in verdict.verified
+
+
+def test_statistics_from_more_than_the_training_utterances_are_caught():
+    fold = folds_for()[0]
+    verdict = judge(fold, fitted(fold, normalisation=(*fold.train, *fold.valid)))
+    assert kinds(verdict) == {"statistics-outside-training"}
+    assert judge(fold, fitted(fold, weights=(*fold.train, *fold.valid))).leaks == ()
+
+
+def test_fitting_on_other_utterances_of_the_test_speaker_is_caught():
+    fold = folds_for()[0]
+    smaller = dataclasses.replace(fold, test=fold.test[1:])  # one is in no side at all
+    verdict = judge(smaller, fitted(smaller, weights=(*fold.train, fold.test[0])))
+    assert kinds(verdict) == {"shared-speaker"}
+
+
+def test_a_fold_without_provenance_leaves_fitting_unverified():
+    folds = folds_for()
+    some = {folds[0].number: fitted(folds[0])}
+    assert check_provenance(folds, some, GROUPS, "leave-one-speaker-out").verified == {}
+
+
+def test_provenance_survives_its_file_and_stands_for_real_utterances(tmp_path):
+    fold = folds_for()[1]
+    before = fitted(fold, temperature=(*fold.valid, fold.train[0]))
+    write_provenance(tmp_path, before, fold)
+    assert read_provenance(tmp_path / "provenance.json", fold).seen == before.seen
+    text = (tmp_path / "provenance.json").read_text()
+    assert fold.train[1] not in text  # whole sides are named, not listed
+
+
+def test_messages_are_joined_over_folds():
+    folds = folds_for("random", folds=4)
+    lines = describe(check_folds(folds, GROUPS, "random", []).leaks)
+    assert any("fold 1, 2, 3, 4" in line for line in lines)
+    assert len(lines) <= 2
