@@ -22,9 +22,9 @@ recordings, and what `find_copies` allows:
 
 | codes | allowed | two recordings: lowest, median | cut or resampled: highest | 20 dB: highest |
 | --- | --- | --- | --- | --- |
-| 12 | 0.062 | 0.190, 0.370 | 0.091 | 0.151 |
-| 20 | 0.162 | 0.219, 0.405 | 0.100 | 0.183 |
-| 40 | 0.237 | 0.263, 0.441 | 0.115 | 0.221 |
+| 12 | 0.094 | 0.190, 0.370 | 0.091 | 0.151 |
+| 20 | 0.169 | 0.219, 0.405 | 0.100 | 0.183 |
+| 40 | 0.225 | 0.263, 0.441 | 0.115 | 0.221 |
 
 The longer the run, the more errors are forgiven. `benchmarks/fingerprint.py` measures it again.
 """
@@ -86,7 +86,7 @@ class Copy:
         kind: `same` when all samples are, in silence too; `nearly the same` when a stretch is.
         offset: Where b begins in a, s, to 25 ms; negative when a begins in b.
         duration: Length of the stretch that was compared, s.
-        error_rate: Share of the bits that differ in that stretch, from 0 to below 0.3.
+        error_rate: Share of the bits that differ in that stretch, from 0 to below 0.28.
     """
 
     a: str
@@ -153,8 +153,8 @@ def find_copies(
     """Find all pairs of recordings that are the same or share a stretch of nearly the same audio.
 
     Where two codes nearly agree, the recordings are laid over each other, and each frame in which
-    both have a code counts 10 less the wrong bits (`ser_pcq.stretches`). The best stretch has to
-    reach 96: 10 codes without an error, or 20 with 5 each. A pair is named once. Codes that stand
+    both have a code counts 9 less the wrong bits (`ser_pcq.stretches`). The best stretch has to
+    reach 72: 8 codes without an error, or 18 with 5 each. A pair is named once. Codes that stand
     in more than 1,000 places, of a beep before each recording, say, are not searched for.
 
     Args:

@@ -2,7 +2,7 @@
 
 Codes that nearly agree are found by sorting: each code 15 times, by four sixths of its bits, so
 that any two wrong bits are passed over. Where two codes agree, one row is laid over the other, and
-the stretch is taken that speaks most for a copy: the sum over its codes of 10 less the wrong bits,
+the stretch is taken that speaks most for a copy: the sum over its codes of 9 less the wrong bits,
 which unrelated codes, 16 bits apart on average, make smaller and those of a copy make larger.
 The time grows with the codes and with what they have in common, not with the pairs of rows.
 """
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_ALLOWED = 10  # errors in a code of 32 bits; fewer speak for a copy, more against
-_ENOUGH = 96  # what a stretch has to reach; ser_pcq.fingerprint has the numbers
+_ALLOWED = 9  # errors in a code of 32 bits; fewer speak for a copy, more against
+_ENOUGH = 72  # what a stretch has to reach; ser_pcq.fingerprint has the numbers
 _PARTS, _FREE = 6, 2  # of a code; codes that agree but for `_FREE` of the parts are looked at
 _SEED_ERRORS = 3  # wrong bits up to which two such codes are a reason to lay their rows together
 _COMMON = 1000  # codes alike, beyond which they are a beep or a jingle, not a recording

@@ -25,7 +25,15 @@ def known_options(command) -> dict[str, set[str]]:
     helps = {name: [(name, "--help")] for name in ("train", "eval", "predict")}
     helps["data"] = [
         ("data", *sub, "--help")
-        for sub in ((), ("prepare",), ("generate",), ("validate",), ("summary",))
+        for sub in (
+            (),
+            ("prepare",),
+            ("generate",),
+            ("validate",),
+            ("summary",),
+            ("split",),
+            ("listeners",),
+        )
     ]
     return {
         f"ser-{name}": {

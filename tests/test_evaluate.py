@@ -429,7 +429,7 @@ def test_the_command_writes_elsewhere_and_prints_json(tmp_path, monkeypatch, cap
     assert json.loads(stdout) == json.loads((out / "scores.json").read_text(encoding="utf-8"))
     # The split goes along, so that the report can be checked by itself.
     assert len(stderr.splitlines()) == len(FILES) + 1
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert sorted(path.name for path in out.iterdir()) == sorted([*FILES, "split.json"])
     assert sorted(exp.rglob("*")) == before
 
 

@@ -1,0 +1,62 @@
+"""What a protocol adds: the difference to the first, on the same utterances, with its interval."""
+
+import json
+
+import pytest
+import stored
+
+from ser_pcq.comparison import compare
+from ser_pcq.errors import ScoreError
+from ser_pcq.inflation import format_inflation, inflation_report
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The same system under three protocols; the last one with two seeds."""
+    for name, accuracy in (("clean", 0.6), ("random", 0.9)):
+        table = stored.predictions(8, accuracy=accuracy)
+        stored.write_experiment(tmp_path / name, table)
+    for seed in (0, 1):
+        table = stored.predictions(8, accuracy=0.7, seed=seed)
+        stored.write_experiment(tmp_path / "seeds" / f"seed_{seed}", table)
+    return [tmp_path / name for name in ("clean", "random", "seeds")]
+
+
+def test_each_row_holds_its_scores_and_the_paired_difference_to_the_first(folders):
+    clean, random, seeds = inflation_report(folders).rows
+    first = stored.predictions(8, accuracy=0.6)
+    other = stored.predictions(8, accuracy=0.9)
+    assert clean.added is None
+    assert clean.wa == first.confusion().weighted_accuracy
+    assert random.wa == other.confusion().weighted_accuracy
+    assert random.added.wa == compare(first, other).wa
+    assert random.added.wa.difference == pytest.approx(random.wa - clean.wa)
+    assert random.wa_interval[0] < random.wa < random.wa_interval[1]
+    means = [stored.predictions(8, accuracy=0.7, seed=s).confusion() for s in (0, 1)]
+    assert seeds.ua == pytest.approx(sum(c.unweighted_accuracy for c in means) / 2)
+
+
+def test_the_table_is_markdown_with_a_row_for_each_protocol(folders):
+    lines = format_inflation(inflation_report(folders)).splitlines()
+    assert len(lines) == 5
+    assert all(line.count("|") == lines[0].count("|") for line in lines)
+    assert lines[2].startswith("| clean |")
+    assert "| – | – |" in lines[2]
+    assert "+" in lines[3]
+
+
+def test_other_utterances_are_refused(folders, tmp_path):
+    other = stored.write_experiment(tmp_path / "other", stored.predictions(7))
+    with pytest.raises(ScoreError):
+        inflation_report([folders[0], other])
+
+
+def test_the_command(folders, command, tmp_path):
+    options = [word for folder in folders[1:] for word in ("--inflation", folder)]
+    done = command("eval", folders[0], *options, "--output-dir", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == format_inflation(inflation_report(folders)) + "\n"
+    table = json.loads((tmp_path / "out" / "inflation.json").read_text())["protocols"]
+    assert [row["name"] for row in table] == ["clean", "random", "seeds"]
+    assert table[1]["added"]["wa"]["b_minus_a"] > 0
+    assert command("eval", folders[0], "--compare", folders[1], *options).returncode == 2
