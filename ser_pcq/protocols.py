@@ -145,7 +145,9 @@ def _random_parts(data: DataDir, n_parts: int, seed: int) -> dict[str, str]:
         return utterance.emotion, hashlib.sha256(text.encode()).hexdigest()
 
     dealt = sorted(data.utterances, key=drawn)
-    return {u.utterance_id: _part_name(i % n_parts, n_parts) for i, u in enumerate(dealt)}
+    part_of = {u.utterance_id: _part_name(i % n_parts, n_parts) for i, u in enumerate(dealt)}
+    # In the order of the data: training depends on it, and lists in a file keep to it.
+    return {u.utterance_id: part_of[u.utterance_id] for u in data.utterances}
 
 
 def _part_name(part: int, n_parts: int) -> str:

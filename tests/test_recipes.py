@@ -1,5 +1,6 @@
 """Recipes: the synthetic one from nothing to scores, the EMO-DB one on the real corpus in part."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -8,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from ser_pcq import datadir
 from ser_pcq.collect import collect
+from ser_pcq.config import ProtocolConfig
+from ser_pcq.config_file import load_config
+from ser_pcq.corpora import emodb
 from ser_pcq.evaluate import score
 from ser_pcq.predictions import read_predictions
 from ser_pcq.proof import prove
+from ser_pcq.protocols import make_folds
+from ser_pcq.splits import folds_of, read_split
 
 RECIPES = Path(__file__).parents[1] / "recipes"
-RESULTS = sorted((RECIPES / "emodb" / "results").glob("*/seed_*/predictions.csv"))
+RESULTS = sorted((RECIPES / "emodb" / "results").glob("*/*/seed_*/predictions.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -89,34 +96,98 @@ def test_recipes_are_short_and_hold_no_python():
         assert "python" not in text
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda p: f"{p.parts[-3]}-{p.parts[-2]}")
+@pytest.mark.parametrize("path", RESULTS, ids=lambda p: "-".join(p.parts[-4:-1]))
 def test_committed_predictions_give_the_committed_scores(path):
-    predictions = read_predictions(path)
+    predictions, folder = read_predictions(path), path.parent
     assert len(predictions.rows) == 535
     assert len(predictions.by_fold()) == 10
-    for fold in predictions.by_fold().values():
-        assert len(fold.by_speaker()) == 1  # a fold tests one speaker
     committed = json.loads(path.with_name("scores.json").read_text())
-    scores = score(collect(path.parent), prove(path.parent)).to_dict()
-    assert scores["pooled"] == committed["pooled"]
+    assert score(collect(folder), prove(folder)).to_dict() == committed
+    protocol = path.parts[-3]
+    expected = {"as-published": {"chosen-on-test"}, "random": {"shared-speaker"}}
+    kinds = {leak.kind for leak in prove(folder).verdict.leaks}
+    assert kinds == expected.get(protocol, set())
+    if protocol == "clean":
+        assert set(committed["verified"]) == {
+            "speakers",
+            "audio",
+            "copies",
+            "fitting",
+            "statistics",
+        }
+        for fold in predictions.by_fold().values():
+            assert len(fold.by_speaker()) == 1  # a fold tests one speaker
+
+
+def table_rows(page):
+    """Return the cells of every table row of a page, by its first two cells."""
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in page.splitlines()]
+    return {(row[0], row[1]): row for row in rows if len(row) > 2}
 
 
 def test_the_results_page_states_what_the_committed_predictions_give():
     assert len(RESULTS) >= 2
     page = (RECIPES / "emodb" / "RESULTS.md").read_text()
     readme = (RECIPES.parent / "README.md").read_text()
-    by_name: dict[str, list] = {}
+    by_name: dict[tuple, list] = {}
     for path in RESULTS:
-        by_name.setdefault(path.parts[-3], []).append(read_predictions(path).confusion())
-    for name, confusions in by_name.items():
+        by_name.setdefault(path.parts[-4:-2], []).append(read_predictions(path).confusion())
+    rows = table_rows(page)
+    for (name, protocol), confusions in by_name.items():
         wa, ua = (
             100 * sum(getattr(c, ratio) for c in confusions) / len(confusions)
             for ratio in ("weighted_accuracy", "unweighted_accuracy")
         )
-        rows = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
-        assert rows, f"no row for {name}"
-        assert f"| {wa:.1f} |" in rows[0], (name, wa)
-        assert f"| {ua:.1f} |" in rows[0], (name, ua)
-        if name == "pcq-whisper":
-            assert f"{wa:.1f}" in readme
-            assert f"{ua:.1f}" in readme
+        assert (f"`{name}`", protocol) in rows, f"no row for {name}, {protocol}"
+        cells = rows[f"`{name}`", protocol]
+        assert f"{wa:.1f}" == cells[2], (name, protocol, wa)
+        assert f"{ua:.1f}" == cells[3], (name, protocol, ua)
+        if (name, protocol) == ("pcq-whisper", "clean"):
+            assert f"| {wa:.1f} | {ua:.1f} |" in readme
+
+
+FROZEN = {
+    "leave-one-speaker-out": "speaker",
+    "leave-one-sentence-out": "sentence",
+    "random": "utterance",
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_frozen_lists_of_emodb_are_what_the_protocols_give(name, emodb_dir, tmp_path):
+    data = datadir.DataDir(tmp_path, tuple(emodb.prepare(emodb_dir)))
+    config = ProtocolConfig(name=name, valid_speakers=2)
+    path = RECIPES / "emodb" / "splits" / f"{name}.json"
+    assert read_split(path).by == FROZEN[name]
+    frozen = folds_of(data, dataclasses.replace(config, split=str(path)))
+    assert frozen == make_folds(data, config)
+
+
+def test_frozen_lists_of_iemocap_are_disjoint_and_complete():
+    speakers = {f"Ses0{n}{letter}" for n in range(1, 6) for letter in "FM"}
+    for name, n_test in (("leave-one-session-out", 2), ("leave-one-speaker-out", 1)):
+        split = read_split(RECIPES / "iemocap" / "splits" / f"{name}.json")
+        assert (split.by, split.protocol) == ("speaker", name)
+        assert sorted(s for fold in split.folds for s in fold.test) == sorted(speakers)
+        for fold in split.folds:
+            train, valid, test = map(set, (fold.train, fold.valid, fold.test))
+            assert (len(train), len(valid), len(test)) == (7, 1, n_test)
+            assert len(train | valid | test) == 8 + n_test
+            # Nothing of a tested session's dialogues: partners stand on the same recordings.
+            assert not {s[:5] for s in train | valid} & {s[:5] for s in test}
+
+
+def test_every_protocol_of_the_emodb_recipe_is_understood(commands_on_path, tmp_path):
+    for path in sorted((RECIPES / "emodb" / "protocols").iterdir()):
+        options = path.read_text().split()
+        changes = [o.removeprefix("--set=") for o in options if o != "--allow-leakage"]
+        for conf in sorted((RECIPES / "emodb" / "conf").glob("*.toml")):
+            if conf.stem != "published" or path.name != "speaker-adapted":
+                config = load_config(conf, changes)
+        leaky = config.protocol.name == "random" or config.protocol.valid_from == "test"
+        assert leaky == ("--allow-leakage" in options)
+    done = run(
+        "emodb", "--protocol", "unfair", "--stage", 2, "--work-dir", tmp_path, env=commands_on_path
+    )
+    assert done.returncode == 2
+    assert "no protocol unfair" in done.stderr
