@@ -9,7 +9,10 @@ import soundfile
 import tiny
 
 from ser_pcq import datadir
+from ser_pcq.config import ProtocolConfig
 from ser_pcq.files import write_json
+from ser_pcq.protocols import Fold
+from ser_pcq.splits import split_content, write_split_file
 
 CONFIG = tiny.TOML.replace("epochs = 2", "epochs = 1")
 
@@ -98,6 +101,31 @@ def test_a_copy_named_by_the_data_directory_is_found(data, config, command, tmp_
         data, tmp_path / "d", speaker="sp0.9-x", audio=audio, name="sp0.9-x_1", original=source
     )
     assert_refused(train(command, config, leaky, tmp_path / "exp"), "augmented-copy", source)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind"),
+    [
+        ("leave-one-speaker-out", "speaker"),
+        ("leave-one-session-out", "session"),
+        ("fixed", "speaker"),
+        ("leave-one-sentence-out", "sentence"),
+    ],
+)
+def test_lists_that_mix_a_group_are_refused(data, config, command, tmp_path, protocol, kind):
+    utterances = [
+        dataclasses.replace(u, sentence=f"t{i % 3}") for i, u in enumerate(data.utterances)
+    ]
+    datadir.write(tmp_path / "d", utterances)
+    # Every second utterance is tested: both halves hold every group of every kind.
+    ids = [u.utterance_id for u in utterances]
+    fold = Fold(1, "half", tuple(ids[::2]), (), tuple(ids[1::2]))
+    lists = split_content([fold], ProtocolConfig(name=protocol, split="x"), None)
+    write_split_file(tmp_path / "lists.json", lists)
+    options = ("--set", f"protocol.name={protocol}", "--set", "train.select=last")
+    where = ("--set", f"protocol.split={tmp_path / 'lists.json'}")
+    done = train(command, config, tmp_path / "d", tmp_path / "exp", *options, *where)
+    assert_refused(done, f"shared-{kind}", getattr(utterances[0], kind))
 
 
 @pytest.mark.parametrize(
