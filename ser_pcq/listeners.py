@@ -106,17 +106,19 @@ def score_listeners(
         sums[place] += (rates[u.utterance_id], 1)
     recall = sums.sum(axis=0)[:, 0] / sums.sum(axis=0)[:, 1]
     wa, ua = _ratios(sums.sum(axis=0))
-    limits: list[tuple[float, float] | None] = [None, None]
+    wa_interval = ua_interval = None
     if len(speakers) > 1:
         draws = draw_speakers(len(speakers), n_resamples, seed)
-        limits = [percentile_limits(v, 0.95) for v in _ratios(np.tensordot(draws, sums, axes=1))]
+        resampled = _ratios(np.tensordot(draws, sums, axes=1))  # (ratio, resample)
+        wa_interval, ua_interval = (percentile_limits(values, 0.95) for values in resampled)
     return ListenerScores(
         len(utterances),
         len(speakers),
         float(wa),
         float(ua),
-        *limits,
-        recall=dict(zip(emotions, recall.tolist(), strict=True)),
+        wa_interval,
+        ua_interval,
+        dict(zip(emotions, recall.tolist(), strict=True)),
     )
 
 
