@@ -96,21 +96,24 @@ def audio_facts(
     return AudioFacts(prints, tuple(find_copies(prints)))
 
 
-def write_audio_facts(path: Path, facts: AudioFacts) -> None:
-    """Write how many recordings were compared, and the copies among them."""
-    write_json(path, {"recordings": len(facts.prints), "copies": [asdict(c) for c in facts.copies]})
+def write_audio_facts(path: Path, facts: AudioFacts, split_sha256: str) -> None:
+    """Write the copies among the recordings whose hashes the split holds."""
+    copies = [asdict(copy) for copy in facts.copies]
+    write_json(path, {"split_sha256": split_sha256, "copies": copies})
 
 
-def read_copies(path: Path) -> list[tuple[str, str]] | None:
-    """Return the pairs of ids that `write_audio_facts` wrote; None where nobody looked.
+def read_copies(path: Path, split_sha256: str) -> list[tuple[str, str]] | None:
+    """Return the pairs of ids that `write_audio_facts` wrote for a split; None where nobody looked.
 
     Raises:
-        DataError: When the file is damaged.
+        DataError: When the file is damaged, or about another split.
     """
     if not path.exists():
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content["split_sha256"] != split_sha256:
+            raise ValueError("it is about another split")
         return [(str(copy["a"]), str(copy["b"])) for copy in content["copies"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{AUDIO} is damaged", given=f"{path} ({error})") from error
+        raise DataError(f"{AUDIO} does not fit", given=f"{path} ({error})") from error

@@ -34,9 +34,9 @@ def model_card(about: dict[str, Any], recognizer: AnyRecognizer, *, more: str = 
         f"- Model: {recognizer.config.model.name}, {counts['network']:,} parameters; {encoder}",
         f"- Data: {data['name']}, {data['utterances']} training utterances of "
         f"{len(data['train_speakers'])} speakers",
-        f"- Protocol: {about['protocol']['name']}; test speakers: {tested}",
+        f"- Protocol: {about['protocol_name']}; test speakers: {tested}",
         f"- Training: {_training(about['training'])}",
-        f"- Confidence: {_calibration(about['calibration'])}",
+        f"- Confidence: {_calibration(about['calibration'], about['protocol']['refit'])}",
         "",
     ]
     return "\n".join(lines) + more
@@ -51,11 +51,11 @@ def _training(training: dict[str, Any]) -> str:
     return f"{training['feature_set']}, C = {training['cost']:g}"
 
 
-def _calibration(calibration: dict[str, Any]) -> str:
+def _calibration(calibration: dict[str, Any], refit: bool) -> str:
     """Say what the confidence was fitted on."""
     if not calibration["utterances"]:
         return "as the training left it, not calibrated: there were no validation speakers"
     return (
         f"temperature {calibration['temperature']:.2f}, fitted on {calibration['utterances']} "
-        "utterances that the fit had not heard"
+        f"utterances by {'an earlier' if refit else 'a'} fit that had not heard them"
     )

@@ -80,7 +80,7 @@ def _joint_rules(config: "Config") -> list[Rule]:
     bins_fit = not published or config.frontend.n_bins <= config.frontend.n_fft // 2 + 1
     return [
         (
-            model.mlcnn or not without_context,
+            model.mlcnn or not without_context or model.name != "pcq",
             "model.mlcnn",
             'false with context.encoder = "none"',
             "at least one of the two branches",
@@ -90,6 +90,12 @@ def _joint_rules(config: "Config") -> list[Rule]:
             "model.head",
             '"paper" with model.mlcnn = false',
             '"light": the published classifier is driven by the last stage',
+        ),
+        (
+            model.name != "whisper-svm" or not without_context,
+            "context.encoder",
+            '"none" with model.name = "whisper-svm"',
+            "an encoder",
         ),
         (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
         (bins_fit, "frontend.n_bins", config.frontend.n_bins, "up to frontend.n_fft / 2 + 1"),

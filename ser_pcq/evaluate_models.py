@@ -16,45 +16,50 @@ from ser_pcq.leakage import Leak, Verdict
 from ser_pcq.predict import refuse_adapted
 from ser_pcq.predictions import Predictions, UtterancePrediction
 from ser_pcq.proof import Proof
+from ser_pcq.splits import SPLIT, SplitError, read_split
 
 
 def _fold_models(exp_dir: Path) -> dict[int, Path]:
     """Return the checkpoint of each fold of an experiment, or the single one as fold 1."""
-    split = exp_dir / "split.json"
+    split = exp_dir / SPLIT
     if not split.is_file() or list(exp_dir.glob("all/checkpoint/" + ABOUT)):
         return {1: find_checkpoint(str(exp_dir))}
+    try:
+        folds = read_split(split).folds
+    except SplitError as error:
+        raise ScoreError(str(error)) from error
     models = {}
-    for entry in _read_json(split)["folds"]:
-        folder = exp_dir / f"fold_{entry['fold']:02d}" / "checkpoint"
+    for fold in folds:
+        folder = exp_dir / fold.name / "checkpoint"
         if not (folder / ABOUT).is_file():
             raise ScoreError(
-                f"fold {entry['fold']} has no checkpoint",
+                f"fold {fold.number} has no checkpoint",
                 given=exp_dir,
-                do=f"train it: ser-train … --fold {entry['fold']} --resume",
+                do=f"train it: ser-train … --fold {fold.number} --resume",
             )
-        models[int(entry["fold"])] = folder
+        models[fold.number] = folder
     return models
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """Read a table that training wrote.
+def _read_about(path: Path) -> dict[str, Any]:
+    """Read what a checkpoint tells of its training.
 
     Raises:
         ScoreError: When the file is damaged.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ScoreError("damaged file", given=f"{path} ({error})") from error
-    if not isinstance(table, dict) or ("data" not in table and "folds" not in table):
-        raise ScoreError("damaged file", given=path)
-    return table
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for side in ("train_speakers", "valid_speakers", "test_speakers"):
+            if not all(isinstance(name, str) for name in about["data"][side]):
+                raise TypeError(side)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ScoreError("damaged checkpoint", given=f"{path} ({error})") from error
+    return about
 
 
 def _train_side(about: dict[str, Any]) -> set[str]:
     """Return the speakers that a model was trained or selected on."""
-    data = about.get("data", {})
-    return {*data.get("train_speakers", []), *data.get("valid_speakers", [])}
+    return {*about["data"]["train_speakers"], *about["data"]["valid_speakers"]}
 
 
 def predict_data_dir(
@@ -92,7 +97,7 @@ def predict_data_dir(
     device = resolve_device(device)
     data = read(data_dir)
     models = _fold_models(exp_dir)
-    abouts = {fold: _read_json(folder / ABOUT) for fold, folder in models.items()}
+    abouts = {fold: _read_about(folder / ABOUT) for fold, folder in models.items()}
     fold_of, leaks = _assign(data, abouts)
     prints = prints_of(data, cache_dir, on_progress=lambda done, total: None)
     verdict = _judge(data, fold_of, leaks, models, prints)
@@ -110,7 +115,9 @@ def predict_data_dir(
         for utterance in utterances:
             rows.append(_predict(checkpoint, utterance, fold))
             on_progress(len(rows), len(data.utterances))
-    return Predictions(labels, tuple(rows)), Proof("trained models on other data", None, verdict)
+    leaky = dict.fromkeys(line for about in abouts.values() for line in about.get("leaky", []))
+    proof = Proof("trained models on other data", None, verdict, model_leaky=tuple(leaky))
+    return Predictions(labels, tuple(rows)), proof
 
 
 def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str, int], list[Leak]]:
@@ -118,15 +125,13 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str,
     assigned, seen = {}, []
     for speaker in data.speakers:
         fitting = [fold for fold, about in abouts.items() if speaker not in _train_side(about)]
-        tested = [
-            fold for fold in fitting if speaker in abouts[fold]["data"].get("test_speakers", [])
-        ]
+        tested = [fold for fold in fitting if speaker in abouts[fold]["data"]["test_speakers"]]
         if not fitting:
             seen.append(speaker)
         assigned[speaker] = (tested or fitting or list(abouts))[0]
     if not seen:
         return assigned, []
-    names = ", ".join(sorted({str(about.get("data", {}).get("name")) for about in abouts.values()}))
+    names = ", ".join(sorted({str(about["data"].get("name")) for about in abouts.values()}))
     message = f"speakers that the model was trained on (its data: {names})"
     return assigned, [Leak("shared-speaker", message, min(abouts), tuple(seen))]
 

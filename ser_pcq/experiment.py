@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,21 @@ class Experiment:
         """Return utterance id to speaker."""
         return {u.utterance_id: u.speaker for u in self.data.utterances}
 
+    @cached_property
+    def groups(self) -> dict[str, dict[str, str]]:
+        """Return utterance id to what is known of it, the hash of its samples included."""
+        groups = groups_by_kind(self.data.utterances)
+        for one in self.audio.prints:
+            groups[one.utterance_id]["audio"] = one.digest
+        return groups
+
     def verdict(self) -> Verdict:
         """Return what the guard says of the folds."""
-        groups = groups_by_kind(self.data.utterances)
-        return check_folds(self.folds, groups, self.config.protocol.name, self.audio.pairs)
+        return check_folds(self.folds, self.groups, self.config.protocol.name, self.audio.pairs)
 
     def split(self) -> dict[str, Any]:
         """Return the content of `split.json`."""
-        return split_content(self.folds, self.config.protocol, self.data)
+        return split_content(self.folds, self.config.protocol, self.groups)
 
     def record(self) -> dict[str, Any]:
         """Return what a folder was made with, apart from its split and the encoder's weights."""
@@ -112,10 +120,13 @@ class Experiment:
             SerError: When the folder was made with other data or another encoder.
         """
         fingerprint = "none" if encoder is None else encoder.fingerprint()
-        if not self.check_record(encoder=fingerprint):
+        known = self.check_record(encoder=fingerprint)
+        split = self.split()
+        keep_split(self.exp_dir / SPLIT, split)
+        write_audio_facts(self.exp_dir / AUDIO, self.audio, split["sha256"])
+        # The last one: where it is, the others are.
+        if not known:
             write_json(self.exp_dir / "config.json", {**self.record(), "encoder": fingerprint})
-        keep_split(self.exp_dir / SPLIT, self.split())
-        write_audio_facts(self.exp_dir / AUDIO, self.audio)
 
     def is_finished(self, fold: Fold) -> bool:
         """Whether the fold has been trained and scored."""

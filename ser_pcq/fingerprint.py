@@ -69,7 +69,7 @@ class AudioPrint:
         utterance_id: Its name.
         digest: SHA-256 of the float32 samples at 16 kHz, the first 32 hexadecimal digits.
         codes: (frame,), uint32, one each 25 ms; 0 where the sound does not change or is missing.
-            None for less than 0.3 s.
+            Empty for less than 0.3 s.
     """
 
     utterance_id: str

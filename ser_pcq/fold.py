@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from torch import Tensor
@@ -13,7 +14,7 @@ from ser_pcq.files import write_json
 from ser_pcq.fingerprint import save_prints
 from ser_pcq.leakage import check_provenance
 from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
-from ser_pcq.protocols import Fold, groups_by_kind
+from ser_pcq.protocols import Fold, protocol_name
 from ser_pcq.provenance import Provenance, write_provenance
 from ser_pcq.train import Observer
 
@@ -26,14 +27,15 @@ class Trained:
 
     Attributes:
         recognizer: The model, its temperature included.
-        test: Log-probabilities of the test utterances, (utterance, class), in the fold's order.
+        score_test: Returns log-probabilities of the test utterances, (utterance, class), in the
+            fold's order; it is called when the guard has agreed.
         training: What the checkpoint tells of the training, plain values.
         calibration: What the checkpoint tells of the temperature, plain values.
         provenance: What was fitted or chosen on which utterances.
     """
 
     recognizer: AnyRecognizer
-    test: Tensor
+    score_test: Callable[[], Tensor]
     training: dict[str, Any]
     calibration: dict[str, Any]
     provenance: Provenance
@@ -76,7 +78,8 @@ def run_fold(
     predictions = _test_predictions(experiment, fold, trained)
     if predictions is not None:
         write_predictions(folder / "predictions.csv", predictions)
-    write_provenance(folder, trained.provenance, fold)
+    trained.provenance.leaky = tuple(leaky)
+    write_provenance(folder, trained.provenance, fold, experiment.split()["sha256"])
     about = _about(experiment, fold, trained, leaky)
     card = model_card(about, trained.recognizer)
     save_checkpoint(folder / "checkpoint", trained.recognizer, about, card=card)
@@ -91,9 +94,14 @@ def run_fold(
 
 def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[str]:
     """Return what leaks in this fold, one line each; refuse it unless it is allowed."""
-    groups = groups_by_kind(experiment.data.utterances)
-    protocol = experiment.config.protocol.name
-    verdict = check_provenance([fold], {fold.number: provenance}, groups, protocol)
+    protocol = experiment.config.protocol
+    verdict = check_provenance(
+        [fold],
+        {fold.number: provenance},
+        experiment.groups,
+        protocol.name,
+        adapted=protocol.adapt == "speaker",
+    )
     if not experiment.allow_leakage:
         verdict.refuse()
     return experiment.verdict().leaky + verdict.leaky
@@ -114,7 +122,7 @@ def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> P
             labels[int(row.argmax())],
             tuple(row.exp().tolist()),
         )
-        for utterance_id, row in zip(fold.test, trained.test, strict=True)
+        for utterance_id, row in zip(fold.test, trained.score_test(), strict=True)
     ]
     return Predictions(labels, tuple(rows))
 
@@ -137,7 +145,11 @@ def _about(
             "valid_speakers": sorted({speaker[i] for i in fold.valid}),
             "test_speakers": sorted({speaker[i] for i in fold.test}),
         },
-        "protocol": asdict(experiment.config.protocol),
+        "protocol": {
+            **asdict(experiment.config.protocol),
+            "split": Path(experiment.config.protocol.split).name,
+        },
+        "protocol_name": protocol_name(experiment.config.protocol),
         "training": trained.training,
         "calibration": trained.calibration,
         "leaky": leaky,

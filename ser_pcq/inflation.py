@@ -1,15 +1,16 @@
 """What each protocol adds to a score, or costs: the same system on the same utterances."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ser_pcq.collect import collect, collect_seeds, holds_seeds, seed_folders
 from ser_pcq.comparison import RUN, Comparison, Difference, compare_seeds, interval_of_mean
 from ser_pcq.files import write_json
+from ser_pcq.leakage import Verdict
 from ser_pcq.predictions import Predictions
-from ser_pcq.proof import Proof, prove
+from ser_pcq.proof import Proof, prove, read_config
 
 Interval = tuple[float, float]
 
@@ -43,13 +44,16 @@ class InflationReport:
 
     Attributes:
         rows: One for each protocol, in the order given.
+        warnings: What makes the report unfair, one sentence each.
     """
 
     rows: tuple[Row, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `inflation.json`; ratios in [0, 1], 6 decimals."""
-        return {"protocols": [_row_dict(row) for row in self.rows]}
+        rows = [_row_dict(row) for row in self.rows]
+        return {"warnings": list(self.warnings), "protocols": rows}
 
 
 def _rounded(interval: Interval | None) -> list[float] | None:
@@ -70,10 +74,27 @@ def _row_dict(row: Row) -> dict[str, Any]:
 
 
 def _runs(folder: Path) -> tuple[Mapping[str, Predictions], Proof]:
-    """Read the runs of a folder, plain or with `seed_*` folders, and what they prove."""
-    if holds_seeds(folder):
-        return collect_seeds(folder), prove(seed_folders(folder)[0])
-    return {RUN: collect(folder)}, prove(folder)
+    """Read the runs of a folder, plain or with `seed_*` folders, and what they prove together."""
+    if not holds_seeds(folder):
+        return {RUN: collect(folder)}, prove(folder)
+    first, *others = (prove(seed) for seed in seed_folders(folder))
+    leaks = [leak for one in (first, *others) for leak in one.verdict.leaks]
+    verified = {
+        key: told
+        for key, told in first.verdict.verified.items()
+        if all(key in one.verdict.verified for one in others)
+    }
+    return collect_seeds(folder), replace(first, verdict=Verdict(tuple(leaks), verified))
+
+
+def _system(folder: Path) -> dict[str, Any] | None:
+    """Return the configuration of a folder without what a protocol may change."""
+    run = seed_folders(folder)[0] if holds_seeds(folder) else folder
+    config = read_config(run)
+    if config is None:
+        return None
+    train = {key: value for key, value in config.get("train", {}).items() if key != "select"}
+    return {**{name: config[name] for name in config if name != "protocol"}, "train": train}
 
 
 def inflation_report(folders: Sequence[Path]) -> InflationReport:
@@ -85,6 +106,12 @@ def inflation_report(folders: Sequence[Path]) -> InflationReport:
         ScoreError: When a folder cannot be scored, or the utterances differ.
     """
     rows: list[Row] = []
+    systems = [_system(folder) for folder in folders]
+    warnings = [
+        f"{folder} is another system than {folders[0]}: the difference is not the protocol's alone"
+        for folder, system in zip(folders, systems, strict=True)
+        if system != systems[0]
+    ]
     first: Mapping[str, Predictions] = {}
     for folder in folders:
         runs, proof = _runs(folder)
@@ -101,7 +128,7 @@ def inflation_report(folders: Sequence[Path]) -> InflationReport:
                 added=added if rows else None,
             )
         )
-    return InflationReport(tuple(rows))
+    return InflationReport(tuple(rows), tuple(warnings))
 
 
 def _limits(interval: Interval | None) -> str:

@@ -7,7 +7,8 @@ scores the test fold; `ser-eval` asks it again, from the files that training lef
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,11 +17,14 @@ from ser_pcq.protocols import PROTOCOLS, Fold
 from ser_pcq.provenance import Provenance
 
 Groups = Mapping[str, Mapping[str, str]]
-"""Utterance id to kind (`speaker`, `session`, `sentence`, `original`) to name."""
+"""Utterance id to kind (`speaker`, `session`, `sentence`, `original`, and `audio`, the hash of its
+samples) to name."""
 
-# How common recipes name augmented copies: sp0.9-ID, rev1_ID, ID-noise, ID_aug2.
-_COPY_PREFIX = re.compile(r"(?:(?:sp|tp|vp|pitch|speed|tempo|rev|noise|aug)[+-]?[\d.]*)[-_](.+)")
-_COPY_SUFFIX = re.compile(r"(.+)[-_](?:noise|music|babble|reverb|rvb|speed|pitch|aug|copy)\d*")
+# How common recipes name augmented copies: sp0.9-ID, rev1_ID, ID-noise, ID_aug_2, ID_sp1.1.
+_WORDS = "sp|tp|vp|vol|pitch|speed|tempo|rev|reverb|rvb|noise|music|babble|aug|copy"
+_NUMBER = r"(?:[-_]?[+-]?\d[\d.]*(?:db)?)?"
+_COPY_PREFIX = re.compile(rf"(?:{_WORDS}){_NUMBER}[-_](.+)", re.IGNORECASE)
+_COPY_SUFFIX = re.compile(rf"(.+?)[-_](?:{_WORDS}){_NUMBER}", re.IGNORECASE)
 
 
 class LeakageError(SerError):
@@ -103,19 +107,23 @@ def _named(ids: Iterable[str], groups: Groups, kind: str) -> set[str]:
     return {groups[i][kind] for i in ids if kind in groups.get(i, {})}
 
 
-def original_of(utterance_id: str, known: Collection[str]) -> str | None:
-    """Return the utterance that an id names as its original, where there is such an utterance."""
-    for pattern in (_COPY_PREFIX, _COPY_SUFFIX):
-        match = pattern.fullmatch(utterance_id)
-        if match and match[1] in known:
-            return match[1]
-    return None
+def root_of(utterance_id: str) -> str:
+    """Return what is left of an id without all that common recipes add to the name of a copy."""
+    while match := _COPY_PREFIX.fullmatch(utterance_id) or _COPY_SUFFIX.fullmatch(utterance_id):
+        utterance_id = match[1]
+    return utterance_id
 
 
 def with_originals(groups: Groups) -> dict[str, dict[str, str]]:
-    """Return the groups with an original for every utterance: as given, or as its id tells."""
+    """Return the groups with an original for every utterance: as given, or as its id tells.
+
+    An id that only looks like that of a copy stands for itself.
+    """
+    roots = {i: root_of(i) for i in groups}
+    shared = Counter(roots.values())
     return {
-        i: {"original": original_of(i, groups.keys()) or i, **about} for i, about in groups.items()
+        i: {"original": roots[i] if shared[roots[i]] > 1 else i, **about}
+        for i, about in groups.items()
     }
 
 
@@ -143,6 +151,11 @@ def _side_leaks(fold: Fold, groups: Groups, protocol: str) -> list[Leak]:
         if shared := [name for name in shared if name not in both]:
             message = f"an utterance and a copy of it stand in {a} and in {b}"
             leaks.append(Leak("augmented-copy", message, fold.number, tuple(shared)))
+        if same := _named(one, groups, "audio") & _named(other, groups, "audio"):
+            names = [i for i in (*one, *other) if groups[i].get("audio") in same and i not in both]
+            if names:
+                message = f"the same recording stands in {a} and in {b}"
+                leaks.append(Leak("copied-audio", message, fold.number, tuple(names)))
     return leaks
 
 
@@ -183,7 +196,8 @@ def check_folds(
         known = all(kind in groups.get(i, {}) for i in everybody)
         if known and f"shared-{kind}" not in found and "same-utterance" not in found:
             verified[f"{kind}s"] = f"no {kind} of {n} test folds is known from training or choosing"
-    if copies is not None and "copied-audio" not in found:
+    compared = copies is not None and all("audio" in groups.get(i, {}) for i in everybody)
+    if compared and "copied-audio" not in found:
         verified["audio"] = (
             f"{len(everybody)} recordings compared: no copy on another side of a fold"
         )
@@ -197,16 +211,32 @@ def check_provenance(
     provenances: Mapping[int, Provenance],
     groups: Groups,
     protocol: str,
+    *,
+    adapted: bool = False,
 ) -> Verdict:
-    """Judge what was fitted or chosen; a fold without provenance leaves nothing verified."""
+    """Judge what was fitted or chosen; a fold without provenance leaves nothing verified.
+
+    Args:
+        folds: The folds.
+        provenances: Number of a fold to what was fitted or chosen.
+        groups: What is known of each utterance.
+        protocol: Name in `PROTOCOLS`.
+        adapted: Whether the protocol normalises with the test speaker's unlabelled utterances.
+    """
     leaks = []
+    allowed = {ADAPTED} if adapted else set()
     for fold in folds:
         if fold.number in provenances:
-            leaks += _fitting_leaks(fold, provenances[fold.number], groups, protocol)
+            leaks += _fitting_leaks(fold, provenances[fold.number], groups, protocol, allowed)
     found = {leak.kind for leak in leaks}
     verified = {}
     if folds and all(fold.number in provenances for fold in folds):
-        things = sorted({thing for p in provenances.values() for thing in p.seen})
+        things = sorted({thing for p in provenances.values() for thing in p.seen} - allowed)
+        if adapted:
+            verified["adaptation"] = (
+                "features are normalised with all unlabelled utterances of their own speaker, "
+                "the test speaker's too, as this protocol says"
+            )
         if not found & {"fitted-on-test", "chosen-on-test"}:
             verified["fitting"] = f"{', '.join(things)}: never from a test fold"
         if "statistics-outside-training" not in found:
@@ -216,13 +246,19 @@ def check_provenance(
 
 # Things that are chosen by looking at scores; everything else is fitted.
 CHOSEN = ("epoch", "hyper-parameters", "temperature")
+# What a speaker-adapted protocol may take from a test speaker, without labels.
+ADAPTED = "speaker statistics"
 
 
-def _fitting_leaks(fold: Fold, provenance: Provenance, groups: Groups, protocol: str) -> list[Leak]:
+def _fitting_leaks(
+    fold: Fold, provenance: Provenance, groups: Groups, protocol: str, allowed: set[str]
+) -> list[Leak]:
     """Find what has seen the test fold of its model, or more than the weights have."""
     leaks = []
     tested = set(fold.test)
-    for thing, ids in provenance.seen.items():
+    for thing, ids in sorted(provenance.seen.items()):
+        if thing in allowed:
+            continue
         kind = "chosen-on-test" if thing in CHOSEN else "fitted-on-test"
         if seen := sorted(ids & tested):
             verb = "chosen" if thing in CHOSEN else "fitted"

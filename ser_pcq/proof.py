@@ -1,6 +1,7 @@
 """What the files of an experiment prove of its protocol, judged anew whenever it is scored."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,9 @@ from typing import Any
 from ser_pcq.audio_copies import AUDIO, read_copies
 from ser_pcq.errors import DataError, ScoreError
 from ser_pcq.files import write_json, write_text
-from ser_pcq.leakage import Verdict, check_folds, check_provenance
-from ser_pcq.protocols import Fold
+from ser_pcq.leakage import Leak, Verdict, check_folds, check_provenance
 from ser_pcq.provenance import PROVENANCE, Provenance, read_provenance
-from ser_pcq.splits import SPLIT, read_split
+from ser_pcq.splits import SPLIT, Split, read_split
 
 # Files that an experiment is proved with, next to the provenance of its folds.
 FACTS = (SPLIT, AUDIO, "config.json")
@@ -26,26 +26,29 @@ class Proof:
         split_sha256: Hash of the split; None likewise.
         verdict: What was checked, and what leaks.
         provenance: For each fold what was fitted or chosen on which utterances.
+        model_leaky: How the training of the models leaked that were run on other data.
     """
 
     protocol: str | None = None
     split_sha256: str | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict((), {}))
     provenance: tuple[dict[str, Any], ...] = ()
+    model_leaky: tuple[str, ...] = ()
 
     def stamp(self) -> dict[str, Any]:
         """Return what marks a score: `leaky`, a list, where anything leaks, and `verified`."""
         leaky = {"leaky": self.verdict.leaky} if self.verdict.leaks else {}
-        return {**leaky, "verified": self.verdict.verified}
+        model = {"model_leaky": list(self.model_leaky)} if self.model_leaky else {}
+        return {**leaky, **model, "verified": self.verdict.verified}
 
 
-def _provenances(exp_dir: Path, folds: tuple[Fold, ...]) -> dict[int, Provenance]:
+def _provenances(exp_dir: Path, split: Split) -> dict[int, Provenance]:
     """Read the provenance of each fold that has one: from its folder, else from the one list."""
     found = {}
-    for fold in folds:
+    for fold in split.folds:
         for path in (exp_dir / fold.name / PROVENANCE, exp_dir / PROVENANCE):
             if path.exists():
-                found[fold.number] = read_provenance(path, fold)
+                found[fold.number] = read_provenance(path, fold, split.sha256)
                 break
     return found
 
@@ -60,32 +63,52 @@ def prove(exp_dir: Path) -> Proof:
         return Proof()
     try:
         split = read_split(exp_dir / SPLIT)
-        copies = read_copies(exp_dir / AUDIO)
-        provenances = _provenances(exp_dir, split.folds)
+        copies = read_copies(exp_dir / AUDIO, split.sha256)
+        provenances = _provenances(exp_dir, split)
     except DataError as error:
         raise ScoreError(str(error)) from error
     sides = check_folds(split.folds, split.groups, split.protocol, copies)
-    fits = check_provenance(split.folds, provenances, split.groups, split.protocol)
+    fits = check_provenance(
+        split.folds, provenances, split.groups, split.protocol, adapted=split.adapted
+    )
+    leaks = sides.leaks + fits.leaks
+    earlier = _found_in_training(provenances, {leak.kind for leak in leaks})
+    # Where the files have lost a leak, they prove nothing else either.
+    verified = {} if earlier else {**sides.verified, **fits.verified}
     return Proof(
         split.name,
         split.sha256,
-        Verdict(sides.leaks + fits.leaks, {**sides.verified, **fits.verified}),
+        Verdict(leaks + earlier, verified),
         tuple(
-            provenances[fold.number].to_dict(fold)
+            provenances[fold.number].to_dict(fold, split.sha256)
             for fold in split.folds
             if fold.number in provenances
         ),
     )
 
 
+def _found_in_training(provenances: Mapping[int, Provenance], known: set[str]) -> tuple[Leak, ...]:
+    """Return what the guard found when folds were trained, and the files no longer show."""
+    return tuple(
+        Leak(line.partition(":")[0], "found when it was trained", number, (line,))
+        for number, provenance in provenances.items()
+        for line in provenance.leaky
+        if line.partition(":")[0] not in known
+    )
+
+
 def keep_facts(exp_dir: Path, proof: Proof, out_dir: Path) -> list[Path]:
     """Write what proves the predictions beside a report that goes elsewhere; return the paths.
+
+    What is there of another experiment goes: it would prove what it knows nothing of.
 
     Raises:
         ScoreError: When a file cannot be read.
     """
     written = []
     if exp_dir.resolve() != out_dir.resolve():
+        for name in (*FACTS, PROVENANCE):
+            (out_dir / name).unlink(missing_ok=True)
         for name in FACTS:
             if (exp_dir / name).is_file():
                 try:

@@ -52,8 +52,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "leave-one-sentence-out": Protocol(
         "sentence", "sentence", ("sentence",), "each fold tests one sentence; its voices are known"
     ),
-    # Nothing but clean folds is asked of the next two either, and a random split cannot be clean:
-    # so it needs --allow-leakage, without being a case of its own.
+    # Speakers must be apart here too. A random split cannot keep them so: the guard finds that, and
+    # it needs --allow-leakage.
     "random": Protocol(
         "part", "part", ("speaker",), "utterances are drawn; their voices are known"
     ),
@@ -84,6 +84,7 @@ class Fold:
     @property
     def name(self) -> str:
         """Folder of the fold in an experiment folder."""
+        # What tests nothing is a model of everybody, and then the only fold.
         return f"fold_{self.number:02d}" if self.test else "all"
 
     @property

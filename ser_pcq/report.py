@@ -91,8 +91,10 @@ def format_report(scores: "Scores") -> str:
 
 def _proof_lines(proof: "Proof") -> list[str]:
     """Return a line for each leak, else one that names what was checked."""
-    if proof.verdict.leaks:
-        return [f"LEAKY  {leak}" for leak in proof.verdict.leaky]
+    lines = [f"LEAKY  {leak}" for leak in proof.verdict.leaky]
+    lines += [f"LEAKY  training of the model: {leak}" for leak in proof.model_leaky]
+    if lines:
+        return lines
     checked = ", ".join(proof.verdict.verified) or "nothing: there is no record of the split"
     return [f"checked for leaks: {checked}"]
 

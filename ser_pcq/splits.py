@@ -8,13 +8,14 @@ says so; a hash over the content shows every change::
      "sha256": "..."}
 
 The file that an experiment keeps lists utterances, and adds what is known of each of them
-(`utterances`: speaker, session, sentence, original), so that it can be checked by itself.
+(`utterances`: speaker, session, sentence, original, and `audio`, the hash of its samples), so that
+it can be checked by itself, and other recordings under the same names are another split.
 """
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,6 @@ from ser_pcq.protocols import (
     Fold,
     Kind,
     group_of,
-    groups_by_kind,
     make_folds,
     protocol_name,
 )
@@ -48,6 +48,7 @@ class Split:
     Attributes:
         protocol: Name in `PROTOCOLS`.
         name: As scores name it, with adaptation and a choice on the test fold.
+        adapted: Whether features are normalised by speaker.
         by: What the folds list.
         folds: The folds; ids are those of what `by` says.
         groups: Utterance id to kind to name; empty in frozen lists.
@@ -56,6 +57,7 @@ class Split:
 
     protocol: str
     name: str
+    adapted: bool
     by: str
     folds: tuple[Fold, ...]
     groups: dict[str, dict[str, str]]
@@ -69,16 +71,28 @@ def _digest(content: dict[str, Any]) -> str:
 
 
 def split_content(
-    folds: Sequence[Fold], config: ProtocolConfig, data: DataDir | None, by: str = "utterance"
+    folds: Sequence[Fold],
+    config: ProtocolConfig,
+    groups: Mapping[str, Mapping[str, str]] | None = None,
+    by: str = "utterance",
 ) -> dict[str, Any]:
-    """Return folds as plain values with a hash; with `data`, what is known of its utterances."""
+    """Return folds as plain values with a hash.
+
+    Args:
+        folds: The folds, listing what `by` says.
+        config: The protocol.
+        groups: Utterance id to what is known of it; None for lists that are frozen or edited.
+        by: `utterance`, `speaker`, `session` or `sentence`.
+    """
     content: dict[str, Any] = {"protocol": config.name, "name": protocol_name(config), "by": by}
+    if config.adapt == "speaker":
+        content["adapted"] = True
     content["folds"] = [
         {"fold": f.number, "held_out": f.held_out, **{s: list(ids) for s, ids in f.sides.items()}}
         for f in folds
     ]
-    if data is not None:
-        content["utterances"] = groups_by_kind(data.utterances)
+    if groups is not None:
+        content["utterances"] = {name: dict(known) for name, known in groups.items()}
     content["sha256"] = _digest(content)
     return content
 
@@ -135,6 +149,19 @@ def read_split(path: Path) -> Split:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SplitError(
+            "the file with folds cannot be read", given=f"{path} ({error.strerror})"
+        ) from error
+    except ValueError as error:
+        raise SplitError("the file with folds is damaged", given=f"{path} ({error})") from error
+    if isinstance(content, dict) and "folds" in content and "sha256" not in content:
+        raise SplitError(
+            "the file with folds has no hash",
+            given=path,
+            do="write it with ser_pcq.splits.write_split_file, which adds one",
+        )
+    try:
         known = content["sha256"]
         folds = tuple(
             Fold(int(f["fold"]), str(f["held_out"]), *(tuple(map(str, f[s])) for s in SIDES))
@@ -142,8 +169,8 @@ def read_split(path: Path) -> Split:
         )
         protocol, by = str(content["protocol"]), str(content["by"])
         name = str(content.get("name", protocol))
-        groups = content.get("utterances", {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        groups = {str(i): dict(about) for i, about in content.get("utterances", {}).items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SplitError(
             "the file with folds is damaged", given=f"{path} ({type(error).__name__}: {error})"
         ) from error
@@ -157,7 +184,7 @@ def read_split(path: Path) -> Split:
             given=f"{path}: its hash does not fit",
             do="take the original file, or write your own with `ser-data split`",
         )
-    return Split(protocol, name, by, folds, groups, known)
+    return Split(protocol, name, bool(content.get("adapted")), by, folds, groups, known)
 
 
 def folds_of(data: DataDir, config: ProtocolConfig) -> list[Fold]:
@@ -181,7 +208,27 @@ def folds_of(data: DataDir, config: ProtocolConfig) -> list[Fold]:
         folds = tuple(Fold(f.number, f.held_out, f.train, f.test, f.test) for f in split.folds)
     else:
         folds = split.folds
-    return _as_utterances(data, folds, split.by, path)
+    listed = _as_utterances(data, folds, split.by, path)
+    _check_lists(listed, path)
+    return listed
+
+
+def _check_lists(folds: Sequence[Fold], path: Path) -> None:
+    """Refuse lists that cannot be trained on or scored."""
+    tested = Counter(i for fold in folds for i in fold.test)
+    twice = [i for i, times in tested.items() if times > 1]
+    for holds, wrong in (
+        (folds, "the lists hold no fold"),
+        (all(fold.number > 0 for fold in folds), "folds are numbered from 1"),
+        (all(fold.train for fold in folds), "a fold has nothing to train on"),
+        (
+            all(fold.test for fold in folds) or len(folds) == 1,
+            "a fold tests nothing, which only a single fold may",
+        ),
+        (not twice, f"utterances are tested in two folds: {', '.join(twice[:3])}"),
+    ):
+        if not holds:
+            raise SplitError(wrong, given=path, do="mend the lists")
 
 
 def _as_utterances(data: DataDir, folds: Sequence[Fold], by: str, path: Path) -> list[Fold]:

@@ -243,7 +243,15 @@ class Fit:
             self.history[:] = [EpochRecord(**record) for record in state["history"]]
             self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
             return int(state["epoch"])
-        except (RuntimeError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+        except (
+            RuntimeError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            UnpicklingError,
+        ) as error:
             raise SerError(
                 "the kept state of an interrupted run is damaged",
                 given=self.state_path,

@@ -135,6 +135,8 @@ class NetworkTraining:
             for side, (ids, augment) in wanted.items()
         }
         if self.config.protocol.adapt == "speaker":
+            for side in sides.values():
+                self.record("speaker statistics", side)
             sides = adapt_to_speakers(sides, experiment.speaker_of)
         # In the order of the data, as if there had never been validation speakers.
         place = {i: n for n, i in enumerate(known)}
@@ -206,7 +208,7 @@ class NetworkTraining:
         observer = LaterEpochs(self.observer, self.config.train.epochs)
         # What was fitted first is not part of the model; what was chosen is.
         for thing in ("weights", "normalisation"):
-            self.provenance.seen.pop(thing, None)
+            self.provenance.forget(thing)
         self.fit(recognizer, sides["refit"], [], self.folder / "refit", observer, selection.epoch)
         return recognizer
 
@@ -264,5 +266,8 @@ def train_network(
         "device": training.accelerator.device.type,
     }
     calibration = {"temperature": selection.temperature, "utterances": selection.utterances}
-    test = training.score(recognizer, sides["test"])
-    return Trained(recognizer, test, about, calibration, training.provenance)
+
+    def score_test() -> Tensor:
+        return training.score(recognizer, sides["test"])
+
+    return Trained(recognizer, score_test, about, calibration, training.provenance)

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from torch import Tensor
 
 from ser_pcq.calibration import fit_temperature
 from ser_pcq.config import Config
@@ -26,7 +26,14 @@ from ser_pcq.models.context import ContextEncoder
 from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.protocols import PROTOCOLS, Fold, group_of
 from ser_pcq.provenance import Provenance
-from ser_pcq.svm import ABSENT_LOGIT, Chosen, choose_and_fit, choose_on, fit_linear_svm
+from ser_pcq.svm import (
+    ABSENT_LOGIT,
+    Chosen,
+    LinearClassifier,
+    choose_and_fit,
+    choose_on,
+    fit_linear_svm,
+)
 from ser_pcq.train import Observer
 
 FeatureSets = dict[str, NDArray[Any]]
@@ -138,6 +145,13 @@ def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Prove
     )
 
 
+def _refit(table: _Table, chosen: Chosen, n_classes: int) -> LinearClassifier:
+    """Fit what was chosen on training and validation utterances together."""
+    rows = np.concatenate([table.rows["train"], table.rows["valid"]])
+    features = table.features[chosen.feature_set][rows]
+    return fit_linear_svm(features, table.targets[rows], n_classes, c=chosen.cost)
+
+
 def train_svm(
     experiment: Experiment,
     fold: Fold,
@@ -163,17 +177,15 @@ def train_svm(
         encoder.to(resolve_device(experiment.device))
     features = features_of(experiment, Functionals(config, encoder), on_prepare)
     table = _table(experiment, fold, features)
+    if config.protocol.adapt == "speaker":
+        everybody = (u.utterance_id for u in experiment.data.utterances)
+        provenance.record("speaker statistics", everybody)
     chosen = _choose(table, fold, experiment, provenance)
-    classifier, fitted = chosen.classifier, fold.train
+    classifier = chosen.classifier
+    fitted = fold.train
     if config.protocol.refit:
+        classifier = _refit(table, chosen, len(experiment.data.labels))
         fitted = (*fold.train, *fold.valid)
-        rows = np.concatenate([table.rows["train"], table.rows["valid"]])
-        classifier = fit_linear_svm(
-            table.features[chosen.feature_set][rows],
-            table.targets[rows],
-            len(experiment.data.labels),
-            c=chosen.cost,
-        )
     provenance.record("normalisation", fitted)
     provenance.record("weights", fitted)
     judged = table.targets[table.rows["valid" if fold.valid else "train"]]
@@ -185,10 +197,13 @@ def train_svm(
     # An inner fit that did not know a class says nothing of the confidence in it.
     known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
     recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
-    test = torch.from_numpy(table.take("test")[chosen.feature_set]).float()
-    logits = recognizer(test) / recognizer.temperature
-    folder: Path = experiment.fold_dir(fold)
-    write_json(folder / "candidates.json", [dataclasses.asdict(c) for c in chosen.candidates])
+
+    def score_test() -> Tensor:
+        test = torch.from_numpy(table.take("test")[chosen.feature_set]).float()
+        return (recognizer(test) / recognizer.temperature).log_softmax(dim=-1)
+
+    candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
+    write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
     training = {
         "seed": experiment.seed,
         "feature_set": chosen.feature_set,
@@ -196,4 +211,4 @@ def train_svm(
         "device": "cpu",
     }
     calibration = {"temperature": recognizer.temperature, "utterances": int(known.sum())}
-    return Trained(recognizer, logits.log_softmax(dim=-1), training, calibration, provenance)
+    return Trained(recognizer, score_test, training, calibration, provenance)

@@ -51,7 +51,7 @@ def write_split(
         Fold(n, f"s{n}", tuple(i for m in tests if m != n for i in tests[m]), (), tuple(tests[n]))
         for n in tests
     ]
-    content = split_content(folds, replace(ProtocolConfig(), name=protocol), None)
+    content = split_content(folds, replace(ProtocolConfig(), name=protocol))
     write_split_file(folder / SPLIT, content)
 
 

@@ -96,7 +96,9 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
     }
     experiment, rows = run(data, tmp_path / "exp", setup)
     fold = experiment.folds[0]
-    seen = read_provenance(tmp_path / "exp" / "fold_01" / "provenance.json", fold).seen
+    seen = read_provenance(
+        tmp_path / "exp" / "fold_01" / "provenance.json", fold, experiment.split()["sha256"]
+    ).seen
     assert set(map(frozenset, seen.values())) == {frozenset(fold.train)}
     assert set(seen) == {"hyper-parameters", "temperature", "normalisation", "weights"}
     candidates = json.loads((tmp_path / "exp" / "fold_01" / "candidates.json").read_text())
@@ -129,7 +131,9 @@ def test_validation_speakers_choose_and_refitting_learns_from_them_too(data, tmp
     pytest.importorskip("opensmile")
     experiment, _ = run(data, tmp_path, tables(valid_speakers=1, refit=True))
     fold = experiment.folds[0]
-    seen = read_provenance(tmp_path / "fold_01" / "provenance.json", fold).seen
+    seen = read_provenance(
+        tmp_path / "fold_01" / "provenance.json", fold, experiment.split()["sha256"]
+    ).seen
     assert seen["hyper-parameters"] == seen["temperature"] == set(fold.valid)
     assert seen["weights"] == seen["normalisation"] == {*fold.train, *fold.valid}
     assert prove(tmp_path).verdict.leaks == ()

@@ -1,5 +1,6 @@
 """One fold from data to predictions: refitting, temperature, adaptation, provenance."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,9 @@ from test_train import Silent
 from ser_pcq.adaptation import adapt_to_speakers, mean_and_deviation
 from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.dataset import prepare_utterances
+from ser_pcq.errors import SerError
 from ser_pcq.experiment import open_experiment
+from ser_pcq.files import write_json
 from ser_pcq.fold import run_fold
 from ser_pcq.proof import prove
 from ser_pcq.provenance import read_provenance
@@ -51,7 +54,9 @@ def test_refitting_gives_the_network_that_all_training_speakers_would_have_given
 def test_refitting_keeps_temperature_and_epoch_of_the_validation_speakers(data, tmp_path):
     experiment, _ = run(data, tmp_path, **REFIT, train={"epochs": 4})
     fold = experiment.folds[0]
-    seen = read_provenance(tmp_path / "fold_01" / "provenance.json", fold).seen
+    seen = read_provenance(
+        tmp_path / "fold_01" / "provenance.json", fold, experiment.split()["sha256"]
+    ).seen
     assert seen["weights"] == seen["normalisation"] == {*fold.train, *fold.valid}
     assert seen["epoch"] == seen["temperature"] == set(fold.valid)
     about = json.loads((tmp_path / "fold_01" / "checkpoint" / "checkpoint.json").read_text())
@@ -130,4 +135,27 @@ def test_mean_and_deviation_are_those_of_all_parts_together():
 def test_a_speaker_adapted_network_is_trained_and_named(data, tmp_path):
     _, predictions = run(data, tmp_path, protocol={"adapt": "speaker"}, train={"epochs": 1})
     assert len(predictions.rows) == 9
-    assert prove(tmp_path).protocol == "leave-one-speaker-out, speaker-adapted"
+    proof = prove(tmp_path)
+    assert proof.protocol == "leave-one-speaker-out, speaker-adapted"
+    assert proof.verdict.leaks == ()
+
+
+def test_other_audio_under_the_same_names_is_another_experiment(data, tmp_path):
+    run(data, tmp_path, train={"epochs": 1})
+    first, second, *others = data.utterances
+    swapped = (dataclasses.replace(first, audio=second.audio), second, *others)
+    with pytest.raises(SerError, match="another split"):
+        changed = dataclasses.replace(data, utterances=swapped)
+        run(changed, tmp_path, numbers=(2,), train={"epochs": 1})
+
+
+def test_what_was_found_in_training_is_not_forgotten(data, tmp_path):
+    """A leak that the files no longer show is still a leak."""
+    run(data, tmp_path, numbers=(), train={"epochs": 1})
+    path = tmp_path / "fold_02" / "provenance.json"
+    facts = json.loads(path.read_text())
+    facts["leaky"] = ["copied-audio: the same or nearly the same audio (fold 2): a = b"]
+    write_json(path, facts)
+    verdict = prove(tmp_path).verdict
+    assert {leak.kind for leak in verdict.leaks} == {"copied-audio"}
+    assert verdict.verified == {}

@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 from test_protocols import corpus
 
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.leakage import LeakageError, check_folds, check_provenance, describe, original_of
+from ser_pcq.errors import DataError
+from ser_pcq.leakage import (
+    LeakageError,
+    check_folds,
+    check_provenance,
+    describe,
+    root_of,
+    with_originals,
+)
 from ser_pcq.protocols import Fold, groups_by_kind, make_folds
 from ser_pcq.provenance import Provenance, read_provenance, write_provenance
 
 DATA = corpus(4, per_speaker=4)
-GROUPS = groups_by_kind(DATA.utterances)
+GROUPS = {
+    i: {**about, "audio": f"hash of {i}"} for i, about in groups_by_kind(DATA.utterances).items()
+}
 CLEAN = ["leave-one-speaker-out", "leave-one-session-out", "leave-one-sentence-out"]
 
 
@@ -101,6 +111,18 @@ def test_copies_of_audio_are_caught_only_across_sides():
 
 def test_nothing_is_said_of_audio_that_nobody_compared():
     assert "audio" not in check_folds(folds_for(), GROUPS, "leave-one-speaker-out", None).verified
+    bare = groups_by_kind(DATA.utterances)
+    assert "audio" not in check_folds(folds_for(), bare, "leave-one-speaker-out", []).verified
+
+
+def test_the_same_samples_are_caught_by_their_hash_alone():
+    folds = folds_for()
+    a, b = folds[0].test[0], folds[0].train[0]
+    groups = {**GROUPS, b: {**GROUPS[b], "audio": GROUPS[a]["audio"]}}
+    verdict = check_folds(folds, groups, "leave-one-speaker-out", None)
+    assert kinds(verdict) == {"copied-audio"}
+    assert a in verdict.leaky[0]
+    assert b in verdict.leaky[0]
 
 
 def test_nothing_is_said_of_speakers_that_are_not_known():
@@ -124,20 +146,24 @@ def test_an_augmented_copy_under_another_speaker_is_caught_by_table_and_by_name(
 
 
 @pytest.mark.parametrize(
-    ("name", "original"),
+    "name",
     [
-        ("sp1.1-a01", "a01"),
-        ("rev1_a01", "a01"),
-        ("a01-noise", "a01"),
-        ("a01_aug2", "a01"),
-        ("a01-music", "a01"),
-        ("sp1.1-b01", None),  # no such utterance
-        ("a01", None),
-        ("aa01", None),
+        *("sp1.1-a01", "rev1_a01", "a01-noise", "a01_aug2", "a01-music", "a01_sp0.9", "a01_aug_2"),
+        *("a01-speed1.1", "a01_pitch+2", "a01_noise10db", "vol0.5-a01", "sp0.9-rev1_a01"),
     ],
 )
-def test_names_of_copies(name, original):
-    assert original_of(name, {"a01", "a02"}) == original
+def test_names_of_copies(name):
+    assert root_of(name) == "a01"
+    assert with_originals({"a01": {}, name: {}})[name]["original"] == "a01"
+
+
+def test_names_that_only_look_like_copies_stand_for_themselves():
+    for name in ("a01", "aa01", "noise", "Ses01F_impro01_F000", "03a01Fa", "1001_DFA_ANG_XX"):
+        assert root_of(name) == name
+    # Without another one of its root, an utterance is nobody's copy.
+    assert with_originals({"sp1.1-b01": {}, "a01": {}})["sp1.1-b01"]["original"] == "sp1.1-b01"
+    siblings = with_originals({"sp0.9-x": {}, "sp1.1-x": {}})
+    assert {about["original"] for about in siblings.values()} == {"x"}
 
 
 def fitted(fold: Fold, **changes) -> Provenance:
@@ -197,10 +223,34 @@ def test_a_fold_without_provenance_leaves_fitting_unverified():
 def test_provenance_survives_its_file_and_stands_for_real_utterances(tmp_path):
     fold = folds_for()[1]
     before = fitted(fold, temperature=(*fold.valid, fold.train[0]))
-    write_provenance(tmp_path, before, fold)
-    assert read_provenance(tmp_path / "provenance.json", fold).seen == before.seen
-    text = (tmp_path / "provenance.json").read_text()
+    write_provenance(tmp_path, before, fold, "split")
+    path = tmp_path / "provenance.json"
+    assert read_provenance(path, fold, "split").seen == before.seen
+    # Sides mean something in their own split only.
+    with pytest.raises(DataError, match="another split"):
+        read_provenance(path, fold, "another")
+    text = path.read_text()
     assert fold.train[1] not in text  # whole sides are named, not listed
+
+
+def test_empty_provenance_proves_nothing(tmp_path):
+    fold = folds_for()[1]
+    write_provenance(tmp_path, Provenance({"weights": fold.train}), fold, "split")
+    with pytest.raises(DataError, match="does not say what was trained on"):
+        read_provenance(tmp_path / "provenance.json", fold, "split")
+
+
+def test_statistics_of_the_test_speaker_are_allowed_only_to_the_adapted_protocol():
+    fold = folds_for()[0]
+    everybody = (*fold.train, *fold.valid, *fold.test)
+    adapted = fitted(fold, **{"speaker statistics": everybody})
+    assert kinds(judge(fold, adapted)) == {"fitted-on-test"}
+    verdict = check_provenance(
+        [fold], {fold.number: adapted}, GROUPS, "leave-one-speaker-out", adapted=True
+    )
+    assert verdict.leaks == ()
+    assert "own speaker" in verdict.verified["adaptation"]
+    assert "speaker statistics" not in verdict.verified["fitting"]
 
 
 def test_messages_are_joined_over_folds():

@@ -9,7 +9,7 @@ from test_protocols import corpus
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.protocols import make_folds
+from ser_pcq.protocols import groups_by_kind, make_folds
 from ser_pcq.splits import (
     SplitError,
     as_groups,
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 def write(path, config, data, by="utterance"):
     folds = make_folds(data, config)
     listed = folds if by == "utterance" else as_groups(folds, data, by)
-    write_split_file(path, split_content(listed, config, None, by))
+    write_split_file(path, split_content(listed, config, by=by))
     return folds
 
 
@@ -44,7 +44,7 @@ def test_the_order_of_lists_does_not_matter(tmp_path):
     data, config = corpus(5), ProtocolConfig()
     folds = make_folds(data, config)
     turned = [dataclasses.replace(f, train=f.train[::-1], test=f.test[::-1]) for f in folds]
-    write_split_file(tmp_path / "s.json", split_content(turned, config, None))
+    write_split_file(tmp_path / "s.json", split_content(turned, config))
     assert folds_of(data, ProtocolConfig(split=str(tmp_path / "s.json"))) == folds
 
 
@@ -72,7 +72,7 @@ def test_a_changed_list_is_found_by_its_hash(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(SplitError, match="changed"):
         read_split(path)
-    for damage in ("{", "[]", '{"folds": []}', ""):
+    for damage in ("{", "[]", '{"folds": [], "sha256": ""}', ""):
         path.write_text(damage)
         with pytest.raises(SplitError, match="damaged"):
             read_split(path)
@@ -80,7 +80,8 @@ def test_a_changed_list_is_found_by_its_hash(tmp_path):
 
 def test_a_split_is_written_once_and_never_changed(tmp_path):
     data, config, path = corpus(4), ProtocolConfig(), tmp_path / "split.json"
-    content = split_content(make_folds(data, config), config, data)
+    groups = groups_by_kind(data.utterances)
+    content = split_content(make_folds(data, config), config, groups)
     keep_split(path, content)
     before = path.read_bytes()
     keep_split(path, content)
@@ -88,6 +89,37 @@ def test_a_split_is_written_once_and_never_changed(tmp_path):
     split = read_split(path)
     assert split.folds == tuple(make_folds(data, config))
     assert split.groups["s00-0"] == {"speaker": "s00", "session": "session0", "sentence": "t0"}
-    other = corpus(5)
-    with pytest.raises(SerError, match="another split"):
-        keep_split(path, split_content(make_folds(other, config), config, other))
+    # Other speakers, other recordings under the same names: another split.
+    other = make_folds(corpus(5), config)
+    for changed in (
+        split_content(other, config, groups),
+        split_content(split.folds, config, {**groups, "s00-0": {"audio": "0"}}),
+    ):
+        with pytest.raises(SerError, match="another split"):
+            keep_split(path, changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folds: [], "no fold"),
+        (lambda folds: [dataclasses.replace(folds[0], number=0)], "from 1"),
+        (lambda folds: [dataclasses.replace(folds[0], train=())], "nothing to train on"),
+        (lambda folds: [folds[0], dataclasses.replace(folds[1], test=())], "tests nothing"),
+        (lambda folds: [folds[0], dataclasses.replace(folds[0], number=2)], "in two folds"),
+        (lambda folds: [folds[0], folds[0]], "twice"),
+    ],
+)
+def test_lists_that_cannot_be_used_are_refused(tmp_path, change, message):
+    data, config, path = corpus(4), ProtocolConfig(), tmp_path / "lists.json"
+    write_split_file(path, split_content(change(make_folds(data, config)), config))
+    with pytest.raises(SplitError, match=message):
+        folds_of(data, ProtocolConfig(name="fixed", split=str(path)))
+
+
+def test_a_missing_file_and_a_missing_hash_are_named(tmp_path):
+    with pytest.raises(SplitError, match="cannot be read"):
+        read_split(tmp_path / "none.json")
+    (tmp_path / "bare.json").write_text('{"folds": []}')
+    with pytest.raises(SplitError, match="no hash"):
+        read_split(tmp_path / "bare.json")

@@ -177,7 +177,7 @@ def split(
     data = datadir.read(data_dir)
     made = make_folds(data, config)
     listed = made if by is By.UTTERANCE else as_groups(made, data, cast(Kind, by.value))
-    write_split_file(out, split_content(listed, config, None, by.value))
+    write_split_file(out, split_content(listed, config, by=by.value))
     say(f"{NAME}: wrote {out}: {_number(len(made), 'fold')}")
 
 

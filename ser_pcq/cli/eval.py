@@ -111,76 +111,86 @@ def _inflate(
     from ser_pcq import inflation
 
     report = inflation.inflation_report(folders)
+    for warning in report.warnings:
+        say(f"ser-eval: warning: {warning}")
     written = [] if output_dir is None else [inflation.write_inflation(report, output_dir)]
     return report, inflation.format_inflation(report), written
 
 
+ExpDir = Annotated[
+    Path,
+    typer.Argument(
+        metavar="EXP_DIR",
+        help="Experiment folder: fold folders, one predictions.csv, or seed_* folders of them; "
+        "with --compare, A.",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DATA_DIR",
+        help="Data directory to run the trained models on; without it, what "
+        "training predicted for the test folds is scored. With --compare, B: an experiment "
+        "folder of the same utterances.",
+    ),
+]
+Compare = Annotated[
+    bool,
+    typer.Option(
+        "--compare",
+        help="Say which of two experiment folders A and B is better, by how much, and whether "
+        "that could be chance.",
+    ),
+]
+Inflation = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--inflation",
+        metavar="DIR",
+        help="Say what this experiment folder, made under another protocol, adds to the score "
+        "of EXP_DIR; may be repeated.",
+    ),
+]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the report files go; without it EXP_DIR, or with DATA_DIR its sub-folder "
+        "eval_<name of DATA_DIR>; with --compare nothing is written without it.",
+        show_default=False,
+    ),
+]
+Format = Annotated[ReportFormat, typer.Option("--format", help="What is printed to stdout.")]
+Device = Annotated[
+    str, typer.Option(help="Where models run (only with DATA_DIR): auto, cpu or cuda.")
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for fingerprints of recordings (only with DATA_DIR).",
+        show_default="~/.cache/ser-pcq",
+    ),
+]
+AllowLeakage = Annotated[
+    bool,
+    typer.Option("--allow-leakage", help="Score where the test set leaked; the scores are marked."),
+]
+Figures = Annotated[
+    bool, typer.Option("--figures/--no-figures", help="Whether to draw figures too.")
+]
+
+
 @app.command()
 def evaluate(
-    exp_dir: Annotated[
-        Path,
-        typer.Argument(
-            metavar="EXP_DIR",
-            help="Experiment folder: fold folders, one predictions.csv, or seed_* folders of them; "
-            "with --compare, A.",
-        ),
-    ],
-    data_dir: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DATA_DIR",
-            help="Data directory to run the trained models on; without it, what "
-            "training predicted for the test folds is scored. With --compare, B: an experiment "
-            "folder of the same utterances.",
-        ),
-    ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            help="Say which of two experiment folders A and B is better, by how much, and whether "
-            "that could be chance.",
-        ),
-    ] = False,
-    inflation: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--inflation",
-            metavar="DIR",
-            help="Say what this experiment folder, made under another protocol, adds to the score "
-            "of EXP_DIR; may be repeated.",
-        ),
-    ] = None,
-    output_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where the report files go; without it EXP_DIR, or with DATA_DIR its sub-folder "
-            "eval_<name of DATA_DIR>; with --compare nothing is written without it.",
-            show_default=False,
-        ),
-    ] = None,
-    report_format: Annotated[
-        ReportFormat, typer.Option("--format", help="What is printed to stdout.")
-    ] = ReportFormat.TABLE,
-    device: Annotated[
-        str, typer.Option(help="Where models run (only with DATA_DIR): auto, cpu or cuda.")
-    ] = "auto",
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for fingerprints of recordings (only with DATA_DIR).",
-            show_default="~/.cache/ser-pcq",
-        ),
-    ] = None,
-    allow_leakage: Annotated[
-        bool,
-        typer.Option(
-            "--allow-leakage", help="Score where the test set leaked; the scores are marked."
-        ),
-    ] = False,
-    figures: Annotated[
-        bool, typer.Option("--figures/--no-figures", help="Whether to draw figures too.")
-    ] = True,
+    exp_dir: ExpDir,
+    data_dir: DataDir = None,
+    compare: Compare = False,
+    inflation: Inflation = None,
+    output_dir: OutputDir = None,
+    report_format: Format = ReportFormat.TABLE,
+    device: Device = "auto",
+    cache_dir: CacheDir = None,
+    allow_leakage: AllowLeakage = False,
+    figures: Figures = True,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print WA and UA, pooled and per fold, with intervals, and write the report files.

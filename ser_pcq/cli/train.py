@@ -147,46 +147,56 @@ def _given(options: dict[str, Any], changes: list[str], allow_leakage: bool) -> 
 
 def _say_what_follows(experiment: "Experiment") -> None:
     """Name the next command."""
-    exp_dir, tests = experiment.exp_dir, experiment.config.protocol.name != "all"
+    exp_dir, tests = experiment.exp_dir, any(fold.test for fold in experiment.folds)
     leaky = " --allow-leakage" if experiment.verdict().leaks else ""
     following = f"ser-eval {exp_dir}{leaky}" if tests else f"ser-predict PATH… --model {exp_dir}"
     say(f"done; next: {following}")
 
 
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")]
+DataDir = Annotated[Path, typer.Argument(metavar="DATA_DIR", help="A prepared data directory.")]
+ExpDir = Annotated[Path, typer.Argument(metavar="EXP_DIR", help="Where the results go.")]
+Folds = Annotated[list[int] | None, typer.Option("--fold", help="Only this fold; may be repeated.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value."),
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is not finished.")]
+Jobs = Annotated[
+    int,
+    typer.Option(min=1, help="Folds that are trained side by side; baselines go one by one."),
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for frozen encoder features and fingerprints of recordings.",
+        show_default="~/.cache/ser-pcq",
+    ),
+]
+AllowLeakage = Annotated[
+    bool,
+    typer.Option(
+        "--allow-leakage",
+        help="Go on where the test set leaks; scores and models are marked as leaky.",
+    ),
+]
+
+
 @app.command()
 def train(
-    config_path: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
-    data_dir: Annotated[
-        Path, typer.Argument(metavar="DATA_DIR", help="A prepared data directory.")
-    ],
-    exp_dir: Annotated[Path, typer.Argument(metavar="EXP_DIR", help="Where the results go.")],
-    fold: Annotated[
-        list[int] | None, typer.Option("--fold", help="Only this fold; may be repeated.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one value."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what is not finished.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Folds that are trained side by side.")] = 1,
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for frozen encoder features and fingerprints of recordings.",
-            show_default="~/.cache/ser-pcq",
-        ),
-    ] = None,
-    allow_leakage: Annotated[
-        bool,
-        typer.Option(
-            "--allow-leakage",
-            help="Go on where the test set leaks; scores and models are marked as leaky.",
-        ),
-    ] = False,
+    config_path: ConfigPath,
+    data_dir: DataDir,
+    exp_dir: ExpDir,
+    fold: Folds = None,
+    changes: Changes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    resume: Resume = False,
+    jobs: Jobs = 1,
+    cache_dir: CacheDir = None,
+    allow_leakage: AllowLeakage = False,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Train CONFIG.toml on DATA_DIR; each fold gets a folder in EXP_DIR."""

@@ -4,6 +4,7 @@ They stand behind the same calls as the network's `Recognizer`, so that a checkp
 `ser-predict` need not know which of them they have.
 """
 
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -42,8 +43,11 @@ class Functionals:
         """Return what the values depend on, apart from the waveform."""
         frontend, segment = self.config.frontend, self.config.segment
         source = OPENSMILE_SETS.get(self.config.model.name)
+        if self.smile is not None:
+            source = f"{source} {version('opensmile')}"
         if self.encoder is not None:
-            source = f"{self.encoder.fingerprint()} {segment.duration} {segment.padding}"
+            cut = f"{segment.duration} {segment.padding} {frontend.hop_length}"
+            source = f"{self.encoder.fingerprint()} {cut}"
         return f"{source} {frontend.level} {frontend.preemphasis}"
 
     @torch.inference_mode()
