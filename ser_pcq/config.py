@@ -166,8 +166,8 @@ class SvmConfig:
     """The linear support vector machine of the baselines."""
 
     costs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
-    """Values of C that are tried on held-out training speakers; for a Whisper baseline each with
-    each of `context.layers`."""
+    """Values of C to choose from, for a Whisper baseline each with each of `context.layers`: on the
+    validation utterances or, without any, by leaving out one training speaker after the other."""
 
 
 @dataclass(frozen=True)

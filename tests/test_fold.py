@@ -144,8 +144,8 @@ def test_other_audio_under_the_same_names_is_another_experiment(data, tmp_path):
     run(data, tmp_path, train={"epochs": 1})
     first, second, *others = data.utterances
     swapped = (dataclasses.replace(first, audio=second.audio), second, *others)
+    changed = dataclasses.replace(data, utterances=swapped)
     with pytest.raises(SerError, match="another split"):
-        changed = dataclasses.replace(data, utterances=swapped)
         run(changed, tmp_path, numbers=(2,), train={"epochs": 1})
 
 
