@@ -186,7 +186,7 @@ def test_a_fold_must_hold_exactly_its_test_set(tmp_path):
 def test_a_damaged_split_is_refused(tmp_path, text):
     exp = write_experiment(tmp_path)
     (exp / "split.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ScoreError, match=r"damaged; given: .*split.json"):
+    with pytest.raises(ScoreError, match=r"(damaged|no hash); given: .*split.json"):
         collect(exp)
 
 

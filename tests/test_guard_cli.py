@@ -152,6 +152,17 @@ def test_leaky_protocols_need_to_be_asked_for(data, config, command, tmp_path, c
     assert f"**Leaky**: {word}" in card
     about = json.loads((exp / "fold_01" / "checkpoint" / "checkpoint.json").read_text())
     assert about["leaky"]
+    # Scored on strangers, which leaks nothing new, the model still says it.
+    tiny.make_data_dir(tmp_path / "other", speakers=2, per_class=2, seed=77)
+    known = datadir.read(tmp_path / "other" / "data")
+    strangers = [dataclasses.replace(u, speaker=f"y{u.speaker}") for u in known.utterances]
+    datadir.write(tmp_path / "strangers", strangers)
+    where = ("--cache-dir", tmp_path / "cache", "--output-dir", tmp_path / "out", "--no-figures")
+    done = command("eval", exp, tmp_path / "strangers", *where)
+    assert done.returncode == 0, done.stderr
+    assert f"LEAKY  training of the model: {word}" in done.stdout
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert set(about["leaky"]) <= set(scores["model_leaky"])
 
 
 def test_what_was_fitted_is_judged_again_when_it_is_scored(clean, command, tmp_path):
@@ -176,6 +187,38 @@ def test_a_changed_split_is_refused_when_it_is_scored(clean, command, tmp_path):
     assert done.returncode == 1
     assert "changed after they were written" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_fold_of_another_split_proves_nothing(clean, command, tmp_path):
+    """Sides are stored by name: beside another split they would stand for other utterances."""
+    exp = tmp_path / "exp"
+    shutil.copytree(clean, exp)
+    content = json.loads((exp / "split.json").read_text())
+    content["folds"][0]["valid"], content["folds"][0]["train"] = (
+        content["folds"][0]["train"],
+        content["folds"][0]["valid"],
+    )
+    folds = [
+        Fold(f["fold"], f["held_out"], f["train"], f["valid"], f["test"]) for f in content["folds"]
+    ]
+    other = split_content(folds, ProtocolConfig(), content["utterances"])
+    write_split_file(exp / "split.json", other)
+    done = command("eval", exp)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "does not fit" in done.stderr
+
+
+def test_a_report_keeps_no_facts_of_another_experiment(clean, command, tmp_path):
+    bare = tmp_path / "bare"
+    for fold in ("fold_01", "fold_02", "fold_03", "fold_04"):
+        (bare / fold).mkdir(parents=True)
+        shutil.copy(clean / fold / "predictions.csv", bare / fold)
+    for source, told in ((clean, "speakers"), (bare, "nothing: there is no record")):
+        done = command("eval", source, "--output-dir", tmp_path / "report", "--no-figures")
+        assert f"checked for leaks: {told}" in done.stdout, done.stderr
+        again = command("eval", tmp_path / "report", "--no-figures")
+        assert f"checked for leaks: {told}" in again.stdout, again.stderr
 
 
 def test_models_know_their_recordings_under_other_names(data, clean, command, tmp_path):

@@ -1,13 +1,17 @@
 """What a protocol adds: the difference to the first, on the same utterances, with its interval."""
 
+import dataclasses
 import json
 
 import pytest
 import stored
 
 from ser_pcq.comparison import compare
+from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import ScoreError
+from ser_pcq.files import write_json
 from ser_pcq.inflation import format_inflation, inflation_report
+from ser_pcq.splits import read_split, split_content, write_split_file
 
 
 @pytest.fixture
@@ -43,6 +47,29 @@ def test_the_table_is_markdown_with_a_row_for_each_protocol(folders):
     assert lines[2].startswith("| clean |")
     assert "| – | – |" in lines[2]
     assert "+" in lines[3]
+
+
+def test_a_leak_of_any_seed_stands_in_the_table(folders, tmp_path):
+    seed = folders[2] / "seed_1"
+    split = read_split(seed / "split.json")
+    first, *others = split.folds
+    leaky = dataclasses.replace(first, train=(*first.train, first.test[0]))
+    write_split_file(seed / "split.json", split_content([leaky, *others], ProtocolConfig()))
+    rows = inflation_report(folders).rows
+    assert {leak.kind for leak in rows[2].proof.verdict.leaks} == {"same-utterance"}
+    assert rows[0].proof.verdict.leaks == ()
+
+
+def test_another_system_is_warned_of(folders):
+    for folder, name in zip(folders[:2], ("pcq", "egemaps-svm"), strict=True):
+        config = {"model": {"name": name}, "train": {"select": name}, "protocol": {"name": name}}
+        write_json(folder / "config.json", {"config": config})
+    warnings = inflation_report(folders[:2]).warnings
+    assert len(warnings) == 1
+    assert "another system" in warnings[0]
+    config["model"]["name"] = "pcq"
+    write_json(folders[1] / "config.json", {"config": config})
+    assert inflation_report(folders[:2]).warnings == ()
 
 
 def test_other_utterances_are_refused(folders, tmp_path):
