@@ -84,7 +84,8 @@ def test_train_then_eval_one_fold_then_the_rest_side_by_side(command, workplace)
     exp = workplace / "exp"
     fold = exp / "fold_02"
     assert {p.name for p in fold.iterdir()} == {
-        "checkpoint", "predictions.csv", "history.csv", "tensorboard", "finished.json",
+        "checkpoint", "predictions.csv", "provenance.json", "history.csv", "tensorboard",
+        "finished.json",
     }  # fmt: skip
     assert fold.joinpath("history.csv").read_text().startswith("epoch,train_loss,valid_loss")
     assert list(fold.glob("tensorboard/events*"))
