@@ -93,7 +93,14 @@ def audio_facts(
         DataError: When a recording cannot be read.
     """
     prints = prints_of(data, cache_dir, on_progress=on_progress)
-    return AudioFacts(prints, tuple(find_copies(prints)))
+    # Every fold of an experiment asks again.
+    kept = cache_dir / "prints" / f"{_key(data.utterances)}.json"
+    try:
+        copies = [Copy(**one) for one in json.loads(kept.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        copies = find_copies(prints)
+        write_json(kept, [asdict(copy) for copy in copies])
+    return AudioFacts(prints, tuple(copies))
 
 
 def write_audio_facts(path: Path, facts: AudioFacts, split_sha256: str) -> None:
