@@ -84,7 +84,7 @@ def predict_data_dir(
         cache_dir: Where fingerprints of recordings are kept.
         device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
         allow_leakage: Go on all the same, and say so in the proof.
-        on_progress: Called with (done, total).
+        on_progress: Called with (done, total), recordings read.
 
     Returns:
         The predictions, and what was checked of them.
@@ -99,7 +99,9 @@ def predict_data_dir(
     models = _fold_models(exp_dir)
     abouts = {fold: _read_about(folder / ABOUT) for fold, folder in models.items()}
     fold_of, leaks = _assign(data, abouts)
-    prints = prints_of(data, cache_dir, on_progress=lambda done, total: None)
+    # Every recording is read twice: to be compared, and to be judged.
+    n = len(data.utterances)
+    prints = prints_of(data, cache_dir, on_progress=lambda done, total: on_progress(done, 2 * n))
     verdict = _judge(data, fold_of, leaks, models, prints)
     if not allow_leakage:
         verdict.refuse()
@@ -114,7 +116,7 @@ def predict_data_dir(
         labels = checkpoint.recognizer.labels
         for utterance in utterances:
             rows.append(_predict(checkpoint, utterance, fold))
-            on_progress(len(rows), len(data.utterances))
+            on_progress(n + len(rows), 2 * n)
     leaky = dict.fromkeys(line for about in abouts.values() for line in about.get("leaky", []))
     proof = Proof("trained models on other data", None, verdict, model_leaky=tuple(leaky))
     return Predictions(labels, tuple(rows)), proof
