@@ -18,9 +18,9 @@ jobs=2 work_dir=$here stage=0 stop_stage=3
 names=$protocol
 if [ "$protocol" = all ]; then names="clean as-published random speaker-adapted leave-one-sentence-out"; fi
 data=$work_dir/data/emodb
-exp=$work_dir/exp/$conf
-kept=$here/results/$conf
+exp=$work_dir/exp/$conf kept=$here/results/$conf
 shipped=$here/../../ser_pcq/embedded/emodb-pcq
+everybody=$work_dir/exp/emodb-pcq
 options=(--cache-dir "$work_dir/cache" --jobs "$jobs" --resume)
 if [ -n "$encoder" ]; then options+=(--set "context.encoder=\"$encoder\""); fi
 
@@ -44,7 +44,7 @@ for name in $names; do
 done
 if at 3 && [ "$protocol" = all ]; then ser-eval "$exp/clean" "${inflation[@]}"; fi
 if at 5; then
-  ser-train "$here/conf/$conf.toml" "$data" "$exp/all" "${options[@]}" --set protocol.name=all
-  mkdir -p "$shipped" && cp "$exp/all/all/checkpoint/"*.{safetensors,json} "$shipped"
-  cat "$exp/all/all/checkpoint/README.md" "$here/card.md" > "$shipped/README.md"
+  ser-train "$here/conf/$conf.toml" "$data" "$everybody" "${options[@]}" --set protocol.name=all
+  mkdir -p "$shipped" && cp "$everybody/all/checkpoint/"*.{safetensors,json} "$shipped"
+  cat "$everybody/all/checkpoint/README.md" "$here/card.md" > "$shipped/README.md"
 fi
