@@ -197,10 +197,10 @@ def test_audmetric_forgets_answers_outside_the_labels_it_is_told():
     assert told == pytest.approx((1 / 2 + 1) / 2)
 
 
-COMMITTED = sorted((ROOT / "recipes").glob("*/results/*/seed_*/predictions.csv"))
+COMMITTED = sorted((ROOT / "recipes").glob("*/results/*/*/seed_*/predictions.csv"))
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-3:-1]))
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-4:-1]))
 def test_agrees_with_both_on_the_committed_predictions(path):
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
