@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import ScoreError
+from ser_pcq.files import rounded
 from ser_pcq.mcnemar import PairedTest, check_same_utterances, mcnemar
 from ser_pcq.metrics import Confusion, draw_speakers, percentile_limits, ratios_of_counts
 from ser_pcq.predictions import Predictions
@@ -123,7 +124,7 @@ class Comparison:
             }
             for ratio, value in (("wa", self.wa), ("ua", self.ua))
         }
-        return _rounded(
+        return rounded(
             {
                 "a": a,
                 "b": b,
@@ -135,15 +136,6 @@ class Comparison:
                 "speakers": {name: asdict(scores) for name, scores in self.speakers.items()},
             }
         )
-
-
-def _rounded(value: Any) -> Any:
-    """Return nested values with floats at 6 decimals and tuples as lists."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
 
 
 def compare(

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ser_pcq.calibration import Calibration, calibration_of
+from ser_pcq.files import rounded
 from ser_pcq.metrics import Confusion, SpeakerIntervals, mean_over_folds, speaker_interval
 from ser_pcq.predictions import Predictions
 from ser_pcq.proof import Proof
@@ -70,7 +71,7 @@ class Scores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `scores.json`; ratios rounded to 6 decimals."""
-        return _rounded(
+        return rounded(
             {
                 "protocol": self.protocol,
                 "split_sha256": self.proof.split_sha256,
@@ -129,16 +130,7 @@ class SeedScores:
         names = ("mean", "standard_deviation")
         over = {r: dict(zip(names, self.over_seeds(r), strict=True)) for r in ("wa", "ua")}
         seeds = {name: scores.to_dict() for name, scores in self.seeds.items()}
-        return _rounded({"n_seeds": len(seeds), "pooled_over_seeds": over, "seeds": seeds})
-
-
-def _rounded(value: Any) -> Any:
-    """Return nested values with every float at 6 decimals and tuples as lists, as JSON has them."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
+        return rounded({"n_seeds": len(seeds), "pooled_over_seeds": over, "seeds": seeds})
 
 
 def score_seeds(

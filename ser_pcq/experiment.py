@@ -71,6 +71,7 @@ class Experiment:
             groups[one.utterance_id]["audio"] = one.digest
         return groups
 
+    @cached_property
     def verdict(self) -> Verdict:
         """Return what the guard says of the folds."""
         return check_folds(self.folds, self.groups, self.config.protocol.name, self.audio.pairs)
@@ -182,5 +183,5 @@ def open_experiment(
     if experiment.check_record():
         check_split(exp_dir / SPLIT, experiment.split())
     if not allow_leakage:
-        experiment.verdict().refuse()
+        experiment.verdict.refuse()
     return experiment

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all: a temporary name in the same folder, then a move."""
+"""Files written whole or not at all (a temporary name in the same folder, then a move), and JSON."""
 
 import json
 import os
@@ -41,3 +41,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON with a final line end; NaN is refused."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def rounded(value: Any) -> Any:
+    """Return nested values with every float at 6 decimals and tuples as lists, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value

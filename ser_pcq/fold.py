@@ -104,7 +104,7 @@ def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[s
     )
     if not experiment.allow_leakage:
         verdict.refuse()
-    return experiment.verdict().leaky + verdict.leaky
+    return experiment.verdict.leaky + verdict.leaky
 
 
 def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> Predictions | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ser_pcq.collect import collect, collect_seeds, holds_seeds, seed_folders
 from ser_pcq.comparison import RUN, Comparison, Difference, compare_seeds, interval_of_mean
-from ser_pcq.files import write_json
+from ser_pcq.files import rounded, write_json
 from ser_pcq.leakage import Verdict
 from ser_pcq.predictions import Predictions
 from ser_pcq.proof import Proof, prove, read_config
@@ -56,21 +56,18 @@ class InflationReport:
         return {"warnings": list(self.warnings), "protocols": rows}
 
 
-def _rounded(interval: Interval | None) -> list[float] | None:
-    """Return an interval at 6 decimals."""
-    return None if interval is None else [round(value, 6) for value in interval]
-
-
 def _row_dict(row: Row) -> dict[str, Any]:
     """Return plain values of one protocol."""
-    return {
-        "name": row.name,
-        "protocol": row.proof.protocol,
-        **row.proof.stamp(),
-        "pooled": {"wa": round(row.wa, 6), "ua": round(row.ua, 6)},
-        "speaker_interval_95": {"wa": _rounded(row.wa_interval), "ua": _rounded(row.ua_interval)},
-        "added": None if row.added is None else row.added.to_dict()["pooled"],
-    }
+    return rounded(
+        {
+            "name": row.name,
+            "protocol": row.proof.protocol,
+            **row.proof.stamp(),
+            "pooled": {"wa": row.wa, "ua": row.ua},
+            "speaker_interval_95": {"wa": row.wa_interval, "ua": row.ua_interval},
+            "added": None if row.added is None else row.added.to_dict()["pooled"],
+        }
+    )
 
 
 def _runs(folder: Path) -> tuple[Mapping[str, Predictions], Proof]:

@@ -148,7 +148,7 @@ def _given(options: dict[str, Any], changes: list[str], allow_leakage: bool) -> 
 def _say_what_follows(experiment: "Experiment") -> None:
     """Name the next command."""
     exp_dir, tests = experiment.exp_dir, any(fold.test for fold in experiment.folds)
-    leaky = " --allow-leakage" if experiment.verdict().leaks else ""
+    leaky = " --allow-leakage" if experiment.verdict.leaks else ""
     following = f"ser-eval {exp_dir}{leaky}" if tests else f"ser-predict PATH… --model {exp_dir}"
     say(f"done; next: {following}")
 
@@ -218,7 +218,7 @@ def train(
             allow_leakage=allow_leakage,
             on_compare=advance,
         )
-    for leak in experiment.verdict().leaky if not _is_helper() else ():
+    for leak in experiment.verdict.leaky if not _is_helper() else ():
         say(f"ser-train: warning: leaky: {leak}")
     todo = _unfinished(experiment, fold or [], resume=resume)
     options = {"--seed": seed, "--device": device, "--cache-dir": cache_dir}
