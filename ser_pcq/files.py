@@ -1,4 +1,4 @@
-"""Files written whole or not at all (a temporary name in the same folder, then a move), and JSON."""
+"""Writing files whole or not at all (a temporary name, then a move), and values for JSON."""
 
 import json
 import os
