@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ser_pcq.collect import collect, collect_seeds, holds_seeds, seed_folders
@@ -97,7 +98,7 @@ def _system(folder: Path) -> dict[str, Any] | None:
 def inflation_report(folders: Sequence[Path]) -> InflationReport:
     """Compare the first folder with each of the others; all must have tested the same utterances.
 
-    Runs of the first folder are paired with those of the same name where there are any.
+    Where runs of both have the same names (seeds), the difference is over these alone.
 
     Raises:
         ScoreError: When a folder cannot be scored, or the utterances differ.
@@ -113,14 +114,20 @@ def inflation_report(folders: Sequence[Path]) -> InflationReport:
     for folder in folders:
         runs, proof = _runs(folder)
         first = first or runs
-        added = compare_seeds(first, runs)
+        # Like with like: the luck of another seed is no part of what a protocol adds.
+        common = [name for name in runs if name in first] or None
+        added = compare_seeds(
+            {name: first[name] for name in common or first},
+            {name: runs[name] for name in common or runs},
+        )
+        confusions = [run.confusion() for run in runs.values()]
         low_high = interval_of_mean(runs)
         rows.append(
             Row(
                 folder.name,
                 proof,
-                added.wa.b,
-                added.ua.b,
+                fmean(c.weighted_accuracy for c in confusions),
+                fmean(c.unweighted_accuracy for c in confusions),
                 *low_high,
                 added=added if rows else None,
             )

@@ -49,6 +49,16 @@ def test_the_table_is_markdown_with_a_row_for_each_protocol(folders):
     assert "+" in lines[3]
 
 
+def test_seeds_are_held_against_the_same_seeds(folders, tmp_path):
+    only = stored.write_experiment(
+        tmp_path / "one" / "seed_1", stored.predictions(8, accuracy=0.9, seed=1)
+    ).parent
+    seeds, one = inflation_report([folders[2], only]).rows
+    a, b = (stored.predictions(8, accuracy=accuracy, seed=1) for accuracy in (0.7, 0.9))
+    assert one.added.wa == compare(a, b).wa
+    assert one.added.wa.a != pytest.approx(seeds.wa)  # which is the mean of both seeds
+
+
 def test_a_leak_of_any_seed_stands_in_the_table(folders, tmp_path):
     seed = folders[2] / "seed_1"
     split = read_split(seed / "split.json")
