@@ -7,31 +7,34 @@ tables their meaning; this module reads them and checks them against each other.
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from ser_pcq.errors import AudioError, suggest
+from ser_pcq.kaldi_values import SPLITS, parse_ratings, parse_segment, parse_vad
 
 REQUIRED = ("wav.scp", "utt2spk", "utt2emo")
-OPTIONAL = (
-    "spk2gender",
-    "utt2session",
-    "utt2sentence",
-    "utt2uniq",
-    "text",
-    "segments",
-    "labels",
-)
+# One line for each utterance.
+PER_UTTERANCE = ("utt2session", "utt2sentence", "utt2uniq", "utt2split", "text")
+# At most one line for each utterance.
+PARTIAL = ("utt2vad", "utt2ratings")
+OPTIONAL = ("spk2gender", *PER_UTTERANCE, *PARTIAL, "segments", "labels", "corpus")
 FILES = REQUIRED + OPTIONAL
 """Every file of a data directory that this package knows."""
 
 GENDERS = ("m", "f", "o")
-WHOLE_RECORDING = -1.0
-"""The end time that stands for the end of the recording in `segments`, as in Kaldi."""
 
-_FIELDS = {"wav.scp": (2, None), "text": (1, None), "segments": (4, 4), "labels": (1, 1)}
+_FIELDS = {
+    "wav.scp": (2, None),
+    "text": (1, None),
+    "segments": (4, 4),
+    "labels": (1, 1),
+    "corpus": (1, 1),
+    "utt2vad": (4, 4),
+    "utt2ratings": (2, None),
+}
 """Least and greatest number of fields; two for every other file. None: the last may hold blanks."""
 
 _SEGMENT_SLACK = 0.5
@@ -47,7 +50,7 @@ class Problem:
     Attributes:
         kind: A short stable word: `missing-file`, `empty-file`, `bad-line`, `unsorted`,
             `duplicate-id`, `id-mismatch`, `inconsistent-speaker`, `unknown-label`, `bad-segment`,
-            `missing-audio` or `bad-audio`.
+            `bad-value`, `missing-audio` or `bad-audio`.
         message: What is wrong, beginning with the name of the file.
     """
 
@@ -142,28 +145,15 @@ def _differences(a_name: str, a: Iterable[str], b_name: str, b: Iterable[str]) -
     ]
 
 
-def parse_segment(value: str) -> tuple[str, float, float]:
-    """Return recording id, start and end (s) of a line of `segments`.
-
-    Raises:
-        ValueError: When a time is not a number, or the end does not follow the start.
-    """
-    recording, *times = value.split()
-    start, end = map(float, times)
-    if not 0 <= start < float("inf"):
-        raise ValueError(f"start {start}")
-    if end != WHOLE_RECORDING and not start < end < float("inf"):
-        raise ValueError(f"start {start}, end {end}")
-    return recording, start, end
-
-
 def _check_ids(tables: dict[str, Table]) -> list[Problem]:
     """Check that all files list the same utterances, recordings and speakers."""
     problems = []
     main = "segments" if "segments" in tables else "wav.scp"
-    for name in ("utt2spk", "utt2emo", "utt2session", "utt2sentence", "utt2uniq", "text"):
+    for name in ("utt2spk", "utt2emo", *PER_UTTERANCE, *PARTIAL):
         if name in tables and main in tables:
-            found = _differences(main, tables[main], name, tables[name])
+            known = set(tables[main])
+            wanted = known & set(tables[name]) if name in PARTIAL else known
+            found = _differences(main, wanted, name, tables[name])
             problems += [Problem("id-mismatch", message) for message in found]
     if "spk2gender" in tables and "utt2spk" in tables:
         speakers, known = set(tables["utt2spk"].values()), set(tables["spk2gender"])
@@ -186,6 +176,28 @@ def _check_labels(tables: dict[str, Table], labels: Sequence[str] | None) -> lis
         ids = [i for i, emotion in tables["utt2emo"].items() if emotion == label]
         message = f"utt2emo: unknown label {label!r} ({few(ids)}); {suggest(label, accepted)}"
         problems.append(Problem("unknown-label", message))
+    return problems
+
+
+def _check_values(tables: dict[str, Table]) -> list[Problem]:
+    """Check what stands in optional files beside ids."""
+    problems = []
+    rules: tuple[tuple[str, Callable[[str], object], str], ...] = (
+        ("utt2split", SPLITS.index, f"not one of {', '.join(SPLITS)}"),
+        ("utt2vad", parse_vad, "not three numbers: valence, activation, dominance"),
+        ("utt2ratings", parse_ratings, "not <rater>:<label>[,<label>] or <rater>:<v>/<a>/<d>"),
+    )
+    for name, parse, wrong in rules:
+        odd = []
+        for key, value in tables.get(name, {}).items():
+            try:
+                parse(value)
+            except ValueError:
+                odd.append(key)
+        if odd:
+            problems.append(Problem("bad-value", f"{name}: {wrong}: {few(odd)}"))
+    if len(tables.get("corpus", {})) > 1:
+        problems.append(Problem("bad-value", "corpus: more than one name"))
     return problems
 
 
@@ -260,7 +272,7 @@ def read_tables(
             problems += found
             if table is not None:
                 tables[name] = table
-    problems += _check_ids(tables) + _check_labels(tables, labels)
+    problems += _check_ids(tables) + _check_labels(tables, labels) + _check_values(tables)
     durations: dict[str, float] = {}
     if check_audio and "wav.scp" in tables:
         durations, found = _check_audio(path, tables["wav.scp"])

@@ -99,7 +99,7 @@ def test_summary_of_a_broken_directory_is_one_line(data_dir: Path, command: Comm
 def test_unknown_corpus_is_wrong_usage(tmp_path: Path, command: Command) -> None:
     result = command("data", "prepare", "emdb", tmp_path, tmp_path / "data")
     assert result.returncode == 2
-    assert "did you mean 'emodb'?" in result.stderr
+    assert "Did you mean 'emodb'?" in result.stderr
     result = command("data", "generate", "emodb", tmp_path)
     assert result.returncode == 2
     assert "one of: synthetic" in result.stderr
@@ -111,7 +111,7 @@ def test_prepare_warns_of_an_incomplete_corpus(tmp_path: Path, command: Command)
     (tmp_path / "wav" / "03a01Fa.wav").touch()
     result = command("data", "prepare", "emodb", ".", "data", cwd=tmp_path)
     assert result.returncode == 0
-    assert "warning: 1 recordings, 535 in the complete release" in result.stderr
+    assert "note: 1 utterances, 535 in the complete release" in result.stderr
     scp = (tmp_path / "data" / "wav.scp").read_text()
     assert scp == f"03a01Fa {tmp_path}/wav/03a01Fa.wav\n"
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from ser_pcq import datadir
-from ser_pcq.corpora import CORPORA, DIFFERENCES, GENERATORS, emodb, synthetic
+from ser_pcq.corpora import CORPORA, GENERATORS, emodb, synthetic
 from ser_pcq.errors import DataError
 from ser_pcq.summary import summary, utterance_duration
 
@@ -28,7 +28,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_emodb_names(tree: Path) -> None:
-    found = emodb.prepare(tree)
+    found = emodb.prepare(tree).utterances
     assert [u.utterance_id for u in found] == sorted(p.stem for p in tree.glob("wav/[01]*.wav"))
     assert Counter(u.emotion for u in found) == {
         **dict.fromkeys(emodb.EMOTION_COUNTS, 1),
@@ -48,7 +48,7 @@ def test_emodb_names(tree: Path) -> None:
 
 
 def test_emodb_takes_the_folder_of_the_recordings_too(tree: Path) -> None:
-    assert emodb.prepare(tree / "wav") == emodb.prepare(tree)
+    assert emodb.prepare(tree / "wav").utterances == emodb.prepare(tree).utterances
 
 
 @pytest.mark.parametrize("name", ["03a01F", "03a01Fg", "04a01Fa", "03a03Fa", "03a01Xa", "03a01Fa2"])
@@ -65,10 +65,10 @@ def test_emodb_says_what_layout_it_expects(tmp_path: Path) -> None:
 
 
 def test_emodb_tells_what_is_not_there(tree: Path) -> None:
-    told = emodb.differences(emodb.prepare(tree))
-    assert told[0] == "8 recordings, 535 in the complete release"
-    assert "emotion anger: 2 recordings, 127 in the complete release" in told
-    assert "speaker 16: 1 recordings, 71 in the complete release" in told
+    told = emodb.prepare(tree).notes
+    assert told[0] == "8 utterances, 535 in the complete release"
+    assert "emotion anger: 2 utterances, 127 in the complete release" in told
+    assert "speaker 16: 1 utterances, 71 in the complete release" in told
 
 
 def test_emodb_tables_agree() -> None:
@@ -80,8 +80,9 @@ def test_emodb_tables_agree() -> None:
 
 
 def test_emodb_as_released(emodb_dir: Path, tmp_path: Path) -> None:
-    found = emodb.prepare(emodb_dir)
-    assert emodb.differences(found) == []
+    prepared = emodb.prepare(emodb_dir)
+    found = prepared.utterances
+    assert prepared.notes == ()
     datadir.write(tmp_path / "data", found)
     assert datadir.validate(tmp_path / "data") == []
     data = datadir.read(tmp_path / "data")
@@ -100,7 +101,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_synthetic_is_a_sound_corpus(made: Path, tmp_path: Path) -> None:
-    found = synthetic.prepare(made)
+    found = synthetic.prepare(made).utterances
     assert len(found) == 4 * 3 * 3
     assert set(Counter((u.speaker, u.emotion) for u in found).values()) == {3}
     assert {u.speaker: (u.gender, u.session) for u in found} == {
@@ -178,7 +179,7 @@ def features(path: Path) -> np.ndarray:
 
 
 def test_synthetic_emotions_of_a_new_speaker_can_be_told(made: Path) -> None:
-    found = synthetic.prepare(made)
+    found = synthetic.prepare(made).utterances
     values = np.stack([features(u.audio) for u in found])
     values = (values - values.mean(axis=0)) / values.std(axis=0)
     emotions = np.array([u.emotion for u in found])
@@ -193,6 +194,6 @@ def test_synthetic_emotions_of_a_new_speaker_can_be_told(made: Path) -> None:
 
 
 def test_registries_name_each_corpus() -> None:
-    assert sorted(CORPORA) == ["emodb", "synthetic"]
-    assert DIFFERENCES.keys() <= CORPORA.keys()
+    assert {"emodb", "synthetic"} <= CORPORA.keys()
+    assert all(corpus.name == name for name, corpus in CORPORA.items())
     assert GENERATORS.keys() <= CORPORA.keys()

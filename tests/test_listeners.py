@@ -52,7 +52,7 @@ def test_a_recording_without_a_rate_is_refused():
 
 
 def test_the_listeners_of_emodb(emodb_dir, command):
-    utterances = emodb.prepare(emodb_dir)
+    utterances = emodb.prepare(emodb_dir).utterances
     scores = score_listeners(utterances, read_recognition(emodb_dir / RECOGNITION))
     assert scores.n_utterances == 535
     assert round(100 * scores.wa, 1) == 93.5

@@ -155,7 +155,7 @@ FROZEN = {
 
 @pytest.mark.parametrize("name", FROZEN)
 def test_frozen_lists_of_emodb_are_what_the_protocols_give(name, emodb_dir, tmp_path):
-    data = datadir.DataDir(tmp_path, tuple(emodb.prepare(emodb_dir)))
+    data = datadir.DataDir(tmp_path, tuple(emodb.prepare(emodb_dir).utterances))
     config = ProtocolConfig(name=name, valid_speakers=2)
     path = RECIPES / "emodb" / "splits" / f"{name}.json"
     assert read_split(path).by == FROZEN[name]

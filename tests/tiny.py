@@ -67,7 +67,7 @@ def config(**changes: dict) -> Config:
 def make_data_dir(folder: Path, **options: int) -> datadir.DataDir:
     """Generate a corpus and prepare it."""
     synthetic.generate(folder / "corpus", **options)
-    datadir.write(folder / "data", synthetic.prepare(folder / "corpus"))
+    datadir.write(folder / "data", synthetic.prepare(folder / "corpus").utterances)
     return datadir.read(folder / "data")
 
 

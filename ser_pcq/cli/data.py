@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 import typer
 
 from ser_pcq import datadir
+from ser_pcq.cli import prepare
 from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
-from ser_pcq.corpora import CORPORA, DIFFERENCES, GENERATORS
+from ser_pcq.cli.prepare import describe, number
+from ser_pcq.corpora import CORPORA, GENERATORS
 from ser_pcq.datadir import DataDir
 from ser_pcq.errors import suggest
 
@@ -25,6 +27,7 @@ Row = list[str]
 T = TypeVar("T")
 
 app = new_app(no_args_is_help=True, help="Make, check and sum up data directories.")
+app.add_typer(prepare.app, name="prepare")
 
 
 class Format(StrEnum):
@@ -45,7 +48,7 @@ def listeners(
     from ser_pcq.listeners import RECOGNITION, read_recognition, score_listeners
 
     scores = score_listeners(
-        CORPORA["emodb"](corpus_dir), read_recognition(corpus_dir / RECOGNITION)
+        CORPORA["emodb"].prepare(corpus_dir).utterances, read_recognition(corpus_dir / RECOGNITION)
     )
     typer.echo(f"{scores.n_utterances} utterances, {scores.n_speakers} speakers, listeners")
     for name, ratio, interval in (
@@ -78,40 +81,6 @@ def _choose(name: str, choices: Mapping[str, T]) -> T:
         message = f"unknown corpus {name!r}; {suggest(name, choices)}"
         raise typer.BadParameter(message, param_hint="CORPUS")
     return choices[name]
-
-
-def _number(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _describe(data: DataDir) -> str:
-    counts = {
-        "utterance": len(data.utterances),
-        "speaker": len(data.speakers),
-        "emotion": len(data.labels),
-    }
-    return ", ".join(_number(n, noun) for noun, n in counts.items())
-
-
-@app.command()
-def prepare(
-    corpus: Annotated[
-        str, typer.Argument(metavar="CORPUS", help=f"One of: {', '.join(sorted(CORPORA))}.")
-    ],
-    corpus_dir: Annotated[
-        Path, typer.Argument(metavar="CORPUS_DIR", help="The corpus as released, unpacked.")
-    ],
-    data_dir: Annotated[
-        Path, typer.Argument(metavar="DATA_DIR", help="The data directory to write.")
-    ],
-) -> None:
-    """Turn a corpus into a data directory. The audio stays where it is."""
-    utterances = _choose(corpus, CORPORA)(corpus_dir)
-    differences = DIFFERENCES[corpus](utterances) if corpus in DIFFERENCES else []
-    for difference in differences:
-        say(f"{NAME}: warning: {difference}")
-    datadir.write(data_dir, utterances)
-    say(f"{NAME}: wrote {data_dir}: {_describe(datadir.read(data_dir))}")
 
 
 @app.command()
@@ -149,7 +118,7 @@ def validate(
         say(f"{NAME}: {problem.kind}: {problem.message}")
     if problems:
         raise typer.Exit(1)
-    typer.echo(f"ok: {_describe(datadir.read(data_dir))}")
+    typer.echo(f"ok: {describe(datadir.read(data_dir))}")
 
 
 @app.command()
@@ -178,7 +147,7 @@ def split(
     made = make_folds(data, config)
     listed = made if by is By.UTTERANCE else as_groups(made, data, cast(Kind, by.value))
     write_split_file(out, split_content(listed, config, by=by.value))
-    say(f"{NAME}: wrote {out}: {_number(len(made), 'fold')}")
+    say(f"{NAME}: wrote {out}: {number(len(made), 'fold')}")
 
 
 @app.command()

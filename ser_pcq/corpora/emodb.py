@@ -15,9 +15,9 @@ L Langeweile, E Ekel, A Angst, F Freude, T Trauer, N neutral.
 """
 
 import re
-from collections import Counter
 from pathlib import Path
 
+from ser_pcq.corpora.corpus import Corpus, Prepared, count_notes, visible_files
 from ser_pcq.datadir import Utterance
 from ser_pcq.errors import DataError
 
@@ -113,22 +113,20 @@ def _utterance(path: Path) -> Utterance:
     )
 
 
-def prepare(corpus_dir: Path) -> list[Utterance]:
+def prepare(corpus_dir: Path) -> Prepared:
     """Read the released tree, or the folder with its wav files alone.
 
     Args:
         corpus_dir: Folder that holds `wav/*.wav`, or the wav files themselves.
 
     Returns:
-        The utterances that are there, sorted by id. See `differences` for those that are not.
+        The utterances that are there, and how they differ from the complete release.
 
     Raises:
         DataError: When there are no wav files, or the name of one does not follow the corpus.
     """
     folder = corpus_dir / "wav" if (corpus_dir / "wav").is_dir() else corpus_dir
-    files = folder.iterdir() if folder.is_dir() else ()
-    # Hidden files include the `._03a01Fa.wav` that macOS leaves on foreign disks.
-    wavs = [p for p in files if p.suffix.lower() == ".wav" and not p.name.startswith(".")]
+    wavs = [*visible_files(folder, "*.wav"), *visible_files(folder, "*.WAV")]
     if not wavs:
         raise DataError(
             "no EMO-DB recordings found",
@@ -136,22 +134,23 @@ def prepare(corpus_dir: Path) -> list[Utterance]:
             accepted="the released folder with wav/03a01Fa.wav and so on, or the folder wav itself",
             do="check the path, and that the archive is unpacked",
         )
-    return sorted((_utterance(p) for p in wavs), key=lambda u: u.utterance_id)
+    utterances = sorted((_utterance(p) for p in set(wavs)), key=lambda u: u.utterance_id)
+    notes = count_notes(utterances, EMOTION_COUNTS)
+    # The sum is told once.
+    notes += count_notes(utterances, SPEAKER_COUNTS, "speaker")[1:]
+    return Prepared(utterances, tuple(notes))
 
 
-def differences(utterances: list[Utterance]) -> list[str]:
-    """Say how utterances differ from the complete release, one line each; none when they do not."""
-    found = []
-    for what, expected, counts in (
-        ("emotion", EMOTION_COUNTS, Counter(u.emotion for u in utterances)),
-        ("speaker", SPEAKER_COUNTS, Counter(u.speaker for u in utterances)),
-    ):
-        found += [
-            f"{what} {name}: {counts[name]} recordings, {n} in the complete release"
-            for name, n in expected.items()
-            if counts[name] != n
-        ]
-    total = sum(EMOTION_COUNTS.values())
-    if found:
-        found.insert(0, f"{len(utterances)} recordings, {total} in the complete release")
-    return found
+CORPUS = Corpus(
+    name="emodb",
+    title="EMO-DB",
+    prepare=prepare,
+    language="German",
+    licence="CC0-1.0 or CC BY 4.0, by publisher",
+    size="535 utterances, 10 speakers, 0.4 h",
+    labels=tuple(sorted(EMOTIONS.values())),
+    protocol="leave one speaker out",
+    home="http://emodb.bilderbar.info",
+    citation="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
+    counts=EMOTION_COUNTS,
+)

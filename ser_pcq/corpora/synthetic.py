@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_pcq.corpora.corpus import Corpus, Prepared
 from ser_pcq.datadir import Utterance
 from ser_pcq.errors import DataError, suggest
 
@@ -208,7 +209,7 @@ def generate(
     return Path(out_dir)
 
 
-def prepare(corpus_dir: Path) -> list[Utterance]:
+def prepare(corpus_dir: Path) -> Prepared:
     """Read a generated corpus.
 
     Raises:
@@ -238,4 +239,18 @@ def prepare(corpus_dir: Path) -> list[Utterance]:
                 session=f"{(int(match['number']) + 1) // 2}",
             )
         )
-    return utterances
+    return Prepared(utterances)
+
+
+CORPUS = Corpus(
+    name="synthetic",
+    title="Synthetic",
+    prepare=prepare,
+    language="none",
+    licence="yours: the command makes it",
+    size="as many as asked for",
+    labels=("anger", "neutral", "sadness"),
+    protocol="leave one speaker out",
+    home="made by `ser-data generate synthetic`",
+    citation="none",
+)

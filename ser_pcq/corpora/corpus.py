@@ -1,0 +1,126 @@
+"""What every corpus module tells of its corpus, and what its modules have in common."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ser_pcq.datadir import Utterance
+from ser_pcq.errors import DataError
+
+EMOTIONS = (
+    "anger",
+    "boredom",
+    "calm",
+    "contempt",
+    "disgust",
+    "excitement",
+    "fear",
+    "frustration",
+    "happiness",
+    "neutral",
+    "other",
+    "sadness",
+    "surprise",
+)
+"""The names that corpus modules give to emotions, so that those of two corpora are comparable."""
+
+_LFS_POINTER = b"version https://git-lfs"
+_LFS_SIZE = 1024  # bytes; a pointer file has about 130
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was read from a released tree.
+
+    Attributes:
+        utterances: Sorted by id.
+        notes: What a user should know, a line each: what was left out or mended, and how the tree
+            differs from the complete release.
+    """
+
+    utterances: list[Utterance]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus that can be prepared by name.
+
+    Attributes:
+        name: As commands take it, in lower case.
+        title: As its owners write it.
+        prepare: From the released tree, and the options of this corpus, to its utterances.
+        language: Of the speech.
+        licence: Short, as in a table.
+        size: Utterances, speakers and hours of the complete release, in words.
+        labels: The emotions that `prepare` gives without options.
+        protocol: The speaker-independent protocol of its literature, in words.
+        home: Address of the page where the owner offers it.
+        citation: Who is to be named.
+    """
+
+    name: str
+    title: str
+    prepare: Callable[..., Prepared]
+    language: str
+    licence: str
+    size: str
+    labels: tuple[str, ...]
+    protocol: str
+    home: str
+    citation: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Utterances of each emotion in the complete release; empty where it is not fixed."""
+
+
+def count_notes(
+    utterances: Iterable[Utterance], expected: Mapping[str, int], what: str = "emotion"
+) -> list[str]:
+    """Say how utterances differ from the complete release, one line each; none when they do not.
+
+    Args:
+        utterances: What was found.
+        expected: Name of a group to the number of its utterances in the complete release.
+        what: Kind of group: an attribute of `Utterance`.
+    """
+    counts = Counter(str(getattr(u, what)) for u in utterances)
+    names = [*expected, *sorted(set(counts) - set(expected))]
+    notes = [
+        f"{what} {name}: {counts[name]} utterances, {expected.get(name, 0)} in the complete release"
+        for name in names
+        if counts[name] != expected.get(name, 0)
+    ]
+    if notes:
+        total = f"{counts.total()} utterances, {sum(expected.values())} in the complete release"
+        notes.insert(0, total)
+    return notes
+
+
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """List the files of a folder that match, sorted; hidden ones are left out.
+
+    Hidden files include the `._name.wav` that macOS leaves on foreign disks.
+    """
+    return sorted(p for p in folder.glob(pattern) if not p.name.startswith(".") and p.is_file())
+
+
+def refuse_lfs_pointers(paths: Sequence[Path], corpus: str) -> None:
+    """Refuse Git LFS pointers: small text files that stand where the audio should be.
+
+    Raises:
+        DataError: When any of the files is one.
+    """
+    pointers = [p for p in paths if p.stat().st_size < _LFS_SIZE and _starts_as_pointer(p)]
+    if pointers:
+        raise DataError(
+            f"files of {corpus} are Git LFS pointers, not the audio itself",
+            given=f"{len(pointers)} of {len(paths)} files, such as {pointers[0]}",
+            do="fetch the audio: install git-lfs, then run `git lfs pull` in the repository",
+        )
+
+
+def _starts_as_pointer(path: Path) -> bool:
+    """Say whether a file begins as a pointer does."""
+    with path.open("rb") as file:
+        return file.read(len(_LFS_POINTER)) == _LFS_POINTER
