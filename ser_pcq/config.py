@@ -180,14 +180,19 @@ class ProtocolConfig:
         "leave-one-sentence-out",
         "k-fold-by-speaker",
         "random",
+        "official",
         "fixed",
         "all",
     ] = "leave-one-speaker-out"
     """`all` trains on every speaker and tests on none: for a model that is shipped. `random` needs
-    `--allow-leakage`. `fixed` takes the folds from `split`."""
+    `--allow-leakage`. `official` takes the corpus' own partition from `utt2split`, `fixed` the
+    folds from `split`."""
     valid_speakers: int = 1
     """Speakers taken from the training side for validation, never a test speaker (with
     `leave-one-sentence-out` sentences, with `random` parts)."""
+    session_mates: Literal["out", "in"] = "out"
+    """`out`: where whole speakers are tested and sessions are known, nothing of a test speaker's
+    sessions trains or validates; partners in a dialogue are heard on each other's recordings."""
     valid_from: Literal["train", "test"] = "train"
     """`test` chooses on the test fold itself, as many papers did; needs `--allow-leakage`."""
     refit: bool = False

@@ -24,7 +24,7 @@ from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_json
 from ser_pcq.leakage import Verdict, check_folds
 from ser_pcq.models.context import ContextEncoder
-from ser_pcq.protocols import Fold, groups_by_kind
+from ser_pcq.protocols import Fold, groups_by_kind, rule_of
 from ser_pcq.splits import SPLIT, check_split, folds_of, keep_split, split_content
 
 
@@ -74,7 +74,9 @@ class Experiment:
     @cached_property
     def verdict(self) -> Verdict:
         """Return what the guard says of the folds."""
-        return check_folds(self.folds, self.groups, self.config.protocol.name, self.audio.pairs)
+        protocol = self.config.protocol
+        rule = rule_of(protocol.name, protocol.session_mates)
+        return check_folds(self.folds, self.groups, rule, self.audio.pairs)
 
     def split(self) -> dict[str, Any]:
         """Return the content of `split.json`."""

@@ -14,7 +14,7 @@ from ser_pcq.files import write_json
 from ser_pcq.fingerprint import save_prints
 from ser_pcq.leakage import check_provenance
 from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
-from ser_pcq.protocols import Fold, protocol_name
+from ser_pcq.protocols import Fold, protocol_name, rule_of
 from ser_pcq.provenance import Provenance, write_provenance
 from ser_pcq.train import Observer
 
@@ -99,7 +99,7 @@ def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[s
         [fold],
         {fold.number: provenance},
         experiment.groups,
-        protocol.name,
+        rule_of(protocol.name, protocol.session_mates),
         adapted=protocol.adapt == "speaker",
     )
     if not experiment.allow_leakage:
@@ -140,6 +140,7 @@ def _about(
         "name": f"{name}-{fold.name}" if fold.test else name,
         "data": {
             "name": experiment.data.path.resolve().name,
+            "corpus": experiment.data.corpus,
             "utterances": len(train),
             "train_speakers": sorted({speaker[i] for i in train}),
             "valid_speakers": sorted({speaker[i] for i in fold.valid}),

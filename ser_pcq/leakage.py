@@ -6,25 +6,19 @@ provenance of what was fitted or chosen. Training asks it twice, before it begin
 scores the test fold; `ser-eval` asks it again, from the files that training left.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from ser_pcq.copy_names import with_originals
 from ser_pcq.errors import SerError
-from ser_pcq.protocols import PROTOCOLS, Fold
+from ser_pcq.protocols import Fold, Protocol
 from ser_pcq.provenance import Provenance
+from ser_pcq.utterance import UNKNOWN_SPEAKER
 
 Groups = Mapping[str, Mapping[str, str]]
 """Utterance id to kind (`speaker`, `session`, `sentence`, `original`, and `audio`, the hash of its
 samples) to name."""
-
-# How common recipes name augmented copies: sp0.9-ID, rev1_ID, ID-noise, ID_aug_2, ID_sp1.1.
-_WORDS = "sp|tp|vp|vol|pitch|speed|tempo|rev|reverb|rvb|noise|music|babble|aug|copy"
-_NUMBER = r"(?:[-_]?[+-]?\d[\d.]*(?:db)?)?"
-_COPY_PREFIX = re.compile(rf"(?:{_WORDS}){_NUMBER}[-_](.+)", re.IGNORECASE)
-_COPY_SUFFIX = re.compile(rf"(.+?)[-_](?:{_WORDS}){_NUMBER}", re.IGNORECASE)
 
 
 class LeakageError(SerError):
@@ -36,9 +30,9 @@ class Leak:
     """One way in which folds leak.
 
     Attributes:
-        kind: A stable word: `shared-speaker`, `shared-session`, `shared-sentence`,
-            `same-utterance`, `augmented-copy`, `copied-audio`, `chosen-on-test`, `fitted-on-test`
-            or `statistics-outside-training`.
+        kind: A stable word: `shared-speaker`, `unknown-speaker`, `shared-session`,
+            `shared-sentence`, `same-utterance`, `augmented-copy`, `copied-audio`,
+            `chosen-on-test`, `fitted-on-test` or `statistics-outside-training`.
         message: What is wrong, without folds and names.
         fold: Number of the fold.
         names: The offending speakers, utterances and so on.
@@ -104,32 +98,17 @@ def describe(leaks: Iterable[Leak]) -> list[str]:
 
 def _named(ids: Iterable[str], groups: Groups, kind: str) -> set[str]:
     """Return the groups of a kind that utterances belong to, as far as they are known."""
-    return {groups[i][kind] for i in ids if kind in groups.get(i, {})}
+    named = {groups[i][kind] for i in ids if kind in groups.get(i, {})}
+    return named - {UNKNOWN_SPEAKER} if kind == "speaker" else named
 
 
-def root_of(utterance_id: str) -> str:
-    """Return what is left of an id without all that common recipes add to the name of a copy."""
-    while match := _COPY_PREFIX.fullmatch(utterance_id) or _COPY_SUFFIX.fullmatch(utterance_id):
-        utterance_id = match[1]
-    return utterance_id
+def _unknown(ids: Iterable[str], groups: Groups) -> list[str]:
+    """Return the utterances of which nobody knows who speaks."""
+    return [i for i in ids if groups.get(i, {}).get("speaker") == UNKNOWN_SPEAKER]
 
 
-def with_originals(groups: Groups) -> dict[str, dict[str, str]]:
-    """Return the groups with an original for every utterance: as given, or as its id tells.
-
-    An id that only looks like that of a copy stands for itself.
-    """
-    roots = {i: root_of(i) for i in groups}
-    shared = Counter(roots.values())
-    return {
-        i: {"original": roots[i] if shared[roots[i]] > 1 else i, **about}
-        for i, about in groups.items()
-    }
-
-
-def _side_leaks(fold: Fold, groups: Groups, protocol: str) -> list[Leak]:
+def _side_leaks(fold: Fold, groups: Groups, rule: Protocol) -> list[Leak]:
     """Find what stands on two sides of a fold."""
-    rule = PROTOCOLS[protocol]
     leaks = []
     chosen_on_test = bool(fold.valid) and set(fold.valid) == set(fold.test)
     if chosen_on_test:
@@ -147,6 +126,9 @@ def _side_leaks(fold: Fold, groups: Groups, protocol: str) -> list[Leak]:
             if shared := sorted(_named(one, groups, kind) & _named(other, groups, kind)):
                 message = f"{kind}s stand in {a} and in {b}"
                 leaks.append(Leak(f"shared-{kind}", message, fold.number, tuple(shared)))
+        if "speaker" in kinds and (unknown := _unknown((*one, *other), groups)):
+            message = f"who speaks is not known; it may be the same in {a} and in {b}"
+            leaks.append(Leak("unknown-speaker", message, fold.number, tuple(unknown)))
         shared = sorted(_named(one, groups, "original") & _named(other, groups, "original"))
         if shared := [name for name in shared if name not in both]:
             message = f"an utterance and a copy of it stand in {a} and in {b}"
@@ -159,13 +141,26 @@ def _side_leaks(fold: Fold, groups: Groups, protocol: str) -> list[Leak]:
     return leaks
 
 
-def _copy_leaks(fold: Fold, copies: Iterable[tuple[str, str]]) -> list[Leak]:
-    """Find recordings that are copies of one another on two sides."""
+def _overlap(a: str, b: str, groups: Groups) -> bool:
+    """Say whether two utterances are of two speakers of one session, who may talk at once."""
+    one, other = groups.get(a, {}), groups.get(b, {})
+    same_session = one.get("session") is not None and one.get("session") == other.get("session")
+    return same_session and one.get("speaker") != other.get("speaker")
+
+
+def _copy_leaks(fold: Fold, copies: Iterable[tuple[str, str]], groups: Groups) -> list[Leak]:
+    """Find recordings that are copies of one another on two sides.
+
+    Partners in a dialogue are heard on each other's recordings. Between training and validation
+    that tells nothing of the test fold, and it is what validating on one of them means.
+    """
     side_of = {i: name for name, ids in fold.sides.items() for i in ids}
     leaks = []
     for a, b in copies:
         if a in side_of and b in side_of and side_of[a] != side_of[b]:
             first, second = sorted((side_of[a], side_of[b]), key=list(fold.sides).index)
+            if second != "test" and _overlap(a, b, groups):
+                continue
             message = f"the same or nearly the same audio stands in {first} and in {second}"
             leaks.append(Leak("copied-audio", message, fold.number, (f"{a} = {b}",)))
     return leaks
@@ -174,7 +169,7 @@ def _copy_leaks(fold: Fold, copies: Iterable[tuple[str, str]]) -> list[Leak]:
 def check_folds(
     folds: Sequence[Fold],
     groups: Groups,
-    protocol: str,
+    rule: Protocol,
     copies: Sequence[tuple[str, str]] | None,
 ) -> Verdict:
     """Judge folds before anything is trained on them.
@@ -182,18 +177,19 @@ def check_folds(
     Args:
         folds: The folds.
         groups: What is known of each utterance.
-        protocol: Name in `PROTOCOLS`; it says what must be apart.
+        rule: The protocol; it says what must be apart.
         copies: Pairs of utterances with the same audio; None when nobody looked.
     """
     groups = with_originals(groups)
-    leaks = [leak for fold in folds for leak in _side_leaks(fold, groups, protocol)]
-    leaks += [leak for fold in folds for leak in _copy_leaks(fold, copies or ())]
+    leaks = [leak for fold in folds for leak in _side_leaks(fold, groups, rule)]
+    leaks += [leak for fold in folds for leak in _copy_leaks(fold, copies or (), groups)]
     found = {leak.kind for leak in leaks}
     n = sum(bool(fold.test) for fold in folds)
     everybody = {i for fold in folds for ids in fold.sides.values() for i in ids}
     verified = {}
-    for kind in PROTOCOLS[protocol].apart if n else ():
+    for kind in rule.apart if n else ():
         known = all(kind in groups.get(i, {}) for i in everybody)
+        known = known and not (kind == "speaker" and _unknown(everybody, groups))
         if known and f"shared-{kind}" not in found and "same-utterance" not in found:
             verified[f"{kind}s"] = f"no {kind} of {n} test folds is known from training or choosing"
     compared = copies is not None and all("audio" in groups.get(i, {}) for i in everybody)
@@ -210,7 +206,7 @@ def check_provenance(
     folds: Sequence[Fold],
     provenances: Mapping[int, Provenance],
     groups: Groups,
-    protocol: str,
+    rule: Protocol,
     *,
     adapted: bool = False,
 ) -> Verdict:
@@ -220,14 +216,14 @@ def check_provenance(
         folds: The folds.
         provenances: Number of a fold to what was fitted or chosen.
         groups: What is known of each utterance.
-        protocol: Name in `PROTOCOLS`.
+        rule: The protocol.
         adapted: Whether the protocol normalises with the test speaker's unlabelled utterances.
     """
     leaks = []
     allowed = {ADAPTED} if adapted else set()
     for fold in folds:
         if fold.number in provenances:
-            leaks += _fitting_leaks(fold, provenances[fold.number], groups, protocol, allowed)
+            leaks += _fitting_leaks(fold, provenances[fold.number], groups, rule, allowed)
     found = {leak.kind for leak in leaks}
     verified = {}
     if folds and all(fold.number in provenances for fold in folds):
@@ -251,7 +247,7 @@ ADAPTED = "speaker statistics"
 
 
 def _fitting_leaks(
-    fold: Fold, provenance: Provenance, groups: Groups, protocol: str, allowed: set[str]
+    fold: Fold, provenance: Provenance, groups: Groups, rule: Protocol, allowed: set[str]
 ) -> list[Leak]:
     """Find what has seen the test fold of its model, or more than the weights have."""
     leaks = []
@@ -265,7 +261,7 @@ def _fitting_leaks(
             message = f"{thing} {verb} on test utterances"
             leaks.append(Leak(kind, message, fold.number, tuple(seen)))
             continue
-        for group in PROTOCOLS[protocol].apart:
+        for group in rule.apart:
             shared = _named(ids - tested, groups, group) & _named(tested, groups, group)
             if shared:
                 message = f"{thing} has seen {group}s of the test fold"

@@ -10,6 +10,7 @@ from ser_pcq.audio_copies import AUDIO, read_copies
 from ser_pcq.errors import DataError, ScoreError
 from ser_pcq.files import write_json, write_text
 from ser_pcq.leakage import Leak, Verdict, check_folds, check_provenance
+from ser_pcq.protocols import rule_of
 from ser_pcq.provenance import PROVENANCE, Provenance, read_provenance
 from ser_pcq.splits import SPLIT, Split, read_split
 
@@ -67,10 +68,9 @@ def prove(exp_dir: Path) -> Proof:
         provenances = _provenances(exp_dir, split)
     except DataError as error:
         raise ScoreError(str(error)) from error
-    sides = check_folds(split.folds, split.groups, split.protocol, copies)
-    fits = check_provenance(
-        split.folds, provenances, split.groups, split.protocol, adapted=split.adapted
-    )
+    rule = rule_of(split.protocol, split.session_mates)
+    sides = check_folds(split.folds, split.groups, rule, copies)
+    fits = check_provenance(split.folds, provenances, split.groups, rule, adapted=split.adapted)
     leaks = sides.leaks + fits.leaks
     earlier = _found_in_training(provenances, {leak.kind for leak in leaks})
     # Where the files have lost a leak, they prove nothing else either.

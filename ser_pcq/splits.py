@@ -24,14 +24,8 @@ from ser_pcq.config import ProtocolConfig
 from ser_pcq.datadir import DataDir
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_text
-from ser_pcq.protocols import (
-    PROTOCOLS,
-    Fold,
-    Kind,
-    group_of,
-    make_folds,
-    protocol_name,
-)
+from ser_pcq.folds import make_folds
+from ser_pcq.protocols import PROTOCOLS, Fold, Kind, group_of, keeps_mates_out, protocol_name
 
 SPLIT = "split.json"
 SIDES = ("train", "valid", "test")
@@ -49,6 +43,7 @@ class Split:
         protocol: Name in `PROTOCOLS`.
         name: As scores name it, with adaptation and a choice on the test fold.
         adapted: Whether features are normalised by speaker.
+        session_mates: `out` or `in`, as in the configuration.
         by: What the folds list.
         folds: The folds; ids are those of what `by` says.
         groups: Utterance id to kind to name; empty in frozen lists.
@@ -58,6 +53,7 @@ class Split:
     protocol: str
     name: str
     adapted: bool
+    session_mates: str
     by: str
     folds: tuple[Fold, ...]
     groups: dict[str, dict[str, str]]
@@ -87,6 +83,8 @@ def split_content(
     content: dict[str, Any] = {"protocol": config.name, "name": protocol_name(config), "by": by}
     if config.adapt == "speaker":
         content["adapted"] = True
+    if keeps_mates_out(config.name) and config.session_mates == "in":
+        content["session_mates"] = "in"
     content["folds"] = [
         {"fold": f.number, "held_out": f.held_out, **{s: list(ids) for s, ids in f.sides.items()}}
         for f in folds
@@ -184,7 +182,8 @@ def read_split(path: Path) -> Split:
             given=f"{path}: its hash does not fit",
             do="take the original file, or write your own with `ser-data split`",
         )
-    return Split(protocol, name, bool(content.get("adapted")), by, folds, groups, known)
+    adapted, mates = bool(content.get("adapted")), str(content.get("session_mates", "out"))
+    return Split(protocol, name, adapted, mates, by, folds, groups, known)
 
 
 def folds_of(data: DataDir, config: ProtocolConfig) -> list[Fold]:

@@ -114,7 +114,8 @@ def test_a_copy_named_by_the_data_directory_is_found(data, config, command, tmp_
 )
 def test_lists_that_mix_a_group_are_refused(data, config, command, tmp_path, protocol, kind):
     utterances = [
-        dataclasses.replace(u, sentence=f"t{i % 3}") for i, u in enumerate(data.utterances)
+        dataclasses.replace(u, sentence=f"t{i % 3}", session=f"s{int(u.speaker[1:]) // 2}")
+        for i, u in enumerate(data.utterances)
     ]
     datadir.write(tmp_path / "d", utterances)
     # Every second utterance is tested: both halves hold every group of every kind.

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.datadir import DataDir, Utterance
+from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.protocols import Fold, make_folds, protocol_name
+from ser_pcq.folds import make_folds
+from ser_pcq.protocols import PROTOCOLS, Fold, protocol_name
 
 
-def corpus(n_speakers: int, per_speaker: int = 3, sessions: bool = True) -> DataDir:
+def corpus(n_speakers: int, per_speaker: int = 3, sessions: bool = False) -> DataDir:
     utterances = [
         Utterance(
             utterance_id=f"s{s:02d}-{i}",
@@ -49,7 +50,7 @@ def test_leave_one_speaker_out(n_speakers, n_valid):
 
 
 def test_leave_one_session_out_holds_out_both_speakers():
-    folds = make_folds(corpus(6), ProtocolConfig(name="leave-one-session-out"))
+    folds = make_folds(corpus(6, sessions=True), ProtocolConfig(name="leave-one-session-out"))
     assert [fold.held_out for fold in folds] == ["session0", "session1", "session2"]
     assert {i[:3] for i in folds[0].test} == {"s00", "s01"}
     assert {i[:3] for i in folds[0].valid} == {"s02"}
@@ -69,12 +70,59 @@ def test_all_trains_on_everybody_and_tests_nobody():
         (corpus(3), ProtocolConfig(name="k-fold-by-speaker", folds=4), "needs 4 speakers"),
         (corpus(2), ProtocolConfig(), "too few speakers"),
         (corpus(4), ProtocolConfig(valid_speakers=3), "too few speakers"),
-        (corpus(4, sessions=False), ProtocolConfig(name="leave-one-session-out"), "needs sessions"),
+        (corpus(4), ProtocolConfig(name="leave-one-session-out"), "needs sessions"),
+        (corpus(4), ProtocolConfig(name="official"), "own partition"),
     ],
 )
 def test_what_the_data_cannot_give_is_refused(data, config, message):
     with pytest.raises(DataError, match=message):
         make_folds(data, config)
+
+
+@pytest.mark.parametrize("name", ["leave-one-speaker-out", "k-fold-by-speaker"])
+def test_nothing_of_a_tested_session_is_learnt_from_unless_it_is_asked_for(name):
+    data = corpus(8, sessions=True)
+    session = {u.utterance_id: u.session for u in data.utterances}
+    for mates in ("out", "in"):
+        folds = make_folds(data, ProtocolConfig(name=name, folds=4, session_mates=mates))
+        assert sorted(i for fold in folds for i in fold.test) == sorted(session)
+        for fold in folds:
+            tested = {session[i] for i in fold.test}
+            known = {session[i] for i in (*fold.train, *fold.valid)}
+            assert fold.valid
+            assert bool(tested & known) == (mates == "in")
+            left_out = set(session) - {*fold.train, *fold.valid, *fold.test}
+            assert all(session[i] in tested for i in left_out)
+    assert protocol_name(ProtocolConfig(name=name)) == name
+    named = protocol_name(ProtocolConfig(name=name, session_mates="in"))
+    assert named == f"{name}, session-mates in training"
+
+
+def test_the_official_partition_is_one_fold():
+    sides = ("train", "valid", "test", "train")
+    data = corpus(4)
+    told = tuple(dataclasses.replace(u, split=sides[int(u.speaker[1:])]) for u in data.utterances)
+    (fold,) = make_folds(DataDir(data.path, told), ProtocolConfig(name="official"))
+    speakers = {name: {i[:3] for i in ids} for name, ids in fold.sides.items()}
+    assert speakers == {"train": {"s00", "s03"}, "valid": {"s01"}, "test": {"s02"}}
+    on_test = ProtocolConfig(name="official", valid_from="test")
+    assert make_folds(DataDir(data.path, told), on_test)[0].valid == fold.test
+
+
+@pytest.mark.parametrize("name", sorted(PROTOCOLS.keys() - {"official", "fixed"}))
+def test_speakers_that_nobody_knows_are_not_held_out(name):
+    data = corpus(4, per_speaker=6, sessions=True)
+    first, *others = data.utterances
+    unknown = DataDir(data.path, (dataclasses.replace(first, speaker=UNKNOWN_SPEAKER), *others))
+    config = ProtocolConfig(name=name, folds=3)
+    if name in ("random", "all", "leave-one-sentence-out"):
+        assert make_folds(unknown, config)
+    else:
+        with pytest.raises(DataError, match=r"who speaks.*s00-0.*protocol\.name=random"):
+            make_folds(unknown, config)
+    if name == "random":
+        with pytest.raises(DataError, match="who speaks"):
+            make_folds(unknown, dataclasses.replace(config, adapt="speaker"))
 
 
 def test_leave_one_sentence_out_holds_sentences_out_and_validates_on_others():

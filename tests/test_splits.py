@@ -9,7 +9,8 @@ from test_protocols import corpus
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.protocols import groups_by_kind, make_folds
+from ser_pcq.folds import make_folds
+from ser_pcq.protocols import groups_by_kind
 from ser_pcq.splits import (
     SplitError,
     as_groups,
@@ -52,7 +53,7 @@ def test_lists_for_another_protocol_or_other_data_are_refused(tmp_path):
     path = tmp_path / "s.json"
     write(path, ProtocolConfig(), corpus(5))
     with pytest.raises(SplitError, match="another protocol"):
-        folds_of(corpus(5), ProtocolConfig(name="leave-one-session-out", split=str(path)))
+        folds_of(corpus(5), ProtocolConfig(name="leave-one-sentence-out", split=str(path)))
     with pytest.raises(SplitError, match="does not have"):
         folds_of(corpus(4), ProtocolConfig(split=str(path)))
 
@@ -79,7 +80,7 @@ def test_a_changed_list_is_found_by_its_hash(tmp_path):
 
 
 def test_a_split_is_written_once_and_never_changed(tmp_path):
-    data, config, path = corpus(4), ProtocolConfig(), tmp_path / "split.json"
+    data, config, path = corpus(4, sessions=True), ProtocolConfig(session_mates="in"), tmp_path / "split.json"
     groups = groups_by_kind(data.utterances)
     content = split_content(make_folds(data, config), config, groups)
     keep_split(path, content)

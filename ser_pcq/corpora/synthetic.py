@@ -4,7 +4,7 @@ It needs no download and no licence, is the same on every machine for the same s
 a network that cannot learn it has a fault. It says nothing about accuracy on human speech.
 
 Layout: `wav/<speaker>_<label>_<nn>.wav`, 16 kHz mono PCM_16, 1.0 to 2.5 s. Speakers are
-`m01`, `f02`, `m03` and so on, and two of them share a session, as in IEMOCAP.
+`m01`, `f02`, `m03` and so on.
 
 Each recording is a row of syllables of a random vowel: a sum of the harmonics of a gliding pitch,
 weighted with the resonances (formants) of the vowel and the tilt of the voice. It is added up
@@ -236,7 +236,6 @@ def prepare(corpus_dir: Path) -> Prepared:
                 speaker=match["speaker"],
                 emotion=match["emotion"],
                 gender=match["gender"],
-                session=f"{(int(match['number']) + 1) // 2}",
             )
         )
     return Prepared(utterances)
