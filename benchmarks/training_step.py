@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from ser_pcq.config import ModelConfig
 from ser_pcq.models.pcq import PCQ
 
-# As in recipes/emodb/conf/pcq-whisper.toml.
+# As in recipes/conf/pcq-whisper.toml.
 BATCH, IMAGE, CONTEXT, CLASSES = 32, (1, 40, 150), (2, 150, 512), 7
 MODEL = ModelConfig(
     query_maps="shared",

@@ -1,6 +1,7 @@
 # Kaldi-style options: `--some-name VALUE` sets the variable some_name that the script has declared.
 # Source it after the defaults: . "$(dirname "$0")/../options.sh"
-usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//;/^[^#]*=/d;p}' "$0" | sed '/^set /d' >&2; }
+# A script tells its use in its first comment; `usage_of` names other files that tell more of it.
+usage() { for file in "${usage_of[@]:-$0}"; do sed -n '/^#!/d;/^#/!q;s/^# \{0,1\}//p' "$file"; echo; done >&2; }
 while [ $# -gt 0 ]; do
   case "$1" in
     -h|--help) usage; exit 0 ;;
@@ -14,6 +15,13 @@ while [ $# -gt 0 ]; do
 done
 # `at N` is true when stage N is to be run.
 at() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+# Sets `settings` to the file of the configuration `conf`: the recipe's own, the common one, or a path.
+find_settings() {
+  for settings in "$here/conf/$conf.toml" "$here/../conf/$conf.toml" "$conf"; do
+    if [ -f "$settings" ]; then conf=$(basename "$settings" .toml); return; fi
+  done
+  echo "$0: no configuration $conf, neither in the recipe's conf nor in recipes/conf" >&2; exit 2
+}
 say() { echo "== $*" >&2; }
 # The commands of `make demo` serve where none are on the path.
 commands=$(cd "$(dirname "$0")/../.." && pwd)/.venv/bin

@@ -15,6 +15,7 @@ from ser_pcq.metrics import Confusion, SpeakerIntervals, mean_over_folds, speake
 from ser_pcq.predictions import Predictions
 from ser_pcq.proof import Proof
 from ser_pcq.risk_coverage import REPORTED_COVERAGES, RiskCoverage, risk_coverage_of
+from ser_pcq.utterance import UNKNOWN_SPEAKER
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Scores:
         confusion: Counts pooled over all folds.
         proof: How the folds were made, what was checked of them, and what leaks.
         n_folds: Number of folds.
-        n_speakers: Number of tested speakers.
+        n_speakers: Number of tested speakers, unknown ones left out.
+        knows_speakers: Whether the speaker of every utterance is known.
         wa: Pooled weighted accuracy.
         ua: Pooled unweighted accuracy.
         macro_f1: Pooled macro F1.
-        intervals: 95 % bootstrap intervals over speakers; None with fewer than two speakers.
+        intervals: 95 % bootstrap intervals over speakers; None with fewer than two speakers, or
+            unknown ones.
         mean_over_folds_wa: Mean of the folds' WA.
         mean_over_folds_ua: Mean of the folds' UA.
         calibration: How far the confidences agree with the accuracy, pooled; its `nll` is in nats.
@@ -40,6 +43,7 @@ class Scores:
     proof: Proof
     n_folds: int
     n_speakers: int
+    knows_speakers: bool
     wa: float
     ua: float
     macro_f1: float
@@ -53,6 +57,11 @@ class Scores:
     def protocol(self) -> str | None:
         """Name of the protocol that made the folds; None when it is not known."""
         return self.proof.protocol
+
+    @property
+    def why_no_interval(self) -> str:
+        """Say why there is no interval over speakers."""
+        return "none: one speaker" if self.knows_speakers else "none: speakers are not known"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -156,15 +165,17 @@ def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
     folds = [fold.confusion() for fold in predictions.by_fold().values()]
     speakers = {name: rows.confusion() for name, rows in predictions.by_speaker().items()}
     fold_wa, fold_ua = mean_over_folds(folds)
+    knows_speakers = UNKNOWN_SPEAKER not in speakers
     return Scores(
         confusion=confusion,
         proof=proof or Proof(),
         n_folds=len(folds),
-        n_speakers=len(speakers),
+        n_speakers=len(speakers.keys() - {UNKNOWN_SPEAKER}),
+        knows_speakers=knows_speakers,
         wa=confusion.weighted_accuracy,
         ua=confusion.unweighted_accuracy,
         macro_f1=confusion.macro_f1,
-        intervals=speaker_interval(speakers) if len(speakers) > 1 else None,
+        intervals=speaker_interval(speakers) if knows_speakers and len(speakers) > 1 else None,
         mean_over_folds_wa=fold_wa,
         mean_over_folds_ua=fold_ua,
         calibration=calibration_of(predictions),

@@ -1,13 +1,15 @@
 """Trained models on a data directory: every utterance by a model that has not seen its speaker."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ser_pcq.audio_copies import prints_of
 from ser_pcq.checkpoint import ABOUT, PRINTS, Checkpoint, find_checkpoint, load_checkpoint
-from ser_pcq.datadir import DataDir, Utterance, read
+from ser_pcq.common_labels import CommonLabels, common_labels, rename
+from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance, read
 from ser_pcq.dataset import read_utterance
 from ser_pcq.device import resolve_device
 from ser_pcq.errors import ScoreError
@@ -49,6 +51,8 @@ def _read_about(path: Path) -> dict[str, Any]:
     """
     try:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(label, str) for label in about["labels"]):
+            raise TypeError("labels")
         for side in ("train_speakers", "valid_speakers", "test_speakers"):
             if not all(isinstance(name, str) for name in about["data"][side]):
                 raise TypeError(side)
@@ -69,6 +73,8 @@ def predict_data_dir(
     cache_dir: Path,
     device: str = "cpu",
     allow_leakage: bool = False,
+    mapping: Mapping[str, str] | None = None,
+    shared_classes: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Predictions, Proof]:
     """Predict every utterance of a data directory with trained models.
@@ -76,14 +82,18 @@ def predict_data_dir(
     With the folds of an experiment, each speaker is given to the fold that held it out; a speaker
     that no fold trained on goes to the first. A speaker that every model was trained on, or a
     recording that is a copy of one that its model was trained on, is refused: such a score would
-    say nothing.
+    say nothing. A speaker of another corpus is another person, whatever the name; where either
+    corpus is not known, the name decides.
 
     Args:
         exp_dir: An experiment folder, or a single checkpoint.
-        data_dir: A data directory whose labels the model knows.
+        data_dir: A data directory.
         cache_dir: Where fingerprints of recordings are kept.
         device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
         allow_leakage: Go on all the same, and say so in the proof.
+        mapping: New names for emotions of the model and of the data.
+        shared_classes: Score on the emotions that both have; otherwise the model must know all
+            emotions of the data.
         on_progress: Called with (done, total), recordings read.
 
     Returns:
@@ -92,41 +102,68 @@ def predict_data_dir(
     Raises:
         LeakageError: For speakers or recordings that the models know.
         ScoreError: For models that cannot judge single utterances.
-        DataError: For labels unknown to the model, and unreadable audio.
+        DataError: For emotions that do not fit together, and unreadable audio.
     """
     device = resolve_device(device)
     data = read(data_dir)
     models = _fold_models(exp_dir)
     abouts = {fold: _read_about(folder / ABOUT) for fold, folder in models.items()}
+    model_labels = next(iter(abouts.values()))["labels"]
+    common = common_labels(model_labels, data, mapping or {}, shared_only=shared_classes)
+    data = rename(data, mapping or {})
+    scored = tuple(u for u in data.utterances if u.emotion in common.labels)
+    data = replace(data, utterances=scored)
     fold_of, leaks = _assign(data, abouts)
     # Every recording is read twice: to be compared, and to be judged.
     n = len(data.utterances)
     prints = prints_of(data, cache_dir, on_progress=lambda done, total: on_progress(done, 2 * n))
-    verdict = _judge(data, fold_of, leaks, models, prints)
+    verdict = _judge(data, fold_of, leaks, models, abouts, prints)
     if not allow_leakage:
         verdict.refuse()
     rows: list[UtterancePrediction] = []
-    labels: tuple[str, ...] = ()
     for fold, folder in models.items():
         utterances = [u for u in data.utterances if fold_of[u.speaker] == fold]
         if not utterances:
             continue
         checkpoint = load_checkpoint(str(folder), device=device)
         refuse_adapted(checkpoint)
-        labels = checkpoint.recognizer.labels
         for utterance in utterances:
-            rows.append(_predict(checkpoint, utterance, fold))
+            rows.append(_predict(checkpoint, utterance, fold, common))
             on_progress(n + len(rows), 2 * n)
     leaky = dict.fromkeys(line for about in abouts.values() for line in about.get("leaky", []))
-    proof = Proof("trained models on other data", None, verdict, model_leaky=tuple(leaky))
-    return Predictions(labels, tuple(rows)), proof
+    proof = Proof(
+        "trained models on other data",
+        None,
+        verdict,
+        model_leaky=tuple(leaky),
+        notes=(*_corpora(data, abouts), *common.notes),
+    )
+    return Predictions(common.labels, tuple(rows)), proof
+
+
+def _corpora(data: DataDir, abouts: dict[int, dict[str, Any]]) -> list[str]:
+    """Say which corpus is judged by a model of which."""
+    learnt = sorted({str(about["data"].get("corpus")) for about in abouts.values()} - {"None"})
+    if not learnt or data.corpus is None:
+        return []
+    return [f"trained on {', '.join(learnt)}, tested on {data.corpus}"]
+
+
+def _other_corpus(data: DataDir, about: dict[str, Any]) -> bool:
+    """Say whether a model is known to have learnt from another corpus than this one."""
+    learnt = about["data"].get("corpus")
+    return learnt is not None and data.corpus is not None and learnt != data.corpus
 
 
 def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str, int], list[Leak]]:
     """Give each speaker to a model that has not heard it; say where there is none."""
     assigned, seen = {}, []
     for speaker in data.speakers:
-        fitting = [fold for fold, about in abouts.items() if speaker not in _train_side(about)]
+        fitting = [
+            fold
+            for fold, about in abouts.items()
+            if _other_corpus(data, about) or speaker not in _train_side(about)
+        ]
         tested = [fold for fold in fitting if speaker in abouts[fold]["data"]["test_speakers"]]
         if not fitting:
             seen.append(speaker)
@@ -134,7 +171,10 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str,
     if not seen:
         return assigned, []
     names = ", ".join(sorted({str(about["data"].get("name")) for about in abouts.values()}))
-    message = f"speakers that the model was trained on (its data: {names})"
+    message = (
+        f"speakers that the model was trained on, by their names (its data: {names}); if this is "
+        "another corpus, write its name into the file `corpus` of the data directory"
+    )
     return assigned, [Leak("shared-speaker", message, min(abouts), tuple(seen))]
 
 
@@ -143,10 +183,15 @@ def _judge(
     fold_of: dict[str, int],
     leaks: list[Leak],
     models: dict[int, Path],
+    abouts: dict[int, dict[str, Any]],
     prints: Sequence[AudioPrint],
 ) -> Verdict:
     """Compare recordings with those that their models were trained on, as far as these are kept."""
-    verified = {} if leaks else {"speakers": "no speaker is known to the model that judged it"}
+    verified = {}
+    if all(_other_corpus(data, about) for about in abouts.values()):
+        verified["speakers"] = "the corpus is another one than the model learnt from"
+    elif not leaks and UNKNOWN_SPEAKER not in data.speakers:
+        verified["speakers"] = "no speaker is known to the model that judged it"
     speaker = {u.utterance_id: u.speaker for u in data.utterances}
     compared = True
     for fold, folder in models.items():
@@ -166,16 +211,18 @@ def _judge(
     return Verdict(tuple(leaks), verified)
 
 
-def _predict(checkpoint: Checkpoint, utterance: Utterance, fold: int) -> UtterancePrediction:
+def _predict(
+    checkpoint: Checkpoint, utterance: Utterance, fold: int, common: CommonLabels
+) -> UtterancePrediction:
     """Predict one utterance."""
-    recognizer = checkpoint.recognizer
-    waveform = read_utterance(utterance, recognizer.labels)
-    probabilities = recognizer.log_probabilities(waveform).exp()
+    waveform = read_utterance(utterance, common.labels)
+    outputs = checkpoint.recognizer.log_probabilities(waveform).exp()
+    probabilities = common.merge(outputs.tolist())
     return UtterancePrediction(
         utterance.utterance_id,
         utterance.speaker,
         fold,
         utterance.emotion,
-        recognizer.labels[int(probabilities.argmax())],
-        tuple(probabilities.tolist()),
+        common.labels[probabilities.index(max(probabilities))],
+        probabilities,
     )

@@ -28,6 +28,7 @@ class Proof:
         verdict: What was checked, and what leaks.
         provenance: For each fold what was fitted or chosen on which utterances.
         model_leaky: How the training of the models leaked that were run on other data.
+        notes: What else makes the score another one than the model's own, a line each.
     """
 
     protocol: str | None = None
@@ -35,12 +36,14 @@ class Proof:
     verdict: Verdict = field(default_factory=lambda: Verdict((), {}))
     provenance: tuple[dict[str, Any], ...] = ()
     model_leaky: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def stamp(self) -> dict[str, Any]:
-        """Return what marks a score: `leaky`, a list, where anything leaks, and `verified`."""
+        """Return what marks a score: `verified`, and `leaky` and `notes` where there are any."""
         leaky = {"leaky": self.verdict.leaky} if self.verdict.leaks else {}
         model = {"model_leaky": list(self.model_leaky)} if self.model_leaky else {}
-        return {**leaky, **model, "verified": self.verdict.verified}
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return {**leaky, **model, **notes, "verified": self.verdict.verified}
 
 
 def _provenances(exp_dir: Path, split: Split) -> dict[int, Provenance]:

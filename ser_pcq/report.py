@@ -58,14 +58,15 @@ def format_report(scores: "Scores") -> str:
     """Return the scores as text: ratios with intervals, each class, the confusion matrix."""
     confusion, intervals = scores.confusion, scores.intervals
     lines = [
-        f"{scores.n_utterances} utterances, {scores.n_speakers} speakers, {scores.n_folds} folds, "
+        f"{scores.n_utterances} utterances, {scores.n_speakers} speakers, {scores.n_folds} "
+        f"{'fold' if scores.n_folds == 1 else 'folds'}, "
         f"protocol {scores.protocol or 'not recorded'}",
         *_proof_lines(scores.proof),
         "",
         f"{'':<20}{'':>8}  95 % interval over speakers",
     ]
     for name, ratio in (("WA", "wa"), ("UA", "ua"), ("macro F1", "macro_f1")):
-        limits = "none: one speaker"
+        limits = scores.why_no_interval
         if intervals is not None:
             low, high = getattr(intervals, ratio)
             limits = f"[{100 * low:.2f}, {100 * high:.2f}]"
@@ -93,10 +94,11 @@ def _proof_lines(proof: "Proof") -> list[str]:
     """Return a line for each leak, else one that names what was checked."""
     lines = [f"LEAKY  {leak}" for leak in proof.verdict.leaky]
     lines += [f"LEAKY  training of the model: {leak}" for leak in proof.model_leaky]
+    notes = [f"note: {note}" for note in proof.notes]
     if lines:
-        return lines
+        return lines + notes
     checked = ", ".join(proof.verdict.verified) or "nothing: there is no record of the split"
-    return [f"checked for leaks: {checked}"]
+    return [f"checked for leaks: {checked}", *notes]
 
 
 def _confidence_lines(scores: "Scores") -> list[str]:

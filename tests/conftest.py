@@ -88,3 +88,15 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def commands_on_path(tmp_path_factory):
+    """An environment with the commands on its path, also where tests run from a checkout."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name in ("data", "train", "eval", "predict"):
+        script = folder / f"ser-{name}"
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ser_pcq.cli.{name} "$@"\n')
+        script.chmod(0o755)
+    root = str(ROOT)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": root}

@@ -178,7 +178,7 @@ def test_the_published_configuration_trains_with_a_wavlm_folder(command, workpla
     folder = workplace / "wavlm"
     tiny.random_encoder().model.save_pretrained(folder)
     result = command(
-        "train", "recipes/emodb/conf/published.toml", workplace / "data", workplace / "published",
+        "train", "recipes/conf/published.toml", workplace / "data", workplace / "published",
         "--fold", "1", "--device", "cpu", "--set", f"context.encoder={folder}",
         "--set", "train.epochs=1", "--set", "train.batch_size=4",
     )  # fmt: skip

@@ -92,7 +92,7 @@ def test_every_configuration_of_the_recipes_loads(path):
 
 
 def test_the_published_configuration_is_the_published_one():
-    config = load_config(RECIPES / "emodb" / "conf" / "published.toml")
+    config = load_config(RECIPES / "conf" / "published.toml")
     assert (config.frontend.n_fft, config.frontend.win_length, config.frontend.n_bins) == (
         800,
         640,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 import typer
 
 from ser_pcq import datadir
-from ser_pcq.cli import prepare
+from ser_pcq.cli import download, export_data, prepare, prepare_own, validate
 from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say
-from ser_pcq.cli.prepare import describe, number
+from ser_pcq.cli.prepare import number
 from ser_pcq.corpora import CORPORA, GENERATORS
 from ser_pcq.datadir import DataDir
 from ser_pcq.errors import suggest
@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 app = new_app(no_args_is_help=True, help="Make, check and sum up data directories.")
 app.add_typer(prepare.app, name="prepare")
+download.register(app)
+prepare_own.register(prepare.app)
+export_data.register(app)
 
 
 class Format(StrEnum):
@@ -103,22 +106,7 @@ def generate(
     say(f"{NAME}: made {made}")
 
 
-@app.command()
-def validate(
-    data_dir: Annotated[
-        Path, typer.Argument(metavar="DATA_DIR", help="The data directory to check.")
-    ],
-    audio: Annotated[
-        bool, typer.Option("--audio/--no-audio", help="Whether to look at the recordings too.")
-    ] = True,
-) -> None:
-    """Check a data directory. Each problem is a line on stderr; any problem exits 1."""
-    problems = datadir.validate(data_dir, check_audio=audio)
-    for problem in problems:
-        say(f"{NAME}: {problem.kind}: {problem.message}")
-    if problems:
-        raise typer.Exit(1)
-    typer.echo(f"ok: {describe(datadir.read(data_dir))}")
+validate.register(app)
 
 
 @app.command()
@@ -137,7 +125,8 @@ def split(
 ) -> None:
     """Write the folds of a protocol as lists with a hash, to freeze, publish or edit them."""
     from ser_pcq.config_file import from_dict
-    from ser_pcq.protocols import Kind, make_folds
+    from ser_pcq.folds import make_folds
+    from ser_pcq.protocols import Kind
     from ser_pcq.splits import as_groups, split_content, write_split_file
 
     tables = {"name": protocol, "valid_speakers": valid_speakers, "folds": folds, "seed": seed}

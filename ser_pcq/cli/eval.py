@@ -68,11 +68,14 @@ def _run_models(
     cache_dir: Path | None,
     allow_leakage: bool,
     figures: bool,
+    mapping: list[str],
+    shared_classes: bool,
 ) -> "tuple[Scores, str, list[Path]]":
     """Score trained models on a data directory; return scores, text and what was written."""
     from ser_pcq.context_cache import default_cache_dir
     from ser_pcq.evaluate import score
     from ser_pcq.evaluate_models import predict_data_dir
+    from ser_pcq.labels import parse_map
     from ser_pcq.report import format_report, write_report
 
     with progress("predicting") as advance:
@@ -82,6 +85,8 @@ def _run_models(
             cache_dir=cache_dir or default_cache_dir(),
             device=device,
             allow_leakage=allow_leakage,
+            mapping=parse_map(mapping),
+            shared_classes=shared_classes,
             on_progress=advance,
         )
     scores = score(predictions, proof)
@@ -170,6 +175,23 @@ CacheDir = Annotated[
         show_default="~/.cache/ser-pcq",
     ),
 ]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="OLD=NEW,…",
+        help="Rename emotions of the model and of DATA_DIR before they are compared; may be "
+        "repeated.",
+    ),
+]
+SharedClasses = Annotated[
+    bool,
+    typer.Option(
+        "--shared-classes",
+        help="Score on the emotions that the model and DATA_DIR share, and let the model choose "
+        "among these only.",
+    ),
+]
 AllowLeakage = Annotated[
     bool,
     typer.Option("--allow-leakage", help="Score where the test set leaked; the scores are marked."),
@@ -191,6 +213,8 @@ def evaluate(
     cache_dir: CacheDir = None,
     allow_leakage: AllowLeakage = False,
     figures: Figures = True,
+    mapping: Map = None,
+    shared_classes: SharedClasses = False,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print WA and UA, pooled and per fold, with intervals, and write the report files.
@@ -202,6 +226,8 @@ def evaluate(
     result: Scores | SeedScores | Comparison | InflationReport
     if inflation and (compare or data_dir is not None):
         raise typer.BadParameter("stands alone with EXP_DIR", param_hint="--inflation")
+    if (mapping or shared_classes) and (compare or data_dir is None):
+        raise typer.BadParameter("only with DATA_DIR", param_hint="--map, --shared-classes")
     if inflation:
         result, text, written = _inflate([exp_dir, *inflation], output_dir)
     elif not compare and data_dir is None:
@@ -217,6 +243,8 @@ def evaluate(
             cache_dir=cache_dir,
             allow_leakage=allow_leakage,
             figures=figures,
+            mapping=mapping or [],
+            shared_classes=shared_classes,
         )
     elif data_dir is None:
         raise typer.BadParameter("two experiment folders are needed", param_hint="--compare A B")

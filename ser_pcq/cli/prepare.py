@@ -1,7 +1,7 @@
 """`ser-data prepare`: one sub-command for each corpus, with the options of that corpus."""
 
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -96,9 +96,76 @@ def _plain(name: str) -> Callable[..., None]:
     return command
 
 
+def _about(name: str) -> str:
+    """Return the help of a corpus."""
+    corpus = CORPORA[name]
+    return f"{corpus.title}: {corpus.language}, {corpus.size}. Licence: {corpus.licence}."
+
+
 # Corpora with options of their own have a function below.
 SPECIAL = ("iemocap", "msp-podcast")
-for _name, _corpus in sorted(CORPORA.items()):
+for _name in sorted(CORPORA):
     if _name not in SPECIAL:
-        _help = f"{_corpus.title}: {_corpus.language}, {_corpus.size}. Licence: {_corpus.licence}."
-        app.command(_name, help=_help)(_plain(_name))
+        app.command(_name, help=_about(_name))(_plain(_name))
+
+
+class Classes(StrEnum):
+    """How many emotions of IEMOCAP."""
+
+    FOUR = "4"
+    FIVE = "5"
+    SIX = "6"
+
+
+class Part(StrEnum):
+    """Which dialogues of IEMOCAP."""
+
+    ALL = "all"
+    IMPROVISED = "improvised"
+    SCRIPTED = "scripted"
+
+
+class UnknownSpeakers(StrEnum):
+    """What becomes of utterances of unknown speakers."""
+
+    LEAVE_OUT = "leave-out"
+    KEEP = "keep"
+
+
+@app.command("iemocap", help=_about("iemocap"))
+def iemocap(
+    corpus_dir: CorpusDir,
+    data_dir: DataDir,
+    classes: Annotated[
+        Classes,
+        typer.Option(
+            help="4: anger, happiness (with excitement), neutral, sadness; 5: and frustration; 6: "
+            "excitement apart."
+        ),
+    ] = Classes.FOUR,
+    part: Annotated[Part, typer.Option(help="Which dialogues.")] = Part.ALL,
+    mapping: Map = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare IEMOCAP."""
+    _prepare("iemocap", corpus_dir, data_dir, mapping, drop, classes=int(classes), part=part)
+
+
+@app.command("msp-podcast", help=_about("msp-podcast"))
+def msp_podcast(
+    corpus_dir: CorpusDir,
+    data_dir: DataDir,
+    test_set: Annotated[int, typer.Option(min=1, help="Which of its test sets is tested.")] = 1,
+    unknown_speakers: Annotated[
+        UnknownSpeakers,
+        typer.Option(
+            help="Utterances of unknown speakers cannot be proved to be apart from the test "
+            "speakers; kept, they make every score leaky."
+        ),
+    ] = UnknownSpeakers.LEAVE_OUT,
+    mapping: Map = None,
+    drop: Drop = None,
+) -> None:
+    """Prepare MSP-Podcast."""
+    options = {"test_set": test_set, "unknown_speakers": unknown_speakers}
+    _prepare("msp-podcast", corpus_dir, data_dir, mapping, drop, **options)

@@ -1,6 +1,6 @@
 """What every corpus module tells of its corpus, and what its modules have in common."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,3 +124,49 @@ def _starts_as_pointer(path: Path) -> bool:
     """Say whether a file begins as a pointer does."""
     with path.open("rb") as file:
         return file.read(len(_LFS_POINTER)) == _LFS_POINTER
+
+
+_GLIMPSE = 4096  # bytes from the middle of a file: enough to tell two recordings apart
+
+
+def take_once(files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[str]]:
+    """Take one file for each id, where a tree holds a corpus more than once.
+
+    Args:
+        files: Id and file; of several files of an id the one in the fewest folders is taken.
+
+    Returns:
+        Id to file, sorted by id; and a note where files were left out.
+
+    Raises:
+        DataError: When two files of an id differ.
+    """
+    by_id: dict[str, list[Path]] = defaultdict(list)
+    for name, path in sorted(files, key=lambda f: (len(f[1].parts), f[1])):
+        by_id[name].append(path)
+    twice = {name: paths for name, paths in by_id.items() if len(paths) > 1}
+    for name, (first, *others) in twice.items():
+        for other in others:
+            if glimpse(first) != glimpse(other):
+                raise DataError(
+                    f"two files are {name}, and they differ",
+                    given=f"{first} and {other}",
+                    accepted="one file for each recording, or exact copies of it",
+                    do="move the one that is not part of the corpus elsewhere",
+                )
+    notes = []
+    if twice:
+        first, second = next(iter(twice.values()))[:2]
+        notes.append(
+            f"{len(twice)} recordings are there more than once, such as {first} and {second}: "
+            "one of each was taken"
+        )
+    return {name: by_id[name][0] for name in sorted(by_id)}, notes
+
+
+def glimpse(path: Path) -> tuple[int, bytes]:
+    """Return the size of a file in bytes, and some of them: enough to tell recordings apart."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, (size - _GLIMPSE) // 2))
+        return size, file.read(_GLIMPSE)

@@ -1,0 +1,1 @@
+"""Getting a corpus from its official record: transfer, resume, checksum, unpacking."""

@@ -1,0 +1,48 @@
+"""Ids of utterances that came without: from where they lie and who speaks."""
+
+from collections.abc import Iterable
+
+
+def word(text: str) -> str:
+    """Return a text as one word: blanks and what cannot be printed become `_`."""
+    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in text)
+
+
+def made_id(name: str, speaker: str | None, start: float | None, end: float | None) -> str:
+    """Make the id of an utterance.
+
+    Args:
+        name: Path of its audio below some folder, without suffix; `/` between folders.
+        speaker: Put in front, as is Kaldi's custom, unless the name begins with it; None: unknown.
+        start: Of a segment, s; None for the beginning.
+        end: Of a segment, s; None for the end of the recording.
+    """
+    made = word(name).replace("/", "-")
+    if speaker is not None and not _begins_with(made, speaker):
+        made = f"{speaker}-{made}"
+    if start is None and end is None:
+        return made
+    last = "end" if end is None else f"{round(end * 1000):07d}"
+    return f"{made}-{round((start or 0) * 1000):07d}-{last}"
+
+
+def _begins_with(name: str, speaker: str) -> bool:
+    """Say whether a name begins with a speaker, and not with a longer one."""
+    rest = name.removeprefix(speaker)
+    return rest != name and not rest[:1].isalnum()
+
+
+def numbered(ids: Iterable[str]) -> list[str]:
+    """Make ids unique: those that stand a second time get `-2` and so on."""
+    wanted = list(ids)
+    taken = set(wanted)
+    seen: set[str] = set()
+    unique = []
+    for name in wanted:
+        made, n = name, 1
+        while made in seen or (n > 1 and made in taken):
+            n += 1
+            made = f"{name}-{n}"
+        seen.add(made)
+        unique.append(made)
+    return unique
