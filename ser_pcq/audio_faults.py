@@ -12,6 +12,7 @@ from ser_pcq.audio import SAMPLE_RATE, SILENCE_PEAK, read_waveform, refuse_silen
 from ser_pcq.container import missing_audio
 from ser_pcq.errors import AudioError
 from ser_pcq.fingerprint import AudioPrint, audio_print
+from ser_pcq.kaldi_values import SEGMENT_SLACK
 from ser_pcq.utterance import Utterance
 
 STOPPING = frozenset(
@@ -46,9 +47,6 @@ OFFSET = 0.05
 
 OVER_SCALE = 2.0
 """Peak, of full scale. Lossy formats overshoot by tenths; more are integers that nobody scaled."""
-
-SEGMENT_SLACK = 0.5
-"""s that a segment may reach beyond its recording, as in `ser_pcq.kaldi_tables`."""
 
 _LOST = 0.01  # s of a segment that a recording cut off before its end lacks
 

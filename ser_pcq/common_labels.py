@@ -54,19 +54,13 @@ class CommonLabels:
         return tuple(notes)
 
 
-def rename(data: DataDir, mapping: Mapping[str, str]) -> DataDir:
-    """Return a data directory with other names for its emotions; what is not named stays."""
-    renamed = (replace(u, emotion=mapping.get(u.emotion, u.emotion)) for u in data.utterances)
-    return replace(data, utterances=tuple(renamed))
-
-
 def common_labels(
     model_labels: Sequence[str],
     data: DataDir,
     mapping: Mapping[str, str],
     *,
     shared_only: bool,
-) -> CommonLabels:
+) -> tuple[CommonLabels, DataDir]:
     """Bring the labels of a model and of a data directory together.
 
     Args:
@@ -76,18 +70,14 @@ def common_labels(
         shared_only: Score on the emotions that both sides have; otherwise the model must know every
             emotion of the data, and may answer any of its own.
 
+    Returns:
+        The labels, and the data with their names, without the utterances that are not scored.
+
     Raises:
         DataError: When a mapped label occurs on neither side, the model does not know all emotions
             of the data, or fewer than two are shared.
     """
-    known = {*model_labels, *data.labels}
-    for label in mapping:
-        if label not in known:
-            raise DataError(
-                "neither the model nor the data has this emotion",
-                given=label,
-                do=suggest(label, known),
-            )
+    _check_mapping(mapping, {*model_labels, *data.labels})
     columns: dict[str, list[int]] = {}
     for i, label in enumerate(model_labels):
         columns.setdefault(mapping.get(label, label), []).append(i)
@@ -109,9 +99,23 @@ def common_labels(
             accepted="two or more in common",
             do="rename emotions of either side with --map OLD=NEW",
         )
-    return CommonLabels(
+    common = CommonLabels(
         tuple(labels),
         tuple(tuple(columns[label]) for label in labels),
         unknown,
         tuple(sorted(columns.keys() - set(labels))),
     )
+    renamed = (replace(u, emotion=mapping.get(u.emotion, u.emotion)) for u in data.utterances)
+    scored = tuple(u for u in renamed if u.emotion in labels)
+    return common, replace(data, utterances=scored)
+
+
+def _check_mapping(mapping: Mapping[str, str], known: set[str]) -> None:
+    """Refuse to rename what does not occur."""
+    for label in mapping:
+        if label not in known:
+            raise DataError(
+                "neither the model nor the data has this emotion",
+                given=label,
+                do=suggest(label, known),
+            )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_pcq.errors import DataError
-from ser_pcq.kaldi_tables import FILES, Problem, read_tables
-from ser_pcq.utterance import Utterance
+from ser_pcq.kaldi_tables import FILES, GENDERS, Problem, read_tables
+from ser_pcq.utterance import UNKNOWN_SPEAKER, Utterance
 
 
 def write(
@@ -83,7 +83,11 @@ def _lines(utterances: Sequence[Utterance], folder: Path, relative: bool) -> dic
         "wav.scp": [f"{u.utterance_id} {audio[u.audio]}" for u in utterances],
         "utt2spk": [f"{u.utterance_id} {u.speaker}" for u in utterances],
         "utt2emo": [f"{u.utterance_id} {u.emotion}" for u in utterances],
-        "spk2gender": sorted({f"{u.speaker} {u.gender}" for u in utterances if u.gender}),
+        "spk2gender": sorted(
+            {f"{u.speaker} {u.gender}" for u in utterances if u.gender}
+            # Unknown speakers are several people.
+            - {f"{UNKNOWN_SPEAKER} {gender}" for gender in GENDERS}
+        ),
         "utt2session": [f"{u.utterance_id} {u.session}" for u in utterances if u.session],
         "utt2sentence": [f"{u.utterance_id} {u.sentence}" for u in utterances if u.sentence],
         "utt2uniq": [f"{u.utterance_id} {u.original}" for u in utterances if u.original],

@@ -1,14 +1,13 @@
 """Trained models on a data directory: every utterance by a model that has not seen its speaker."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ser_pcq.audio_copies import prints_of
-from ser_pcq.checkpoint import ABOUT, PRINTS, Checkpoint, find_checkpoint, load_checkpoint
-from ser_pcq.common_labels import CommonLabels, common_labels, rename
+from ser_pcq.checkpoint import ABOUT, PRINTS, find_checkpoint, load_checkpoint
+from ser_pcq.common_labels import CommonLabels, common_labels
 from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance, read
 from ser_pcq.dataset import read_utterance
 from ser_pcq.device import resolve_device
@@ -105,14 +104,12 @@ def predict_data_dir(
         DataError: For emotions that do not fit together, and unreadable audio.
     """
     device = resolve_device(device)
-    data = read(data_dir)
     models = _fold_models(exp_dir)
     abouts = {fold: _read_about(folder / ABOUT) for fold, folder in models.items()}
     model_labels = next(iter(abouts.values()))["labels"]
-    common = common_labels(model_labels, data, mapping or {}, shared_only=shared_classes)
-    data = rename(data, mapping or {})
-    scored = tuple(u for u in data.utterances if u.emotion in common.labels)
-    data = replace(data, utterances=scored)
+    common, data = common_labels(
+        model_labels, read(data_dir), mapping or {}, shared_only=shared_classes
+    )
     fold_of, leaks = _assign(data, abouts)
     # Every recording is read twice: to be compared, and to be judged.
     n = len(data.utterances)
@@ -122,23 +119,26 @@ def predict_data_dir(
         verdict.refuse()
     rows: list[UtterancePrediction] = []
     for fold, folder in models.items():
-        utterances = [u for u in data.utterances if fold_of[u.speaker] == fold]
-        if not utterances:
-            continue
-        checkpoint = load_checkpoint(str(folder), device=device)
-        refuse_adapted(checkpoint)
-        for utterance in utterances:
-            rows.append(_predict(checkpoint, utterance, fold, common))
+        mine = [u for u in data.utterances if fold_of[u.speaker] == fold]
+        for row in _predict(folder, mine, fold, common, device):
+            rows.append(row)
             on_progress(n + len(rows), 2 * n)
+    proof = _proof(data, abouts, verdict, common)
+    return Predictions(common.labels, tuple(rows)), proof
+
+
+def _proof(
+    data: DataDir, abouts: dict[int, dict[str, Any]], verdict: Verdict, common: CommonLabels
+) -> Proof:
+    """Bring together what is known of the predictions."""
     leaky = dict.fromkeys(line for about in abouts.values() for line in about.get("leaky", []))
-    proof = Proof(
+    return Proof(
         "trained models on other data",
         None,
         verdict,
         model_leaky=tuple(leaky),
         notes=(*_corpora(data, abouts), *common.notes),
     )
-    return Predictions(common.labels, tuple(rows)), proof
 
 
 def _corpora(data: DataDir, abouts: dict[int, dict[str, Any]]) -> list[str]:
@@ -212,17 +212,22 @@ def _judge(
 
 
 def _predict(
-    checkpoint: Checkpoint, utterance: Utterance, fold: int, common: CommonLabels
-) -> UtterancePrediction:
-    """Predict one utterance."""
-    waveform = read_utterance(utterance, common.labels)
-    outputs = checkpoint.recognizer.log_probabilities(waveform).exp()
-    probabilities = common.merge(outputs.tolist())
-    return UtterancePrediction(
-        utterance.utterance_id,
-        utterance.speaker,
-        fold,
-        utterance.emotion,
-        common.labels[probabilities.index(max(probabilities))],
-        probabilities,
-    )
+    folder: Path, utterances: Sequence[Utterance], fold: int, common: CommonLabels, device: str
+) -> Iterator[UtterancePrediction]:
+    """Predict utterances with the model of a fold, which is loaded only where there are any."""
+    if not utterances:
+        return
+    checkpoint = load_checkpoint(str(folder), device=device)
+    refuse_adapted(checkpoint)
+    for utterance in utterances:
+        waveform = read_utterance(utterance, common.labels)
+        outputs = checkpoint.recognizer.log_probabilities(waveform).exp()
+        probabilities = common.merge(outputs.tolist())
+        yield UtterancePrediction(
+            utterance.utterance_id,
+            utterance.speaker,
+            fold,
+            utterance.emotion,
+            common.labels[probabilities.index(max(probabilities))],
+            probabilities,
+        )

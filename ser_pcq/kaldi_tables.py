@@ -13,7 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from ser_pcq.errors import AudioError, suggest
-from ser_pcq.kaldi_values import SPLITS, parse_ratings, parse_segment, parse_vad
+from ser_pcq.kaldi_values import SEGMENT_SLACK, SPLITS, parse_ratings, parse_segment, parse_vad
+from ser_pcq.utterance import UNKNOWN_SPEAKER
 
 REQUIRED = ("wav.scp", "utt2spk", "utt2emo")
 # One line for each utterance.
@@ -36,9 +37,6 @@ _FIELDS = {
     "utt2ratings": (2, None),
 }
 """Least and greatest number of fields; two for every other file. None: the last may hold blanks."""
-
-_SEGMENT_SLACK = 0.5
-"""s that a segment may reach beyond its recording: times are rounded, reading stops at the end."""
 
 Table = dict[str, str]
 
@@ -156,7 +154,8 @@ def _check_ids(tables: dict[str, Table]) -> list[Problem]:
             found = _differences(main, wanted, name, tables[name])
             problems += [Problem("id-mismatch", message) for message in found]
     if "spk2gender" in tables and "utt2spk" in tables:
-        speakers, known = set(tables["utt2spk"].values()), set(tables["spk2gender"])
+        speakers = set(tables["utt2spk"].values()) - {UNKNOWN_SPEAKER}
+        known = set(tables["spk2gender"])
         found = _differences("utt2spk", speakers, "spk2gender", known)
         problems += [Problem("inconsistent-speaker", message) for message in found]
     odd = [s for s, gender in tables.get("spk2gender", {}).items() if gender not in GENDERS]
@@ -214,7 +213,7 @@ def _check_segments(tables: dict[str, Table], durations: dict[str, float]) -> li
         length = durations.get(recording, float("inf"))
         if "wav.scp" in tables and recording not in tables["wav.scp"]:
             faults.setdefault("the recording is not in wav.scp", []).append(segment_id)
-        elif start >= length or end > length + _SEGMENT_SLACK:
+        elif start >= length or end > length + SEGMENT_SLACK:
             faults.setdefault("reaches beyond its recording", []).append(segment_id)
     return [Problem("bad-segment", f"segments: {few(ids)}: {why}") for why, ids in faults.items()]
 

@@ -5,6 +5,9 @@ import math
 WHOLE_RECORDING = -1.0
 """The end time that stands for the end of the recording in `segments`, as in Kaldi."""
 
+SEGMENT_SLACK = 0.5
+"""s that a segment may reach beyond its recording: times are rounded, reading stops at the end."""
+
 SPLITS = ("train", "valid", "test")
 
 

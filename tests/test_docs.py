@@ -9,6 +9,8 @@ import pytest
 
 from ser_pcq.config import Config
 from ser_pcq.config_file import to_dict
+from ser_pcq.corpora import CORPORA
+from ser_pcq.corpora.releases import RELEASES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.md")])
@@ -23,18 +25,11 @@ def blocks(path: Path, *languages: str) -> list[str]:
 def known_options(command) -> dict[str, set[str]]:
     """Options that each command lists in its help, its sub-commands' included."""
     helps = {name: [(name, "--help")] for name in ("train", "eval", "predict")}
-    helps["data"] = [
-        ("data", *sub, "--help")
-        for sub in (
-            (),
-            ("prepare",),
-            ("generate",),
-            ("validate",),
-            ("summary",),
-            ("split",),
-            ("listeners",),
-        )
-    ]
+    prepared = [*CORPORA, "folder", "csv", "audformat", "datasets"]
+    others = ("download", "export", "generate", "validate", "summary", "split", "listeners")
+    helps["data"] = [("data", "--help"), *(("data", name, "--help") for name in others)]
+    helps["data"] += [("data", "prepare", name, "--help") for name in prepared]
+    helps["data"] += [("data", "export", name, "--help") for name in ("csv", "audformat")]
     return {
         f"ser-{name}": {
             option
@@ -86,3 +81,31 @@ def test_the_readme_starts_with_what_it_is_a_result_and_the_two_commands():
     head = "\n".join((ROOT / "README.md").read_text().splitlines()[:45])
     for word in ("make demo", "make test", "| WA |", "speech emotion recognition"):
         assert word in head
+
+
+def test_the_table_of_corpora_says_what_their_modules_say():
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs" / "data.md").read_text().splitlines()
+        if "`ser-data prepare " in line and line.startswith("| [")
+    ]
+    told = [
+        [
+            f"[{c.title}](../recipes/{name}/README.md)",
+            c.language,
+            c.size,
+            c.licence,
+            ", ".join(c.labels),
+            c.protocol,
+            f"`ser-data prepare {name} CORPUS_DIR DATA_DIR`",
+        ]
+        for name, c in CORPORA.items()
+        if name != "synthetic"
+    ]
+    assert rows == told
+
+
+def test_downloads_name_what_the_corpora_name():
+    assert RELEASES.keys() == CORPORA.keys() - {"synthetic"}
+    for name, release in RELEASES.items():
+        assert release.title == CORPORA[name].title.removesuffix(" (audio)")

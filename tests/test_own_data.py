@@ -88,6 +88,8 @@ def test_ids_do_not_collide(tmp_path: Path) -> None:
 
 def test_ids_begin_with_the_speaker_once() -> None:
     assert made_id("anna_01", "anna", None, None) == "anna_01"
+    assert made_id("03a01Fa", "03", None, None) == "03a01Fa"
+    assert made_id("031", "03", None, None) == "03-031"
     assert made_id("anna2_01", "anna", None, None) == "anna-anna2_01"
     assert made_id("calls/x", "1", 0.5, None) == "1-calls-x-0000500-end"
     assert made_id("x", None, None, 2.25) == "x-0000000-0002250"
@@ -129,7 +131,7 @@ def test_patterns_that_do_not_fit_are_refused(recordings: Path, pattern: str, to
 def test_folders_that_tell_no_emotion_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         read_folder(tmp_path / "none")
-    with pytest.raises(DataError, match="no recordings.*a folder for each emotion"):
+    with pytest.raises(DataError, match=r"no recordings.*a folder for each emotion"):
         read_folder(files(tmp_path, "anger/notes.txt"))
     with pytest.raises(DataError, match=r"lie in no folder.*1 of 2: loose.wav"):
         read_folder(files(tmp_path, "loose.wav", "anger/a.wav"))
@@ -407,6 +409,6 @@ def test_the_page_names_only_options_that_exist(command: Command) -> None:
             *(("export", kind) for kind in ("csv", "audformat")),
         )
     )
-    helps += command("train", "--help").stdout
+    helps += command("train", "--help").stdout + command("predict", "--help").stdout
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PAGE.read_text()))
     assert named - set(re.findall(r"--[a-z][a-z-]*", helps)) == set()

@@ -42,7 +42,7 @@ def _column(fact: str) -> Any:
     return typer.Option(f"--{fact}", metavar="COLUMN", help=text)
 
 
-Path_ = Annotated[str | None, _column("path")]
+AudioPath = Annotated[str | None, _column("path")]
 Audio = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Audio: by default the column that holds it."),
@@ -99,7 +99,7 @@ def _csv(
         Path, typer.Argument(metavar="TABLE", help="CSV or TSV with a header, in UTF-8.")
     ],
     data_dir: DataDir,
-    path: Path_ = None,
+    path: AudioPath = None,
     emotion: Emotion = None,
     speaker: Speaker = None,
     utterance_id: Id = None,
@@ -140,6 +140,7 @@ def _csv(
     """
     from ser_pcq.own_data.table import read_table
 
+    # Parameters are called as the facts are, but for one that would hide a function.
     given = locals()
     columns = {fact: given["utterance_id" if fact == "id" else fact] for fact in DEFAULTS}
     prepared = read_table(table, columns=columns, delimiter=delimiter, audio_dir=audio_dir)

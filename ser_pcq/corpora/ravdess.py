@@ -154,7 +154,7 @@ def prepare(corpus_dir: Path) -> Prepared:
 
 CORPUS = Corpus(
     name="ravdess",
-    title="RAVDESS",
+    title="RAVDESS, speech",
     prepare=prepare,
     language="English (North America)",
     licence="CC BY-NC-SA 4.0",

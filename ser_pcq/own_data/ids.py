@@ -27,9 +27,10 @@ def made_id(name: str, speaker: str | None, start: float | None, end: float | No
 
 
 def _begins_with(name: str, speaker: str) -> bool:
-    """Say whether a name begins with a speaker, and not with a longer one."""
+    """Say whether a name begins with a speaker, and not with a longer one: `03a01` with `03`."""
     rest = name.removeprefix(speaker)
-    return rest != name and not rest[:1].isalnum()
+    longer = rest[:1].isdigit() if speaker[-1:].isdigit() else rest[:1].isalnum()
+    return rest != name and not longer
 
 
 def numbered(ids: Iterable[str]) -> list[str]:
