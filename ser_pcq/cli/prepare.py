@@ -63,7 +63,11 @@ def describe(data: datadir.DataDir) -> str:
         "speaker": len(data.speakers),
         "emotion": len(data.labels),
     }
-    return ", ".join(number(n, noun) for noun, n in counts.items())
+    if datadir.UNKNOWN_SPEAKER in data.speakers:
+        counts["speaker"] -= 1
+    known = ", ".join(number(n, noun) for noun, n in counts.items())
+    unknown = sum(u.speaker == datadir.UNKNOWN_SPEAKER for u in data.utterances)
+    return f"{known}, {unknown} of unknown speakers" if unknown else known
 
 
 def number(n: int, noun: str) -> str:
