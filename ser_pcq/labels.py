@@ -6,6 +6,31 @@ from dataclasses import replace
 from ser_pcq.errors import DataError, suggest
 from ser_pcq.utterance import Utterance
 
+SYNONYMS = {
+    "afraid": "fear",
+    "angry": "anger",
+    "bored": "boredom",
+    "disgusted": "disgust",
+    "excited": "excitement",
+    "fearful": "fear",
+    "frustrated": "frustration",
+    "happy": "happiness",
+    "joy": "happiness",
+    "sad": "sadness",
+    "scared": "fear",
+    "surprised": "surprise",
+}
+"""What others call an emotion to its name in the corpora of this package."""
+
+
+def suggested_map(labels: Iterable[str]) -> str:
+    """Return the `--map` that gives labels the names of this package's corpora; empty for none.
+
+    It is told, not done: two labels that are synonyms here may be two things to whoever chose them.
+    """
+    known = ((label, SYNONYMS.get(label.lower())) for label in sorted(labels))
+    return ",".join(f"{label}={name}" for label, name in known if name)
+
 
 def parse_map(entries: Iterable[str]) -> dict[str, str]:
     """Read a label mapping.

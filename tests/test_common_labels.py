@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from ser_pcq import datadir
 from ser_pcq.common_labels import common_labels
+from ser_pcq.corpora.corpus import EMOTIONS
 from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.labels import parse_map, relabel
+from ser_pcq.labels import SYNONYMS, parse_map, relabel, suggested_map
 
 MODEL = ("anger", "boredom", "happiness", "neutral")
 
@@ -69,6 +70,12 @@ def test_merged_probabilities_are_probabilities(outputs):
     assert min(merged) >= 0
     if outputs[0] > outputs[3]:
         assert merged[0] >= merged[1]
+
+
+def test_names_of_other_corpora_are_suggested():
+    assert suggested_map(["sad", "Angry", "neutral", "anger"]) == "Angry=anger,sad=sadness"
+    assert suggested_map(EMOTIONS) == ""
+    assert set(SYNONYMS.values()) <= set(EMOTIONS)
 
 
 def test_relabelling_refuses_what_is_not_there():

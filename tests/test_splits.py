@@ -80,7 +80,11 @@ def test_a_changed_list_is_found_by_its_hash(tmp_path):
 
 
 def test_a_split_is_written_once_and_never_changed(tmp_path):
-    data, config, path = corpus(4, sessions=True), ProtocolConfig(session_mates="in"), tmp_path / "split.json"
+    data, config, path = (
+        corpus(4, sessions=True),
+        ProtocolConfig(session_mates="in"),
+        tmp_path / "split.json",
+    )
     groups = groups_by_kind(data.utterances)
     content = split_content(make_folds(data, config), config, groups)
     keep_split(path, content)

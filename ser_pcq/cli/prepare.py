@@ -40,7 +40,7 @@ def keep(
     drop: list[str] | None,
 ) -> None:
     """Relabel, write the data directory, and say what a user should know."""
-    from ser_pcq.labels import parse_map, parse_names, relabel
+    from ser_pcq.labels import parse_map, parse_names, relabel, suggested_map
 
     for note in prepared.notes:
         say(f"ser-data: note: {note}")
@@ -52,6 +52,10 @@ def keep(
             f"ser-data: warning: the speaker of {unknown} of {len(utterances)} utterances is not "
             "known: they cannot be held out, so that only protocol.name=random is possible, and "
             "scores will say that they leak"
+        )
+    if suggested := suggested_map({u.emotion for u in utterances}):
+        say(
+            f"ser-data: note: to compare with other corpora, call emotions as they do: --map {suggested}"
         )
     say(f"ser-data: wrote {data_dir}: {describe(datadir.read(data_dir))}")
 
