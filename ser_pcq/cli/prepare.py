@@ -54,9 +54,7 @@ def keep(
             "scores will say that they leak"
         )
     if suggested := suggested_map({u.emotion for u in utterances}):
-        say(
-            f"ser-data: note: to compare with other corpora, call emotions as they do: --map {suggested}"
-        )
+        say(f"ser-data: note: other corpora call these emotions otherwise: --map {suggested}")
     say(f"ser-data: wrote {data_dir}: {describe(datadir.read(data_dir))}")
 
 
