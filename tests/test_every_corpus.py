@@ -14,7 +14,7 @@ from ser_pcq.config_file import load_config
 from ser_pcq.corpora import CORPORA
 from ser_pcq.corpora.corpus import EMOTIONS
 from ser_pcq.leakage import check_folds
-from ser_pcq.protocols import groups_by_kind, rule_of
+from ser_pcq.protocols import groups_by_kind, protocol_name, rule_of
 from ser_pcq.splits import folds_of
 
 ROOT = Path(__file__).parents[1]
@@ -113,6 +113,18 @@ def test_every_protocol_of_a_recipe_is_understood_and_says_whether_it_leaks(name
         protocol = config.protocol
         looks = protocol.name == "random" or protocol.valid_from == "test"
         assert leaky or not looks, path
+
+
+def test_iemocap_as_published_is_what_the_paper_did():
+    changes, leaky = changes_of(RECIPES / "iemocap", "as-published")
+    config = load_config(RECIPES / "conf" / "published.toml", changes)
+    assert (config.context.encoder, config.context.fine_tune) == ("wavlm-base-plus", True)
+    assert (config.train.batch_size, config.train.learning_rate) == (64, 1e-5)
+    assert (config.train.epochs, config.train.patience) == (100, 20)
+    assert config.protocol.valid_from == "test"
+    name = protocol_name(config.protocol)
+    assert name == "leave-one-speaker-out, session-mates in training, chosen on the test fold"
+    assert leaky
 
 
 def run(recipe, *options, env):
