@@ -18,7 +18,12 @@ usage_of=("$0" "$here/../corpus.sh")
 . "$here/../options.sh"
 find_settings
 names=$protocol
-if [ "$protocol" = all ]; then names="clean $(ls "$here/protocols" | grep -vx clean | tr '\n' ' ')"; fi
+if [ "$protocol" = all ]; then
+  names=clean
+  for file in "$here"/protocols/*; do
+    if [ "${file##*/}" != clean ]; then names+=" ${file##*/}"; fi
+  done
+fi
 data=$work_dir/data/$data_name
 exp=$work_dir/exp/$data_name/$conf kept=$here/results/$conf
 everybody=$work_dir/exp/$model
@@ -35,7 +40,7 @@ if at 1; then say "validate"; ser-data validate "$data"; ser-data summary "$data
 inflation=()
 for name in $names; do
   if [ ! -f "$here/protocols/$name" ]; then echo "$0: no protocol $name (see --help)" >&2; exit 2; fi
-  mapfile -t changes < <(sed "s|@RECIPE@|$here|" "$here/protocols/$name")
+  changes_of "$here" "$name"
   leaky=(); if [[ " ${changes[*]} " == *" --allow-leakage "* ]]; then leaky=(--allow-leakage); fi
   if at 2; then for seed in $seeds; do
     say "$conf, $name, seed $seed"
@@ -45,8 +50,11 @@ for name in $names; do
   if at 4; then ser-eval "$exp/$name" --output-dir "$kept/$name" --no-figures "${leaky[@]}"; fi
   if [ "$name" != clean ]; then inflation+=(--inflation "$exp/$name"); fi
 done
-if at 3 && [ "$protocol" = all ]; then ser-eval "$exp/clean" "${inflation[@]}"; fi
+if at 3 && [ ${#inflation[@]} -gt 0 ] && [ "$protocol" = all ]; then
+  ser-eval "$exp/clean" "${inflation[@]}" || say "no table of what each protocol adds"
+fi
 if at 5; then
   say "$model, on all speakers"
-  ser-train "$settings" "$data" "$everybody" "${options[@]}" --set protocol.name=all
+  options_for_everybody "$here"
+  ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}"
 fi

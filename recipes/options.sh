@@ -22,6 +22,17 @@ find_settings() {
   done
   echo "$0: no configuration $conf, neither in the recipe's conf nor in recipes/conf" >&2; exit 2
 }
+# Sets `changes` to the options in a protocol file of the recipe in FOLDER: `changes_of FOLDER NAME`.
+changes_of() {
+  mapfile -t changes < "$1/protocols/$2"
+  changes=("${changes[@]//@RECIPE@/"$1"}")
+}
+# Sets `changes` to what trains on all speakers as the recipe in FOLDER trains its clean folds.
+options_for_everybody() {
+  changes=()
+  if [ -f "$1/protocols/clean" ]; then changes_of "$1" clean; fi
+  changes+=(--set protocol.name=all --set 'protocol.split=""')
+}
 say() { echo "== $*" >&2; }
 # The commands of `make demo` serve where none are on the path.
 commands=$(cd "$(dirname "$0")/../.." && pwd)/.venv/bin

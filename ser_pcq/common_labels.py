@@ -23,12 +23,16 @@ class CommonLabels:
         columns: For each label the outputs of the model that stand for it.
         left_out: Emotion of the data to the number of its utterances that are not scored.
         unused: Emotions of the model that it may not answer.
+        renamed: Emotion of either side to its new name.
+        idle: Emotions that were to be renamed, and that neither side has.
     """
 
     labels: tuple[str, ...]
     columns: tuple[tuple[int, ...], ...]
     left_out: dict[str, int]
     unused: tuple[str, ...]
+    renamed: Mapping[str, str]
+    idle: tuple[str, ...]
 
     def merge(self, probabilities: Sequence[float]) -> tuple[float, ...]:
         """Return the probabilities of `labels` from those of the model's outputs, (class,).
@@ -45,6 +49,11 @@ class CommonLabels:
     def notes(self) -> tuple[str, ...]:
         """Say what makes scores on these labels another task than the model's own; a line each."""
         notes = []
+        if self.renamed:
+            names = ", ".join(f"{old} to {new}" for old, new in self.renamed.items())
+            notes.append(f"emotions were renamed: {names}")
+        if self.idle:
+            notes.append(f"neither side has what was to be renamed: {', '.join(self.idle)}")
         if self.left_out:
             counts = ", ".join(f"{label} {n}" for label, n in self.left_out.items())
             notes.append(f"left out, as the model does not know the emotion: {counts}")
@@ -67,17 +76,17 @@ def common_labels(
         model_labels: In the order of the model's outputs.
         data: With its own labels.
         mapping: Old name to new one, for both sides.
-        shared_only: Score on the emotions that both sides have; otherwise the model must know every
-            emotion of the data, and may answer any of its own.
+        shared_only: Score on the emotions that both sides have, whatever is mapped; otherwise the
+            model must know every emotion of the data, and may answer any of its own.
 
     Returns:
         The labels, and the data with their names, without the utterances that are not scored.
 
     Raises:
-        DataError: When a mapped label occurs on neither side, the model does not know all emotions
-            of the data, or fewer than two are shared.
+        DataError: When fewer than two emotions are shared; and, unless `shared_only`, when a mapped
+            label occurs on neither side, or the model does not know all emotions of the data.
     """
-    _check_mapping(mapping, {*model_labels, *data.labels})
+    idle = _idle(mapping, {*model_labels, *data.labels}, refused=not shared_only)
     columns: dict[str, list[int]] = {}
     for i, label in enumerate(model_labels):
         columns.setdefault(mapping.get(label, label), []).append(i)
@@ -104,18 +113,21 @@ def common_labels(
         tuple(tuple(columns[label]) for label in labels),
         unknown,
         tuple(sorted(columns.keys() - set(labels))),
+        {old: new for old, new in mapping.items() if old != new and old not in idle},
+        idle,
     )
     renamed = (replace(u, emotion=mapping.get(u.emotion, u.emotion)) for u in data.utterances)
     scored = tuple(u for u in renamed if u.emotion in labels)
     return common, replace(data, utterances=scored)
 
 
-def _check_mapping(mapping: Mapping[str, str], known: set[str]) -> None:
-    """Refuse to rename what does not occur."""
-    for label in mapping:
-        if label not in known:
-            raise DataError(
-                "neither the model nor the data has this emotion",
-                given=label,
-                do=suggest(label, known),
-            )
+def _idle(mapping: Mapping[str, str], known: set[str], *, refused: bool) -> tuple[str, ...]:
+    """Return what was to be renamed and does not occur; refuse it if asked to."""
+    idle = tuple(label for label in mapping if label not in known)
+    if idle and refused:
+        raise DataError(
+            "neither the model nor the data has this emotion",
+            given=idle[0],
+            do=suggest(idle[0], known),
+        )
+    return idle

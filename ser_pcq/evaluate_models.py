@@ -152,7 +152,9 @@ def _corpora(data: DataDir, abouts: dict[int, dict[str, Any]]) -> list[str]:
 def _other_corpus(data: DataDir, about: dict[str, Any]) -> bool:
     """Say whether a model is known to have learnt from another corpus than this one."""
     learnt = about["data"].get("corpus")
-    return learnt is not None and data.corpus is not None and learnt != data.corpus
+    if learnt is None or data.corpus is None:
+        return False
+    return bool(learnt.casefold() != data.corpus.casefold())
 
 
 def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str, int], list[Leak]]:
@@ -188,9 +190,10 @@ def _judge(
 ) -> Verdict:
     """Compare recordings with those that their models were trained on, as far as these are kept."""
     verified = {}
+    heard = {name for about in abouts.values() for name in _train_side(about)}
     if all(_other_corpus(data, about) for about in abouts.values()):
         verified["speakers"] = "the corpus is another one than the model learnt from"
-    elif not leaks and UNKNOWN_SPEAKER not in data.speakers:
+    elif not leaks and UNKNOWN_SPEAKER not in heard.union(data.speakers):
         verified["speakers"] = "no speaker is known to the model that judged it"
     speaker = {u.utterance_id: u.speaker for u in data.utterances}
     compared = True

@@ -149,6 +149,12 @@ def _make_fold(
         for i, name in test_group.items()
         if not (group and name == group) and session.get(i) not in sessions
     ]
+    if not rest:
+        raise DataError(
+            "nothing is left for training",
+            given=f"{group} is tested, and every other utterance is of its sessions",
+            do='correct utt2session, or set protocol.session_mates = "in"',
+        )
     if config.valid_from == "test":
         return Fold(number, group, tuple(rest), tuple(test), tuple(test))
     order = sorted(set(valid_group.values()))
@@ -163,7 +169,8 @@ def _make_fold(
         raise DataError(
             f"too few {kind}s for training and validation",
             given=f"{len(others)} beside what is tested, {n_valid} of them for validation",
-            do="lower protocol.valid_speakers",
+            do="lower protocol.valid_speakers"
+            + (', or set protocol.session_mates = "in"' if sessions else ""),
         )
     validating, training = set(others[:n_valid]), set(others[n_valid:])
     return Fold(

@@ -126,7 +126,8 @@ def _side_leaks(fold: Fold, groups: Groups, rule: Protocol) -> list[Leak]:
             if shared := sorted(_named(one, groups, kind) & _named(other, groups, kind)):
                 message = f"{kind}s stand in {a} and in {b}"
                 leaks.append(Leak(f"shared-{kind}", message, fold.number, tuple(shared)))
-        if "speaker" in kinds and (unknown := _unknown((*one, *other), groups)):
+        both_sides = bool(one and other) and "speaker" in kinds
+        if both_sides and (unknown := _unknown((*one, *other), groups)):
             message = f"who speaks is not known; it may be the same in {a} and in {b}"
             leaks.append(Leak("unknown-speaker", message, fold.number, tuple(unknown)))
         shared = sorted(_named(one, groups, "original") & _named(other, groups, "original"))

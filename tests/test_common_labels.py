@@ -53,6 +53,8 @@ def test_a_mapping_renames_both_sides_and_adds_probabilities_up():
     assert common.labels == ("anger", "happiness", "neutral")
     assert common.merge([0.1, 0.2, 0.3, 0.4]) == pytest.approx((0.1, 0.3, 0.6))
     assert common.left_out == {}
+    # Scores on merged emotions are those of another task: they say so.
+    assert "boredom to neutral" in " ".join(common.notes)
 
 
 def test_what_cannot_be_brought_together_is_refused():
@@ -155,6 +157,23 @@ def test_unknown_speakers_are_scored_but_nothing_is_proved_of_them(model, comman
     scores = json.loads((tmp_path / "d" / "out" / "scores.json").read_text())
     assert scores["verified"].keys() == {"audio"}
     assert scores["speaker_interval_95"] is None
+
+
+def test_nothing_is_proved_of_people_where_a_model_learnt_from_unknown_ones(
+    model, command, tmp_path
+):
+    known = datadir.read(model / "data").utterances
+    nobody = [dataclasses.replace(u, speaker=UNKNOWN_SPEAKER, gender=None) for u in known]
+    datadir.write(tmp_path / "data", nobody)
+    options = ("--set", "protocol.name=all", "--allow-leakage", "--cache-dir", model / "cache")
+    done = command("train", model / "tiny.toml", tmp_path / "data", tmp_path / "exp", *options)
+    assert done.returncode == 0, done.stderr
+    datadir.write(tmp_path / "d", strangers(tmp_path))
+    where = ("--cache-dir", model / "cache", "--output-dir", tmp_path / "out", "--no-figures")
+    done = command("eval", tmp_path / "exp", tmp_path / "d", *where)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["verified"].keys() == {"audio"}
 
 
 def test_shared_classes_by_the_command(model, command, tmp_path):

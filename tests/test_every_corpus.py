@@ -1,8 +1,10 @@
 """Every corpus, from its released tree to clean folds, by its own commands and recipe."""
 
+import dataclasses
 import importlib
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -127,9 +129,9 @@ def test_iemocap_as_published_is_what_the_paper_did():
     assert leaky
 
 
-def run(recipe, *options, env):
+def run(recipe, *options, env, recipes=RECIPES):
     return subprocess.run(
-        [RECIPES / recipe / "run.sh", *map(str, options)],
+        [recipes / recipe / "run.sh", *map(str, options)],
         env=env,
         capture_output=True,
         text=True,
@@ -172,3 +174,58 @@ def test_training_on_one_corpus_and_testing_on_others(commands_on_path, command,
         assert f"trained on savee, tested on {row[1]}" in scores["notes"]
     on_iemocap = json.loads((folder / "on_iemocap" / "seed_0" / "scores.json").read_text())
     assert on_iemocap["labels"] == ["anger", "happiness", "neutral", "sadness"]
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_all_protocols_can_be_asked_for_where_there_is_only_one(name, commands_on_path, tmp_path):
+    options = ("--protocol", "all", "--work-dir", tmp_path, "--stage", 9, "--stop-stage", 9)
+    done = run(name, *options, env=commands_on_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_recipes_run_in_a_folder_of_any_name(commands_on_path, command, tmp_path):
+    odd = tmp_path / "a & b"
+    shutil.copytree(RECIPES, odd / "recipes", ignore=shutil.ignore_patterns("results"))
+    data = odd / "data" / "ravdess"
+    done = command("data", "prepare", "ravdess", tree("ravdess", odd / "released"), data)
+    assert done.returncode == 0, done.stderr
+    options = ("--seeds", "0", "--jobs", 1, "--work-dir", odd, "--stage", 2)
+    one_epoch = odd / "one.toml"
+    one_epoch.write_text(TINY.read_text().replace("epochs = 8", "epochs = 1"))
+    done = run(
+        "ravdess", *options, "--conf", one_epoch, env=commands_on_path, recipes=odd / "recipes"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_training_on_one_corpus_goes_on_past_what_cannot_be_scored(
+    commands_on_path, command, tmp_path
+):
+    for name in ("ravdess", "savee", "tess"):
+        released = tree(name, tmp_path / name)
+        done = command("data", "prepare", name, released, tmp_path / "data" / name)
+        assert done.returncode == 0, done.stderr
+    one_epoch = tmp_path / "one.toml"
+    one_epoch.write_text(TINY.read_text().replace("epochs = 8", "epochs = 1"))
+    # Its labels have other names.
+    known = datadir.read(tmp_path / "data" / "savee").utterances
+    foreign = [dataclasses.replace(u, emotion=f"x{u.emotion}") for u in known]
+    datadir.write(tmp_path / "data" / "own words", foreign, corpus="own")
+    # Two speakers: as in its recipe, nobody validates.
+    options = ("--data-dir", tmp_path / "data", "--train", "tess", "--conf", one_epoch)
+    work = ("--work-dir", tmp_path / "work", "--map", "calm=neutral")
+    shutil.copytree(tmp_path / "data" / "tess", tmp_path / "data" / "tess-2")
+    done = run("cross_corpus", *options, *work, env=commands_on_path)
+    assert done.returncode == 0, done.stderr
+    assert "the same corpus, left out: tess-2" in done.stderr
+    assert "share too few" in done.stderr
+    assert "not scored: own words" in done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("tess\t")]
+    assert [row[1] for row in rows] == ["ravdess", "savee"]
+    folder = tmp_path / "work" / "exp" / "tess" / "one"
+    for name, note in (
+        ("ravdess", "emotions were renamed: calm to neutral"),
+        ("savee", "neither side has what was to be renamed: calm"),
+    ):
+        scores = json.loads((folder / f"on_{name}" / "seed_0" / "scores.json").read_text())
+        assert note in scores["notes"]

@@ -269,3 +269,22 @@ def test_lists_are_written_and_give_the_same_experiment(data, clean, config, com
     assert same[0].read_bytes() == same[1].read_bytes()
     # No path of the machine is kept.
     assert str(tmp_path) not in (tmp_path / "exp" / "config.json").read_text()
+
+
+@pytest.mark.parametrize("mates", ["out", "in"])
+def test_a_score_tells_whether_session_mates_were_learnt_from(
+    data, config, tmp_path, command, mates
+):
+    place = {name: f"session{n // 2}" for n, name in enumerate(data.speakers)}
+    met = [dataclasses.replace(u, session=place[u.speaker]) for u in data.utterances]
+    datadir.write(tmp_path / "data", met)
+    exp = tmp_path / "exp"
+    done = train(
+        command, config, tmp_path / "data", exp, "--set", f"protocol.session_mates={mates}"
+    )
+    assert done.returncode == 0, done.stderr
+    done = command("eval", exp, "--no-figures")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((exp / "scores.json").read_text())
+    assert ("sessions" in scores["verified"]) == (mates == "out")
+    assert ("session-mates in training" in scores["protocol"]) == (mates == "in")

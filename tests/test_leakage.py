@@ -153,6 +153,26 @@ def test_an_unknown_speaker_may_be_anybody(side):
     assert kinds(check_folds(folds, everybody, PROTOCOLS["random"], [])) == {"unknown-speaker"}
 
 
+def test_one_speaker_does_not_talk_at_once_with_himself():
+    (fold, *_) = folds_for("random", folds=3)
+    rule = PROTOCOLS["random"]
+    own = next(
+        (a, b)
+        for a in fold.train
+        for b in fold.valid
+        if GROUPS[a]["speaker"] == GROUPS[b]["speaker"]
+    )
+    assert GROUPS[own[0]]["session"] == GROUPS[own[1]]["session"]
+    assert "copied-audio" not in kinds(check_folds([fold], GROUPS, rule, []))
+    assert "copied-audio" in kinds(check_folds([fold], GROUPS, rule, [own]))
+
+
+def test_whoever_trains_a_model_that_nobody_tests_leaks_nothing():
+    everybody = {i: {**about, "speaker": UNKNOWN_SPEAKER} for i, about in GROUPS.items()}
+    fold = Fold(1, "", tuple(everybody), (), ())
+    assert check_folds([fold], everybody, PROTOCOLS["all"], []).leaks == ()
+
+
 def test_nothing_is_said_of_audio_that_nobody_compared():
     assert "audio" not in check_folds(folds_for(), GROUPS, BY_SPEAKER, None).verified
     bare = groups_by_kind(DATA.utterances)

@@ -72,6 +72,9 @@ def test_all_trains_on_everybody_and_tests_nobody():
         (corpus(4), ProtocolConfig(valid_speakers=3), "too few speakers"),
         (corpus(4), ProtocolConfig(name="leave-one-session-out"), "needs sessions"),
         (corpus(4), ProtocolConfig(name="official"), "own partition"),
+        (corpus(2, sessions=True), ProtocolConfig(), "of its sessions.*session_mates"),
+        (corpus(2, sessions=True), ProtocolConfig(valid_from="test"), "of its sessions"),
+        (corpus(3, sessions=True), ProtocolConfig(), "valid_speakers.*session_mates"),
     ],
 )
 def test_what_the_data_cannot_give_is_refused(data, config, message):

@@ -64,6 +64,13 @@ def listeners(
         typer.echo(f"{emotion}  {100 * recall:.2f} %")
 
 
+class Mates(StrEnum):
+    """Whether partners in the sessions of a test speaker are learnt from."""
+
+    OUT = "out"
+    IN = "in"
+
+
 class By(StrEnum):
     """What lists of folds name."""
 
@@ -122,6 +129,9 @@ def split(
     ] = 1,
     folds: Annotated[int, typer.Option(min=2, help="Of k-fold-by-speaker and random.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw of random.")] = 0,
+    session_mates: Annotated[
+        Mates, typer.Option(help="What becomes of the sessions of a test speaker.")
+    ] = Mates.OUT,
 ) -> None:
     """Write the folds of a protocol as lists with a hash, to freeze, publish or edit them."""
     from ser_pcq.config_file import from_dict
@@ -130,6 +140,7 @@ def split(
     from ser_pcq.splits import as_groups, split_content, write_split_file
 
     tables = {"name": protocol, "valid_speakers": valid_speakers, "folds": folds, "seed": seed}
+    tables["session_mates"] = session_mates.value
     changes = {"protocol": tables, "train": {"select": "last"}}
     config = from_dict(changes).protocol
     data = datadir.read(data_dir)

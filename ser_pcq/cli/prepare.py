@@ -50,8 +50,8 @@ def keep(
     if unknown:
         say(
             f"ser-data: warning: the speaker of {unknown} of {len(utterances)} utterances is not "
-            "known: they cannot be held out, so that only protocol.name=random is possible, and "
-            "scores will say that they leak"
+            "known: they cannot be held out, so that of the protocols for folds only "
+            "protocol.name=random is left, and scores will say that they leak"
         )
     if suggested := suggested_map({u.emotion for u in utterances}):
         say(f"ser-data: note: other corpora call these emotions otherwise: --map {suggested}")

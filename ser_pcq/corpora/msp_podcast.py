@@ -259,11 +259,13 @@ def _with_genders(
     told = defaultdict(set)
     for utterance, row in zip(utterances, rows, strict=True):
         told[utterance.speaker].add(GENDERS.get(row["Gender"], ""))
+    # Unknown speakers are several people.
+    told.pop(UNKNOWN_SPEAKER, None)
     if unclear := sorted(name for name, genders in told.items() if len(genders - {""}) != 1):
         notes.append(f"no genders: that of {len(unclear)} speakers is not clear: {few(unclear)}")
         return utterances
     gender = {name: max(genders) for name, genders in told.items()}
-    return [replace(u, gender=gender[u.speaker]) for u in utterances]
+    return [replace(u, gender=gender.get(u.speaker)) for u in utterances]
 
 
 def _with_texts(utterances: list[Utterance], folder: Path, notes: list[str]) -> list[Utterance]:
