@@ -33,7 +33,8 @@ def write(
             together; absolute otherwise.
 
     Raises:
-        DataError: When the utterances do not make a sound data directory, or writing fails.
+        DataError: When the utterances do not make a sound data directory, the folder is in use for
+            something else, or writing fails.
     """
     path = Path(path)
     # A link to a folder must lead to that folder's neighbours: a move has to stay on one disk.
@@ -53,6 +54,7 @@ def write(
             if problems := read_tables(temporary, check_audio=False, labels=None)[1]:
                 raise refusal("the utterances do not make a data directory", path, problems)
             folder.mkdir(exist_ok=True)
+            _refuse_foreign(folder, path)
             for name in FILES:
                 if name in lines:
                     (temporary / name).replace(folder / name)
@@ -70,6 +72,18 @@ def refusal(wrong: str, path: Path, problems: Sequence[Problem]) -> DataError:
     told = "; ".join(f"{p.kind}: {p.message}" for p in problems[:4])
     more = f"; and {len(problems) - 4} more" if len(problems) > 4 else ""
     return DataError(wrong, given=path, do=told + more)
+
+
+def _refuse_foreign(folder: Path, path: Path) -> None:
+    """Refuse a folder in which files of a data directory would take the place of other things."""
+    there = [name for name in FILES if os.path.lexists(folder / name)]
+    if any((folder / name).is_dir() for name in there) or (there and "wav.scp" not in there):
+        raise DataError(
+            "the folder is no data directory, and what lies in it would be overwritten",
+            given=f"{path} with {', '.join(there)}",
+            accepted="a new folder, or a data directory, which is replaced",
+            do="choose another folder",
+        )
 
 
 def _lines(utterances: Sequence[Utterance], folder: Path, relative: bool) -> dict[str, list[str]]:

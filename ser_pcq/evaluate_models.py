@@ -170,14 +170,32 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str,
         if not fitting:
             seen.append(speaker)
         assigned[speaker] = (tested or fitting or list(abouts))[0]
-    if not seen:
-        return assigned, []
     names = ", ".join(sorted({str(about["data"].get("name")) for about in abouts.values()}))
-    message = (
-        f"speakers that the model was trained on, by their names (its data: {names}); if this is "
-        "another corpus, write its name into the file `corpus` of the data directory"
+    hint = (
+        f"(its data: {names}); if this is another corpus, write its name into the file `corpus` "
+        "of the data directory"
     )
-    return assigned, [Leak("shared-speaker", message, min(abouts), tuple(seen))]
+    leaks = []
+    if known := [speaker for speaker in seen if speaker != UNKNOWN_SPEAKER]:
+        message = f"speakers that the model was trained on, by their names {hint}"
+        leaks.append(Leak("shared-speaker", message, min(abouts), tuple(known)))
+    if unknown := _unknown(data, assigned, abouts):
+        message = f"who speaks is not known; the model may have been trained on the same {hint}"
+        leaks.append(Leak("unknown-speaker", message, min(abouts), tuple(unknown)))
+    return assigned, leaks
+
+
+def _unknown(
+    data: DataDir, assigned: Mapping[str, int], abouts: Mapping[int, dict[str, Any]]
+) -> list[str]:
+    """Return the utterances whose speaker nobody can prove to be new to the model."""
+    doubtful = {
+        speaker
+        for speaker, fold in assigned.items()
+        if UNKNOWN_SPEAKER in {speaker, *_train_side(abouts[fold])}
+        and not _other_corpus(data, abouts[fold])
+    }
+    return [u.utterance_id for u in data.utterances if u.speaker in doubtful]
 
 
 def _judge(
@@ -190,10 +208,9 @@ def _judge(
 ) -> Verdict:
     """Compare recordings with those that their models were trained on, as far as these are kept."""
     verified = {}
-    heard = {name for about in abouts.values() for name in _train_side(about)}
     if all(_other_corpus(data, about) for about in abouts.values()):
         verified["speakers"] = "the corpus is another one than the model learnt from"
-    elif not leaks and UNKNOWN_SPEAKER not in heard.union(data.speakers):
+    elif not leaks:
         verified["speakers"] = "no speaker is known to the model that judged it"
     speaker = {u.utterance_id: u.speaker for u in data.utterances}
     compared = True

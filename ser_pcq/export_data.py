@@ -31,18 +31,25 @@ COLUMNS = (
 """The columns of a table, in order; times in s. Those of which nothing is known are left out."""
 
 
-def export_csv(data: DataDir, out: Path, *, relative: bool = False) -> None:
+def export_csv(
+    data: DataDir, out: Path, *, relative: bool = False, overwrite: bool = False
+) -> None:
     """Write a table, one row for each utterance, with a header, in UTF-8.
 
     Args:
         data: The data directory. The name of its corpus does not stand in the table.
         out: The file; with tabs between columns where it ends in `.tsv`, else with commas.
+        overwrite: Replace an existing file, which may be the very table that the data came from.
         relative: Write paths that begin in the folder of the table, so that both can be moved
             together; absolute otherwise.
 
     Raises:
-        DataError: When writing fails.
+        DataError: When the file is there already, or writing fails.
     """
+    if out.exists() and not overwrite:
+        raise DataError(
+            "there is such a file already", given=out, do="name another one, or give --overwrite"
+        )
     rows = [facts(u) for u in data.utterances]
     for row, u in zip(rows, data.utterances, strict=True):
         row["path"] = _path(u.audio, out.resolve().parent if relative else None)

@@ -107,8 +107,9 @@ def _check_speakers(data: DataDir, config: ProtocolConfig) -> None:
         raise DataError(
             f"{protocol_name(config)} needs to know who speaks",
             given=f"{len(unknown)} utterances of an unknown speaker, such as {unknown[0]}",
-            do="name the speakers when the data directory is prepared; without them only "
-            "protocol.name=random is possible, with --allow-leakage, and the score says so",
+            do="name the speakers when the data directory is prepared, or leave these utterances "
+            "out; with them only protocol.name=random is possible, with --allow-leakage, and the "
+            "score says so",
         )
 
 
@@ -131,6 +132,26 @@ def _official_fold(data: DataDir, config: ProtocolConfig) -> Fold:
 def _least_groups(config: ProtocolConfig) -> int:
     """Return how many groups the folds need."""
     return config.folds if PROTOCOLS[config.name].tested in ("speakers", "part") else 2
+
+
+def _too_few(
+    kind: str, others: list[str], n_valid: int, *, is_tested: bool, has_mates: bool
+) -> DataError:
+    """Build the error for too few groups beside what is tested."""
+    least = "--set protocol.valid_speakers=" + str(len(others) - 1)
+    without = "--set protocol.valid_speakers=0 --set protocol.refit=false --set train.select=last"
+    beside = " beside what is tested" if is_tested else ""
+    if UNKNOWN_SPEAKER in others:
+        beside += ", unknown ones counted as one"
+    mates = ", or --set protocol.session_mates=in" if has_mates else ""
+    return DataError(
+        f"too few {kind}s for training and validation",
+        given=f"{len(others)}{beside}, {n_valid} for validation",
+        accepted=f"{n_valid + 1} or more, so that one is left to train on",
+        do=f"add {kind}s, or "
+        + (least if len(others) > 1 else f"train without any: {without}")
+        + mates,
+    )
 
 
 def _make_fold(
@@ -165,12 +186,12 @@ def _make_fold(
     # A model that is shipped learns from everybody; with refitting it still does in the end.
     n_valid = config.valid_speakers if group or config.refit else 0
     if n_valid >= len(others):
-        kind = PROTOCOLS[config.name].validated
-        raise DataError(
-            f"too few {kind}s for training and validation",
-            given=f"{len(others)} beside what is tested, {n_valid} of them for validation",
-            do="lower protocol.valid_speakers"
-            + (', or set protocol.session_mates = "in"' if sessions else ""),
+        raise _too_few(
+            PROTOCOLS[config.name].validated,
+            others,
+            n_valid,
+            is_tested=bool(group),
+            has_mates=bool(sessions),
         )
     validating, training = set(others[:n_valid]), set(others[n_valid:])
     return Fold(

@@ -148,32 +148,36 @@ def test_recordings_of_the_model_are_found_under_the_name_of_another_corpus(
     assert "copied-audio" in done.stderr
 
 
-def test_unknown_speakers_are_scored_but_nothing_is_proved_of_them(model, command, tmp_path):
-    datadir.write(tmp_path / "d", strangers(tmp_path, speaker=UNKNOWN_SPEAKER))
+@pytest.mark.parametrize("corpus", [None, "first", "second"])
+def test_unknown_speakers_may_be_those_of_the_model(model, command, tmp_path, corpus):
+    datadir.write(tmp_path / "d", strangers(tmp_path, speaker=UNKNOWN_SPEAKER), corpus=corpus)
     done = evaluate(command, model, tmp_path / "d")
+    if corpus != "second":
+        assert done.returncode == 1
+        assert "unknown-speaker" in done.stderr
+        assert "file `corpus`" in done.stderr
+        done = evaluate(command, model, tmp_path / "d", "--allow-leakage")
     assert done.returncode == 0, done.stderr
+    assert ("LEAKY  unknown-speaker" in done.stdout) == (corpus != "second")
     assert "0 speakers" in done.stdout
     assert "speakers are not known" in done.stdout
     scores = json.loads((tmp_path / "d" / "out" / "scores.json").read_text())
-    assert scores["verified"].keys() == {"audio"}
+    assert ("speakers" in scores["verified"]) == (corpus == "second")
     assert scores["speaker_interval_95"] is None
 
 
-def test_nothing_is_proved_of_people_where_a_model_learnt_from_unknown_ones(
-    model, command, tmp_path
-):
-    known = datadir.read(model / "data").utterances
+def test_a_model_of_unknown_speakers_may_know_anybody(command, tmp_path):
+    known = tiny.make_data_dir(tmp_path).utterances
     nobody = [dataclasses.replace(u, speaker=UNKNOWN_SPEAKER, gender=None) for u in known]
-    datadir.write(tmp_path / "data", nobody)
-    options = ("--set", "protocol.name=all", "--allow-leakage", "--cache-dir", model / "cache")
-    done = command("train", model / "tiny.toml", tmp_path / "data", tmp_path / "exp", *options)
+    datadir.write(tmp_path / "nobody", nobody)
+    (tmp_path / "tiny.toml").write_text(tiny.TOML)
+    options = ("--set", "protocol.name=all", "--cache-dir", tmp_path / "cache")
+    done = command("train", tmp_path / "tiny.toml", tmp_path / "nobody", tmp_path / "exp", *options)
     assert done.returncode == 0, done.stderr
-    datadir.write(tmp_path / "d", strangers(tmp_path))
-    where = ("--cache-dir", model / "cache", "--output-dir", tmp_path / "out", "--no-figures")
-    done = command("eval", tmp_path / "exp", tmp_path / "d", *where)
-    assert done.returncode == 0, done.stderr
-    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert scores["verified"].keys() == {"audio"}
+    datadir.write(tmp_path / "d", strangers(tmp_path / "s"))
+    done = evaluate(command, tmp_path, tmp_path / "d")
+    assert done.returncode == 1
+    assert "unknown-speaker" in done.stderr
 
 
 def test_shared_classes_by_the_command(model, command, tmp_path):

@@ -265,3 +265,19 @@ def test_summary_counts_and_adds_up(sound: Path) -> None:
     assert result.durations["sadness"].total == 6
     assert (result.total.shortest, result.total.mean, result.total.longest) == (1, 2.5, 4)
     assert result.total.n_utterances == sum(d.n_utterances for d in result.durations.values()) == 4
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_folder_in_use_for_something_else_is_left_alone(
+    sound: Path, tmp_path: Path, is_folder: bool
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    if is_folder:
+        (project / "text").mkdir()
+    else:
+        (project / "text").write_text("my thesis")
+    before = sorted(project.iterdir())
+    with pytest.raises(DataError, match=r"no data directory.*project with text.*another folder"):
+        datadir.write(project, datadir.read(sound).utterances)
+    assert sorted(project.iterdir()) == before

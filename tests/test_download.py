@@ -762,6 +762,33 @@ def test_what_the_owner_does_not_allow(tmp_path: Path, command: Callable[..., ob
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_into_which_nothing_came_is_taken_away(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(folder: Path) -> None:
+        download(
+            "ravdess",
+            RELEASES["ravdess"],
+            folder,
+            say=said.append,
+            progress=lambda title, total: nullcontext(lambda done: None),
+        )
+
+    def offline(*arguments: object) -> None:
+        raise DownloadError("the host cannot be reached")
+
+    monkeypatch.setattr("ser_pcq.downloads.download._obtain", offline)
+    (tmp_path / "kept").mkdir()
+    for name in ("kept", "kept/new", "a/b"):
+        with pytest.raises(DownloadError, match="cannot be reached"):
+            fetch(tmp_path / name)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "kept"]
+    (tmp_path / "file").touch()
+    for name in ("file", "file/b"):
+        with pytest.raises(DownloadError, match=r"cannot be made.*file.*choose another"):
+            fetch(tmp_path / name)
+
+
 def test_list_and_wrong_usage(tmp_path: Path, command: Callable[..., object]) -> None:
     result = command("data", "download", "--list")
     assert isinstance(result, subprocess.CompletedProcess)

@@ -392,6 +392,68 @@ def test_the_page_does_what_it_says(commands_on_path: dict[str, str], tmp_path: 
     assert [(u.start, u.end) for u in turns] == [(None, 0.6), (0.6, None), (0.25, 0.9)]
 
 
+def notes_of_speakers(folder: Path, *speakers: str) -> tuple[list[str], str]:
+    """Return the speakers that a table with these makes, and what is said of it."""
+    names = [f"{n}.wav" for n in range(len(speakers))]
+    files(folder, *names)
+    rows = [f"{name},anger,{speaker}" for name, speaker in zip(names, speakers, strict=True)]
+    table = folder / "t.csv"
+    table.write_text("\n".join(["path,emotion,speaker", *rows]), encoding="utf-8")
+    made = read_table(table)
+    return sorted({u.speaker for u in made.utterances}), "; ".join(made.notes)
+
+
+@pytest.mark.parametrize("two", [("Anna", "anna"), ("3", "03"), ("7", "7.0")])
+def test_speakers_that_are_perhaps_one_person_are_told(tmp_path: Path, two: tuple[str]) -> None:
+    speakers, said = notes_of_speakers(tmp_path, *two, "30", "Annabel")
+    assert len(speakers) == 4
+    assert f"perhaps one person, and are taken for several: {', '.join(sorted(two))};" in said
+
+
+def test_speakers_who_are_nobody_are_told(tmp_path: Path) -> None:
+    _, said = notes_of_speakers(tmp_path, "NaN", "Unknown", "Nana")
+    assert "perhaps nobody's name: NaN, Unknown;" in said
+    assert notes_of_speakers(tmp_path, "Nana", "Ben", "") == (["Ben", "Nana", "unknown"], "")
+
+
+def test_an_accent_does_not_make_two_people_of_one(tmp_path: Path) -> None:
+    assert notes_of_speakers(tmp_path, "J\u00f6rg", "Jo\u0308rg") == (["J\u00f6rg"], "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("utf-16", "in UTF-16.*iconv -f UTF-16 "), ("cp1252", "-f CP1252 ")]
+)
+def test_a_table_in_another_encoding_is_told_how_to_mend(
+    tmp_path: Path, encoding: str, said: str
+) -> None:
+    table = tmp_path / "my table.csv"
+    table.write_text("path,emotion\na.wav,\u00c4rger\n", encoding=encoding)
+    with pytest.raises(DataError, match=said) as error:
+        read_table(table)
+    command = re.search("iconv .*", str(error.value))
+    assert command
+    subprocess.run(["bash", "-c", command[0]], cwd=tmp_path, check=True)
+    files(tmp_path, "a.wav")
+    assert read_table(tmp_path / "utf8.csv").utterances[0].emotion == "\u00c4rger"
+
+
+def test_paths_of_windows_are_told(tmp_path: Path) -> None:
+    table = files(tmp_path, "wav/a.wav") / "t.csv"
+    table.write_text("path,emotion\nwav\\a.wav,anger\n")
+    with pytest.raises(DataError, match="paths of Windows"):
+        read_table(table)
+
+
+def test_recordings_that_cannot_be_read_are_no_stray_files(tmp_path: Path) -> None:
+    folder = files(tmp_path / "r", "anger/memo.m4a", "anger/notes.txt")
+    with pytest.raises(DataError, match=r"can be read.*anger/memo\.m4a.*ffmpeg"):
+        read_folder(folder)
+    files(folder, "anger/a.wav")
+    notes = read_folder(folder).notes
+    assert sum("1 recordings in formats that cannot be read" in note for note in notes) == 1
+    assert sum("memo" in note for note in notes) == 1
+
+
 def test_the_patterns_of_the_page_find_what_it_says() -> None:
     rows = re.findall(r"^\| `([^`]+\.wav)` \| `'([^`]+)'` \|$", PAGE.read_text(), re.MULTILINE)
     assert len(rows) == 3

@@ -378,3 +378,27 @@ def test_names_of_embedded_files() -> None:
         ".mp3",
         "",
     ]
+
+
+def test_metadata_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "metadata.jsonl").write_bytes(b'{"file_name": "a.wav", "label": "\xc4rger"}\n')
+    with pytest.raises(DataError, match=r"not UTF-8.*metadata\.jsonl"):
+        read_datasets(tmp_path, tmp_path / "audio")
+
+
+def test_damaged_pages_of_a_parquet_file_are_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("datasets")
+    table = pyarrow.table({"audio": ["a.wav"] * 50, "label": [f"e{n}" for n in range(50)]})
+    path = tmp_path / "train.parquet"
+    parquet.write_table(table, path, compression="none", use_dictionary=False)
+    about = parquet.ParquetFile(path).metadata.row_group(0).column(1)
+    content = bytearray(path.read_bytes())
+    middle = about.data_page_offset + about.total_compressed_size // 2
+    for place in (about.data_page_offset, middle):
+        damaged = bytearray(content)
+        damaged[place : place + 20] = b"\xff" * 20
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"damaged.*train\.parquet"):
+            read_datasets(tmp_path, tmp_path / "audio", columns={"path": "audio"})

@@ -29,12 +29,15 @@ def _csv(
     relative: Annotated[
         bool, typer.Option("--relative", help="Write paths that begin in the folder of the table.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT.csv where it exists.")
+    ] = False,
 ) -> None:
     """One table with all that is known; `ser-data prepare csv` reads it back."""
     from ser_pcq.export_data import export_csv
 
     data = datadir.read(data_dir)
-    export_csv(data, out, relative=relative)
+    export_csv(data, out, relative=relative, overwrite=overwrite)
     _done(data, out)
 
 

@@ -3,8 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ser_pcq.corpora.releases import Release, RemoteFile
@@ -73,19 +73,39 @@ def download(
     say(f"to be cited: {release.citation}")
     if release.note:
         say(f"note: {release.note}")
-    folder.mkdir(parents=True, exist_ok=True)
-    if release.checkout is not None:
-        part = folder / f"{name}.part"
-        checkout(release.checkout, part, say, release.page)
-        part.replace(target)
-    else:
-        hint = f"download by hand from {release.page} and unpack it to {target}"
-        archives = _obtain(release, target, Link(say, hint, pauses), progress)
-        for archive in () if keep_archive else archives:
-            archive.unlink()
+    with _made(folder):
+        if release.checkout is not None:
+            part = folder / f"{name}.part"
+            checkout(release.checkout, part, say, release.page)
+            part.replace(target)
+        else:
+            hint = f"download by hand from {release.page} and unpack it to {target}"
+            archives = _obtain(release, target, Link(say, hint, pauses), progress)
+            for archive in () if keep_archive else archives:
+                archive.unlink()
     if words := lacking(release, target):
         say(f"warning: {target} is not as expected: {words}")
     return target
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder; take it away again when nothing has come into it."""
+    new = [p for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(
+            f"the folder cannot be made ({error.strerror})",
+            given=folder,
+            do="choose another one, in which you may write",
+        ) from error
+    try:
+        yield
+    finally:
+        for made in new:
+            with suppress(OSError):  # something is in it
+                made.rmdir()
 
 
 def lacking(release: Release, folder: Path) -> str:

@@ -123,7 +123,9 @@ def _load(folder: Path) -> Any:
         yaml.safe_load(header.read_text(encoding="utf-8"))
         return audformat.Database.load(str(folder), load_data=False)
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise DataError(f"the database cannot be read ({error})", given=header) from error
+        raise DataError(
+            f"the database cannot be read ({' '.join(str(error).split())})", given=header
+        ) from error
 
 
 def _tables(database: Any, asked: Sequence[str], names: Sequence[str]) -> list[Place]:

@@ -181,9 +181,13 @@ def _parquet_part(split: str, paths: Sequence[Path], folder: Path) -> Part:
 
     def rows(columns: Sequence[str]) -> Iterator[Row]:
         for path in paths:
-            with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(_ROWS, columns=list(columns)):
-                    yield from batch.to_pylist()
+            try:
+                with parquet.ParquetFile(path) as file:
+                    for batch in file.iter_batches(_ROWS, columns=list(columns)):
+                        yield from batch.to_pylist()
+            except (OSError, pyarrow.ArrowException) as error:
+                why = " ".join(str(error).split())  # on one line
+                raise DataError(f"the parquet file is damaged ({why})", given=path) from error
 
     columns = tuple(n for n in schema.names if all(n in found for found in names))
     return Part(split, columns, rows, folder, **_types(features))
@@ -235,7 +239,11 @@ def _metadata_rows(path: Path) -> Iterator[dict[str, Any]]:
         table = read_cells(path, "comma")
         yield from (dict(zip(table.names, row, strict=False)) for _, row in table.rows)
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError("the metadata is not UTF-8", given=path, do="save it as UTF-8") from error
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield dict(json.loads(line))

@@ -4,6 +4,7 @@ A source may be anybody's table, so nothing is guessed: what cannot be read is r
 rows that hold it, and what was mended is told in a note.
 """
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ser_pcq.datadir import UNKNOWN_SPEAKER, Utterance
 from ser_pcq.errors import DataError
 from ser_pcq.kaldi_tables import few
 from ser_pcq.own_data.ids import made_id, numbered, word
+from ser_pcq.own_data.speakers import NOTHING, speaker_notes
 from ser_pcq.own_data.values import VALUES
 
 FACTS = (
@@ -98,7 +100,7 @@ def prepared(entries: Sequence[Entry], notes: Sequence[str] = ()) -> Prepared:
     ]
     utterances = _named(entries, utterances)
     utterances, found = _with_genders(utterances)
-    changed = _changed(entries) + found + _case_notes(utterances)
+    changed = _changed(entries) + found + _case_notes(utterances) + speaker_notes(utterances)
     ordered = sorted(utterances, key=lambda u: u.utterance_id)
     return Prepared(ordered, (*notes, *said, *changed))
 
@@ -249,7 +251,7 @@ def _changed(entries: Sequence[Entry]) -> list[str]:
         e.facts[f]
         for e in entries
         for f in _WORDS
-        if word(e.facts.get(f, "")) != e.facts.get(f, "")
+        if word(e.facts.get(f, "")) != unicodedata.normalize("NFC", e.facts.get(f, ""))
     }
     if not changed:
         return []
@@ -261,7 +263,9 @@ def _case_notes(utterances: Sequence[Utterance]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for emotion in sorted({u.emotion for u in utterances}):
         alike.setdefault(emotion.lower(), []).append(emotion)
-    return [
+    odd = sorted(name for names in alike.values() for name in names if name.casefold() in NOTHING)
+    notes = [f"emotions that are perhaps none: {few(odd)}; --drop leaves them out"] if odd else []
+    return notes + [
         f"emotions that differ in case only are different ones: {', '.join(names)}; "
         f"--map {names[0]}={names[1]} makes them one"
         for names in alike.values()

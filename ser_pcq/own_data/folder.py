@@ -14,6 +14,10 @@ GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""
 
 _LAYOUT = "a folder for each emotion, as in anger/anna_01.wav"
+_UNREADABLE = frozenset(
+    {".m4a", ".aac", ".mp4", ".mov", ".wma", ".amr", ".3gp", ".webm", ".mkv", ".avi"}
+)
+_CONVERT = "convert them, for example: ffmpeg -i INPUT -ar 16000 -ac 1 OUTPUT.wav"
 _EXAMPLE = r"(?P<speaker>[^/_]+)_[^/]*$"
 
 
@@ -42,7 +46,13 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
     if locked := [p for p in paths if p.is_dir()]:
         raise DataError("folders cannot be listed", given=few(map(str, locked)))
     if not paths:
-        raise DataError("there are no recordings", given=folder, accepted=_LAYOUT)
+        closed = [n for n in _others(folder, set()) if Path(n).suffix.lower() in _UNREADABLE]
+        raise DataError(
+            "there are no recordings that can be read" if closed else "there are no recordings",
+            given=f"{folder} with {few(closed)}" if closed else folder,
+            accepted=_LAYOUT,
+            do=_CONVERT if closed else None,
+        )
     refuse_lfs_pointers(paths, str(folder))
     names = [path.relative_to(folder).as_posix() for path in paths]
     facts = _facts(names, compiled, pattern)
@@ -121,9 +131,15 @@ def _notes(
     others = list(_others(folder, audio))
     notes = []
     hidden = [name for name in others if Path(name).name.startswith(".")]
-    stray = [name for name in others if name not in hidden]
+    closed = [name for name in others if Path(name).suffix.lower() in _UNREADABLE]
+    stray = [name for name in others if name not in hidden and name not in closed]
     if hidden:
         notes.append(f"left out: {len(hidden)} hidden files: {few(hidden)}")
+    if closed:
+        notes.append(
+            f"left out: {len(closed)} recordings in formats that cannot be read: {few(closed)}; "
+            f"{_CONVERT}"
+        )
     if stray:
         notes.append(f"left out: {len(stray)} files that are not audio by name: {few(stray)}")
     if compiled is None or "emotion" not in compiled.groupindex:

@@ -1,11 +1,17 @@
 """Ids of utterances that came without: from where they lie and who speaks."""
 
+import unicodedata
 from collections.abc import Iterable
 
 
 def word(text: str) -> str:
-    """Return a text as one word: blanks and what cannot be printed become `_`."""
-    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in text)
+    """Return a text as one word: blanks and what cannot be printed become `_`.
+
+    Accented letters become one character (Unicode NFC): file names from macOS hold two, and one
+    speaker would be two people.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(c if c.isprintable() and not c.isspace() else "_" for c in composed)
 
 
 def made_id(name: str, speaker: str | None, start: float | None, end: float | None) -> str:

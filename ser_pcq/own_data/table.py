@@ -1,6 +1,9 @@
 """A table of recordings, comma- or tab-separated, one row for each utterance."""
 
+import codecs
 import csv
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +16,6 @@ from ser_pcq.own_data.recordings import names_below, refuse_missing
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 """Names of the characters that are looked for between columns."""
-
-_UTF8 = "save the table as UTF-8, or convert it: iconv -f LATIN1 -t UTF-8"
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,7 @@ def read_cells(table: Path, delimiter: str | None = None) -> Table:
     except OSError as error:
         raise DataError(f"the table cannot be read ({error.strerror})", given=table) from error
     except UnicodeDecodeError as error:
-        row = error.object[: error.start].count(b"\n") + 1
-        raise DataError(f"line {row} of the table is not UTF-8", given=table, do=_UTF8) from error
+        raise _not_utf8(table, error) from error
     # Not text.splitlines(), which would also cut cells at separators that are no line ends.
     lines = text.split("\n")
     if not lines[0].strip():
@@ -93,6 +93,19 @@ def read_cells(table: Path, delimiter: str | None = None) -> Table:
             do="check the quotes there: a cell that begins with one must end with one",
         ) from error
     return _checked(table, found)
+
+
+def _not_utf8(table: Path, error: UnicodeDecodeError) -> DataError:
+    """Build the error for a table in another encoding."""
+    wide = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    row = error.object[: error.start].count(b"\n") + 1
+    command = f"iconv -f {'UTF-16' if wide else 'CP1252'} -t UTF-8 {shlex.quote(str(table))}"
+    return DataError(
+        "the table is in UTF-16" if wide else f"line {row} of the table is not UTF-8",
+        given=table,
+        accepted="UTF-8",
+        do=f"save it as CSV UTF-8, or convert it: {command} > utf8.csv",
+    )
 
 
 def _checked(table: Path, found: Sequence[tuple[int, list[str]]]) -> Table:
@@ -160,5 +173,7 @@ def _audio(places: Sequence[str], cells: Sequence[str], folder: Path) -> list[Pa
         raise refuse("rows have no path", empty, n, do="fill it in, or remove them")
     paths = [folder / cell for cell in cells]
     do = f"relative paths begin in {folder}: another folder is named with --audio-dir"
+    if os.sep == "/" and any("\\" in cell for cell in cells):
+        do += "; these are paths of Windows: write / for \\, and where the recordings are now"
     refuse_missing(places, paths, do)
     return paths
