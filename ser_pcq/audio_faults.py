@@ -57,7 +57,7 @@ class Finding:
 
     Attributes:
         kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `quiet`, `offset`,
-            `over-scale`, `duplicate`, `near-duplicate`.
+            `over-scale`, `duplicate`, `near-duplicate`, `overlap`.
         utterance_id: Of which.
         detail: What was found, as a phrase.
         other: The utterance that this one is a duplicate of; None for other kinds.

@@ -80,7 +80,8 @@ def find_duplicates(utterances: Sequence[Utterance], prints: Sequence[AudioPrint
             continue
         shift = f", shifted by {copy.offset:+.2f} s" if copy.offset else ""
         extent = f"{copy.duration:.2f} s{shift}, {copy.error_rate:.0%} of the bits differ"
-        findings.append(_duplicate("near-duplicate", a, b, extent))
+        kind = "overlap" if _are_partners(a, b) else "near-duplicate"
+        findings.append(_duplicate(kind, a, b, extent))
     return findings
 
 
@@ -104,6 +105,11 @@ def _duplicate(kind: str, a: Utterance, b: Utterance, extent: str = "") -> Findi
 def _are_augmented(a: Utterance, b: Utterance) -> bool:
     """Whether both are known to be copies of one original."""
     return a.original is not None and a.original == b.original
+
+
+def _are_partners(a: Utterance, b: Utterance) -> bool:
+    """Whether two speakers of one session may talk at once."""
+    return a.session is not None and a.session == b.session and a.speaker != b.speaker
 
 
 def _overlap(a: Utterance, b: Utterance) -> bool:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -334,6 +335,18 @@ def test_parts_of_one_recording_may_overlap_but_not_be_the_same(tmp_path):
         ("duplicate", "c", "b", ()),
         ("duplicate", "e", "a", ()),  # the same sound, later in the recording
     ]
+
+
+def test_two_who_talk_at_once_are_no_copies_of_one_another(tmp_path):
+    dialogue = babble(0, seconds=5)
+    turns = []
+    for name, first, last in (("F", 0, 3), ("M", 1, 5)):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, dialogue[first * RATE : last * RATE], RATE)
+        turns.append(replace(utterance(path, name), speaker=name, session="1"))
+    assert check(tmp_path, turns) == [("overlap", "M", "F", ("speaker",))]
+    apart = [replace(u, session=u.speaker) for u in turns]
+    assert check(tmp_path, apart) == [("near-duplicate", "M", "F", ("speaker",))]
 
 
 def test_only_parts_that_lose_something_are_truncated(tmp_path):
