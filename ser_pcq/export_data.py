@@ -9,25 +9,9 @@ from pathlib import Path
 from ser_pcq.datadir import DataDir, Utterance
 from ser_pcq.errors import DataError
 from ser_pcq.files import write_text
+from ser_pcq.own_data.entry import FACTS
 
-COLUMNS = (
-    "id",
-    "path",
-    "emotion",
-    "speaker",
-    "gender",
-    "session",
-    "sentence",
-    "text",
-    "start",
-    "end",
-    "split",
-    "original",
-    "valence",
-    "activation",
-    "dominance",
-    "ratings",
-)
+COLUMNS = (FACTS[0], "path", *FACTS[1:])
 """The columns of a table, in order; times in s. Those of which nothing is known are left out."""
 
 

@@ -19,21 +19,8 @@ from ser_pcq.own_data.speakers import NOTHING, speaker_notes
 from ser_pcq.own_data.values import VALUES
 
 FACTS = (
-    "emotion",
-    "speaker",
-    "id",
-    "session",
-    "sentence",
-    "text",
-    "gender",
-    "start",
-    "end",
-    "split",
-    "original",
-    "valence",
-    "activation",
-    "dominance",
-    "ratings",
+    *("id", "emotion", "speaker", "gender", "session", "sentence", "text", "start", "end"),
+    *("split", "original", "valence", "activation", "dominance", "ratings"),
 )
 """What a source can say of an utterance, beside its audio."""
 
