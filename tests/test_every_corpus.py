@@ -5,10 +5,10 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from test_recipes import run
 
 from ser_pcq import datadir
 from ser_pcq.audio_copies import audio_facts
@@ -127,17 +127,6 @@ def test_iemocap_as_published_is_what_the_paper_did():
     name = protocol_name(config.protocol)
     assert name == "leave-one-speaker-out, session-mates in training, chosen on the test fold"
     assert leaky
-
-
-def run(recipe, *options, env, recipes=RECIPES):
-    return subprocess.run(
-        [recipes / recipe / "run.sh", *map(str, options)],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
 
 
 def test_iemocap_from_the_release_to_scores(commands_on_path, tmp_path):

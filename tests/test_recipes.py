@@ -22,9 +22,9 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 RESULTS = sorted((RECIPES / "emodb" / "results").glob("*/*/seed_*/predictions.csv"))
 
 
-def run(recipe, *options, env):
+def run(recipe, *options, env, recipes=RECIPES):
     return subprocess.run(
-        [RECIPES / recipe / "run.sh", *map(str, options)],
+        [recipes / recipe / "run.sh", *map(str, options)],
         env=env,
         capture_output=True,
         text=True,

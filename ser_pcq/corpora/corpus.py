@@ -75,24 +75,29 @@ class Corpus:
 
 
 def count_notes(
-    utterances: Iterable[Utterance], expected: Mapping[str, int], what: str = "emotion"
+    utterances: Iterable[Utterance],
+    emotions: Mapping[str, int],
+    speakers: Mapping[str, int] | None = None,
 ) -> list[str]:
     """Say how utterances differ from the complete release, one line each; none when they do not.
 
     Args:
         utterances: What was found.
-        expected: Name of a group to the number of its utterances in the complete release.
-        what: Kind of group: an attribute of `Utterance`.
+        emotions: Emotion to the number of its utterances in the complete release.
+        speakers: The same by speaker, where it is known.
     """
-    counts = Counter(str(getattr(u, what)) for u in utterances)
-    names = [*expected, *sorted(set(counts) - set(expected))]
-    notes = [
-        f"{what} {name}: {counts[name]} utterances, {expected.get(name, 0)} in the complete release"
-        for name in names
-        if counts[name] != expected.get(name, 0)
-    ]
+    found = list(utterances)
+    notes = []
+    for what, expected in (("emotion", emotions), ("speaker", speakers or {})):
+        counts = Counter(str(getattr(u, what)) for u in found) if expected else Counter()
+        notes += [
+            f"{what} {name}: {counts[name]} utterances, {expected.get(name, 0)} in the complete "
+            "release"
+            for name in (*expected, *sorted(set(counts) - set(expected)))
+            if counts[name] != expected.get(name, 0)
+        ]
     if notes:
-        total = f"{counts.total()} utterances, {sum(expected.values())} in the complete release"
+        total = f"{len(found)} utterances, {sum(emotions.values())} in the complete release"
         notes.insert(0, total)
     return notes
 

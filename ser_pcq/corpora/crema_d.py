@@ -203,6 +203,6 @@ CORPUS = Corpus(
     protocol="five folds of speakers",
     home="https://github.com/CheyneyComputerScience/CREMA-D",
     citation="Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, IEEE "
-    "Transactions on Affective Computing 5(4), 2014",
+    "Transactions on Affective Computing 5(4), 2014, doi:10.1109/TAFFC.2014.2336244",
     counts=EMOTION_COUNTS,
 )

@@ -135,9 +135,7 @@ def prepare(corpus_dir: Path) -> Prepared:
             do="check the path, and that the archive is unpacked",
         )
     utterances = sorted((_utterance(p) for p in set(wavs)), key=lambda u: u.utterance_id)
-    notes = count_notes(utterances, EMOTION_COUNTS)
-    # The sum is told once.
-    notes += count_notes(utterances, SPEAKER_COUNTS, "speaker")[1:]
+    notes = count_notes(utterances, EMOTION_COUNTS, SPEAKER_COUNTS)
     return Prepared(utterances, tuple(notes))
 
 
@@ -151,6 +149,7 @@ CORPUS = Corpus(
     labels=tuple(sorted(EMOTIONS.values())),
     protocol="leave one speaker out",
     home="http://emodb.bilderbar.info",
-    citation="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005",
+    citation="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005, "
+    "doi:10.21437/Interspeech.2005-446",
     counts=EMOTION_COUNTS,
 )

@@ -110,9 +110,7 @@ def prepare(corpus_dir: Path) -> Prepared:
     if mended:
         notes.append(f"{len(mended)} irregular file names, read nevertheless: {few(mended)}")
     found = sorted(utterances.values(), key=lambda u: u.utterance_id)
-    notes += count_notes(found, EMOTION_COUNTS)
-    # The sum is told once.
-    notes += count_notes(found, SPEAKER_COUNTS, "speaker")[1:]
+    notes += count_notes(found, EMOTION_COUNTS, SPEAKER_COUNTS)
     return Prepared(found, tuple(notes))
 
 

@@ -287,6 +287,6 @@ CORPUS = Corpus(
     protocol="leave one session out",
     home="https://sail.usc.edu/iemocap",
     citation="Busso et al., IEMOCAP: interactive emotional dyadic motion capture database, "
-    "Language Resources and Evaluation 42, 2008",
+    "Language Resources and Evaluation 42(4), 2008, doi:10.1007/s10579-008-9076-6",
     counts=EMOTION_COUNTS,
 )

@@ -257,7 +257,7 @@ CORPUS = Corpus(
     labels=tuple(sorted(EMOTIONS.values())),
     protocol="one of the six main speakers out",
     home="https://github.com/declare-lab/MELD",
-    citation="Poria et al., MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in "
-    "Conversations, ACL 2019",
+    citation="Poria et al., MELD: A Multimodal Multi-Party Dataset for Emotion Recognition "
+    "in Conversations, ACL 2019, doi:10.18653/v1/P19-1050",
     counts=EMOTION_COUNTS,
 )

@@ -292,6 +292,7 @@ CORPUS = Corpus(
     labels=tuple(sorted(EMOTIONS.values())),
     protocol="the official partition",
     home="https://lab-msp.com/MSP/MSP-Podcast.html",
-    citation="Lotfian and Busso, Building Naturalistic Emotionally Balanced Speech Corpus, IEEE "
-    "Transactions on Affective Computing, 2019; Busso et al., The MSP-Podcast Corpus, 2025",
+    citation="Lotfian and Busso, Building Naturalistic Emotionally Balanced Speech Corpus, "
+    "IEEE Transactions on Affective Computing 10(4), 2019, "
+    "doi:10.1109/TAFFC.2017.2736999; Busso et al., The MSP-Podcast Corpus, 2025",
 )

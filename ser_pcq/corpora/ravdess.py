@@ -146,9 +146,7 @@ def prepare(corpus_dir: Path) -> Prepared:
         if left_out:
             notes.append(f"{left_out} {what} left out: only speech audio is read")
     notes += _same_bytes(taken)
-    notes += count_notes(utterances, EMOTION_COUNTS)
-    # The sum is told once.
-    notes += count_notes(utterances, dict.fromkeys(SPEAKERS, 60), "speaker")[1:]
+    notes += count_notes(utterances, EMOTION_COUNTS, dict.fromkeys(SPEAKERS, 60))
     return Prepared(utterances, tuple(notes))
 
 
@@ -162,7 +160,7 @@ CORPUS = Corpus(
     labels=tuple(sorted(EMOTIONS.values())),
     protocol="five folds of actors",
     home="https://doi.org/10.5281/zenodo.1188976",
-    citation="Livingstone, Russo, The Ryerson Audio-Visual Database of Emotional Speech and Song "
-    "(RAVDESS), PLoS ONE 13(5), 2018",
+    citation="Livingstone, Russo, The Ryerson Audio-Visual Database of Emotional Speech and "
+    "Song (RAVDESS), PLoS ONE 13(5), 2018, doi:10.1371/journal.pone.0196391",
     counts=EMOTION_COUNTS,
 )

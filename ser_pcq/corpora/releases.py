@@ -6,7 +6,9 @@ and a download says so.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from ser_pcq.corpora import CORPORA
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,15 @@ class Release:
         return None if not sizes or None in sizes else sum(s for s in sizes if s is not None)
 
 
+def _release(name: str, *, licence: str | None = None, **offer: Any) -> Release:
+    """Describe a release; title, licence and citation are those of the corpus."""
+    corpus = CORPORA[name]
+    return Release(corpus.title, licence or corpus.licence, corpus.citation, **offer)
+
+
 RELEASES: dict[str, Release] = {
-    "crema-d": Release(
-        title="CREMA-D",
-        licence="ODbL 1.0",
-        citation="Cao et al., CREMA-D: Crowd-sourced Emotional Multimodal Actors Dataset, "
-        "IEEE Transactions on Affective Computing 5(4), 2014, doi:10.1109/TAFFC.2014.2336244",
+    "crema-d": _release(
+        "crema-d",
         page="https://github.com/CheyneyComputerScience/CREMA-D",
         holds=("AudioWAV/*.wav", 7442),
         checkout=Checkout(
@@ -119,11 +124,9 @@ RELEASES: dict[str, Release] = {
             lfs="AudioWAV/*",
         ),
     ),
-    "emodb": Release(
-        title="EMO-DB",
+    "emodb": _release(
+        "emodb",
         licence="CC BY 4.0 (record)",
-        citation="Burkhardt et al., A Database of German Emotional Speech, Interspeech 2005, "
-        "doi:10.21437/Interspeech.2005-446",
         page="https://zenodo.org/records/7447302",
         holds=("wav/*.wav", 535),
         record=Record("zenodo", "https://zenodo.org/api/records/7447302"),
@@ -138,30 +141,22 @@ RELEASES: dict[str, Release] = {
         note="the listening test, erkennung.txt, is not in this record: it is in the archive of "
         "http://emodb.bilderbar.info/download/",
     ),
-    "emovo": Release(
-        title="EMOVO",
-        licence="free for research",
-        citation="Costantini et al., EMOVO Corpus: an Italian Emotional Speech Database, LREC 2014",
+    "emovo": _release(
+        "emovo",
         page="http://voice.fub.it/activities/corpora/emovo/index.html",
         holds=("*/*.wav", 588),
         by_hand="open the page in a browser and fetch the archive, for which no checksum is "
         "published",
     ),
-    "iemocap": Release(
-        title="IEMOCAP",
-        licence="on application to the owner",
-        citation="Busso et al., IEMOCAP: Interactive emotional dyadic motion capture database, "
-        "Language Resources and Evaluation 42(4), 2008, doi:10.1007/s10579-008-9076-6",
+    "iemocap": _release(
+        "iemocap",
         page="https://sail.usc.edu/iemocap/iemocap_release.htm",
         holds=("Session*/sentences/wav/*/*.wav", 10_039),
         by_hand="fill in the release form of the University of Southern California, which sends "
         "the address of the archive",
     ),
-    "meld": Release(
-        title="MELD",
-        licence="GPL-3.0; rights in the TV series are its owners'",
-        citation="Poria et al., MELD: A Multimodal Multi-Party Dataset for Emotion Recognition in "
-        "Conversations, ACL 2019, doi:10.18653/v1/P19-1050",
+    "meld": _release(
+        "meld",
         page="https://huggingface.co/datasets/declare-lab/MELD",
         # 13,708 utterances are listed; a few of their clips are missing or damaged.
         holds=("**/*.mp4", 13_600),
@@ -178,20 +173,15 @@ RELEASES: dict[str, Release] = {
         ),
         note="the clips are video: `ser-data prepare meld` tells how to take the audio out of them",
     ),
-    "msp-podcast": Release(
-        title="MSP-Podcast",
-        licence="by agreement with the owner",
-        citation="Lotfian and Busso, Building Naturalistic Emotionally Balanced Speech Corpus, "
-        "IEEE Transactions on Affective Computing 10(4), 2019, doi:10.1109/TAFFC.2017.2736999",
+    "msp-podcast": _release(
+        "msp-podcast",
         page="https://lab-msp.com/MSP/MSP-Podcast.html",
         holds=("Audios/*.wav", 1),
         by_hand="have your institution sign the licence agreement and send it to the laboratory, "
         "which sends the address of the archive",
     ),
-    "nemo": Release(
-        title="nEMO",
-        licence="CC BY-NC-SA 4.0",
-        citation="Christop, nEMO: Dataset of Emotional Speech in Polish, LREC-COLING 2024",
+    "nemo": _release(
+        "nemo",
         page="https://github.com/amu-cai/nEMO",
         holds=("samples/*.wav", 4481),
         checkout=Checkout(
@@ -199,11 +189,8 @@ RELEASES: dict[str, Release] = {
             commit="06f1f83dde8f1a780443a57d53b2af3971af34ab",
         ),
     ),
-    "ravdess": Release(
-        title="RAVDESS, speech",
-        licence="CC BY-NC-SA 4.0",
-        citation="Livingstone and Russo, The Ryerson Audio-Visual Database of Emotional Speech and "
-        "Song (RAVDESS), PLoS ONE 13(5), 2018, doi:10.1371/journal.pone.0196391",
+    "ravdess": _release(
+        "ravdess",
         page="https://zenodo.org/records/1188976",
         holds=("Actor_*/*.wav", 1440),
         record=Record("zenodo", "https://zenodo.org/api/records/1188976"),
@@ -217,21 +204,15 @@ RELEASES: dict[str, Release] = {
             ),
         ),
     ),
-    "savee": Release(
-        title="SAVEE",
-        licence="research, on registration",
-        citation="Haq and Jackson, Multimodal Emotion Recognition, in Machine Audition, "
-        "IGI Global, 2010",
+    "savee": _release(
+        "savee",
         page="http://kahlan.eps.surrey.ac.uk/savee/Download.html",
         holds=("*/*.wav", 480),
         by_hand="register with the University of Surrey, which sends the address of the archive; "
         "of it, only Data/Zip/AudioData.zip is needed",
     ),
-    "tess": Release(
-        title="TESS",
-        licence="CC BY-NC-ND 4.0",
-        citation="Pichora-Fuller and Dupuis, Toronto emotional speech set (TESS), Borealis, 2020, "
-        "doi:10.5683/SP2/E8H2MF",
+    "tess": _release(
+        "tess",
         page="https://doi.org/10.5683/SP2/E8H2MF",
         holds=("**/*.wav", 2800),
         record=Record(

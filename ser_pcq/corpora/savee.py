@@ -108,9 +108,7 @@ def prepare(corpus_dir: Path) -> Prepared:
     refuse_lfs_pointers(wavs, "SAVEE")
     taken, notes = take_once((_id(path), path) for path in wavs)
     utterances = [_utterance(name, path) for name, path in taken.items()]
-    notes += count_notes(utterances, EMOTION_COUNTS)
-    # The sum is told once.
-    notes += count_notes(utterances, dict.fromkeys(SPEAKERS, 120), "speaker")[1:]
+    notes += count_notes(utterances, EMOTION_COUNTS, dict.fromkeys(SPEAKERS, 120))
     return Prepared(utterances, tuple(notes))
 
 

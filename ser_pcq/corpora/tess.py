@@ -161,9 +161,7 @@ def prepare(corpus_dir: Path) -> Prepared:
         if path.stem != name
     ]
     found = [_utterance(name, path) for name, path in taken.items()]
-    counts = count_notes(found, EMOTION_COUNTS)
-    # The sum is told once.
-    counts += count_notes(found, dict.fromkeys(SPEAKERS, 1400), "speaker")[1:]
+    counts = count_notes(found, EMOTION_COUNTS, dict.fromkeys(SPEAKERS, 1400))
     wrong, told = _wrong_rates(found)
     utterances = [u for u in found if u.utterance_id not in wrong]
     return Prepared(utterances, (*notes, *told, *counts))
@@ -179,7 +177,7 @@ CORPUS = Corpus(
     labels=tuple(sorted(EMOTIONS.values())),
     protocol="leave one speaker out",
     home="https://doi.org/10.5683/SP2/E8H2MF",
-    citation="Pichora-Fuller, Dupuis, Toronto emotional speech set (TESS), University of Toronto, "
-    "2010",
+    citation="Pichora-Fuller, Dupuis, Toronto emotional speech set (TESS), University of "
+    "Toronto, 2010, doi:10.5683/SP2/E8H2MF",
     counts=EMOTION_COUNTS,
 )
