@@ -57,6 +57,18 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """Show on stderr, where that is a terminal, that work goes on whose length nobody knows."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(title):
+        yield
+
+
 def run(app: Callable[[], Any], name: str) -> None:
     """Run a command; turn a `SerError` into one line on stderr and exit code 1."""
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ser_pcq import datadir
-from ser_pcq.cli.app import new_app, say
+from ser_pcq.cli.app import new_app, say, waiting
 from ser_pcq.corpora import CORPORA
 from ser_pcq.corpora.corpus import Prepared
 
@@ -45,7 +45,9 @@ def keep(
     for note in prepared.notes:
         say(f"ser-data: note: {note}")
     utterances = relabel(prepared.utterances, parse_map(mapping or ()), parse_names(drop or ()))
-    datadir.write(data_dir, utterances, corpus=corpus)
+    with waiting("writing the data directory"):
+        datadir.write(data_dir, utterances, corpus=corpus)
+        written = datadir.read(data_dir)
     unknown = sum(u.speaker == datadir.UNKNOWN_SPEAKER for u in utterances)
     if unknown:
         say(
@@ -55,7 +57,7 @@ def keep(
         )
     if suggested := suggested_map({u.emotion for u in utterances}):
         say(f"ser-data: note: other corpora call these emotions otherwise: --map {suggested}")
-    say(f"ser-data: wrote {data_dir}: {describe(datadir.read(data_dir))}")
+    say(f"ser-data: wrote {data_dir}: {describe(written)}")
 
 
 def describe(data: datadir.DataDir) -> str:
@@ -87,7 +89,8 @@ def _prepare(
 ) -> None:
     """Prepare a corpus of the registry."""
     plain = {key: o.value if isinstance(o, Enum) else o for key, o in options.items()}
-    prepared = CORPORA[name].prepare(corpus_dir, **plain)
+    with waiting("reading the corpus"):
+        prepared = CORPORA[name].prepare(corpus_dir, **plain)
     keep(prepared, data_dir, corpus=name, mapping=mapping, drop=drop)
 
 

@@ -1,10 +1,12 @@
 """`ser-data prepare folder|csv|audformat|datasets`: data of one's own, however it is stored."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ser_pcq.cli.app import waiting
 from ser_pcq.cli.prepare import DataDir, Drop, Map, keep
 from ser_pcq.own_data.columns import DEFAULTS
 from ser_pcq.own_data.folder import GROUPS
@@ -90,7 +92,8 @@ def _folder(
     """A folder of recordings with a folder for each emotion."""
     from ser_pcq.own_data.folder import read_folder
 
-    prepared = read_folder(folder, pattern=speaker)
+    with waiting("reading"):
+        prepared = read_folder(folder, pattern=speaker)
     keep(prepared, data_dir, corpus=corpus, mapping=mapping, drop=drop)
 
 
@@ -143,7 +146,8 @@ def _csv(
     # Parameters are called as the facts are, but for one that would hide a function.
     given = locals()
     columns = {fact: given["utterance_id" if fact == "id" else fact] for fact in DEFAULTS}
-    prepared = read_table(table, columns=columns, delimiter=delimiter, audio_dir=audio_dir)
+    with waiting("reading"):
+        prepared = read_table(table, columns=columns, delimiter=delimiter, audio_dir=audio_dir)
     keep(prepared, data_dir, corpus=corpus, mapping=mapping, drop=drop)
 
 
@@ -172,7 +176,8 @@ def _audformat(
     """A database in audformat. Needs the package audformat."""
     from ser_pcq.own_data.audformat_in import read_audformat
 
-    prepared = read_audformat(folder, tables=table or (), emotion=emotion, speaker=speaker)
+    with waiting("reading"):
+        prepared = read_audformat(folder, tables=table or (), emotion=emotion, speaker=speaker)
     keep(prepared, data_dir, corpus=corpus, mapping=mapping, drop=drop)
 
 
@@ -206,9 +211,12 @@ def _datasets(
 
     given = {**locals(), "id": utterance_id, "path": audio}
     columns = {fact: given[fact] for fact in DEFAULTS if fact in given and fact != "split"}
-    source = read_datasets(folder, data_dir / "audio", split=split, columns=columns)
+    with waiting("reading"):
+        source = read_datasets(folder, data_dir / "audio", split=split, columns=columns)
     # Wrong labels are refused before anything is written.
     utterances = source.prepared.utterances
     kept = relabel(utterances, parse_map(mapping or ()), parse_names(drop or ()))
-    with source.extracted({u.audio for u in kept}):
+    with ExitStack() as stack:
+        with waiting("writing the recordings"):
+            stack.enter_context(source.extracted({u.audio for u in kept}))
         keep(source.prepared, data_dir, corpus=corpus, mapping=mapping, drop=drop)

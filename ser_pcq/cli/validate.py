@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pcq import datadir
-from ser_pcq.cli.app import progress, say
+from ser_pcq.cli.app import progress, say, waiting
 from ser_pcq.cli.prepare import describe, number
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def validate(
     for option in [name for name, is_given in given.items() if is_given and not decode]:
         raise typer.BadParameter("goes with --decode only", param_hint=option)
     # Decoding says more of each recording than its header.
-    problems = datadir.validate(data_dir, check_audio=audio and not decode)
+    with waiting("checking"):
+        problems = datadir.validate(data_dir, check_audio=audio and not decode)
     for problem in problems:
         say(f"{NAME}: {problem.kind}: {problem.message}")
     if problems:
