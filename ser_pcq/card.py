@@ -43,12 +43,13 @@ def model_card(about: dict[str, Any], recognizer: AnyRecognizer, *, more: str = 
 
 
 def _training(training: dict[str, Any]) -> str:
-    """Say how long a network was trained, or what was chosen for a baseline."""
+    """Say how long a network was trained, or what was chosen for a linear recognizer."""
     if "epochs" in training:
         return (
             f"seed {training['seed']}, epoch {training['selected_epoch']} of {training['epochs']}"
         )
-    return f"{training['feature_set']}, C = {training['cost']:g}"
+    values = ", ".join(f"{value:g}" for value in training["values"])
+    return f"{'; '.join(training['features'])}; {training['setting']} {values}"
 
 
 def _calibration(calibration: dict[str, Any], refit: bool) -> str:

@@ -50,10 +50,12 @@ class SegmentConfig:
 
     duration: float = 3.0
     """Length of a segment in s."""
-    padding: Literal["repeat", "zero", "published"] = "repeat"
+    padding: Literal["repeat", "zero", "published", "none"] = "repeat"
     """`repeat`: full segments spread evenly, a short utterance is repeated. `zero`: laid end to
     end, the last one padded at the end. `published`: the same with the published quirks (waveform
-    padded at the front, one segment more where the length is an exact multiple)."""
+    padded at the front, one segment more where the length is an exact multiple). `none` (linear
+    models only): an utterance is one segment of its own length, one longer than `duration` as few
+    equal parts as fit."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,11 @@ class ContextConfig:
 class ModelConfig:
     """The PCQ network; paper names in brackets."""
 
-    name: Literal["pcq", "whisper-svm", "egemaps-svm", "compare-svm"] = "pcq"
-    """The network, or a baseline: a linear SVM over the statistics of an encoder layer, or over
-    openSMILE's eGeMAPSv02 or ComParE_2016 functionals. Baselines ignore the other keys here."""
+    name: Literal["pcq", "discriminant", "whisper-svm", "egemaps-svm", "compare-svm"] = "pcq"
+    """The network; or a linear classifier, which ignores the other keys here. `discriminant`:
+    linear discriminant analysis over the statistics of all `context.layers` together. Baselines: a
+    linear SVM over the statistics of one of these layers, or over openSMILE's eGeMAPSv02 or
+    ComParE_2016 functionals."""
     mlcnn: bool = True
     """The spectrogram branch (MLCNN); false is the ablation without it."""
     channel_query: bool = True
@@ -137,14 +141,26 @@ class TrainConfig:
     """`best`: the epoch best on the validation speakers. `last`: the last, fixed beforehand."""
     batch_size: int = 32
     """Segments in a step, over all processes."""
+    accumulate: int = 1
+    """Parts that the batch of a step is computed in, one after the other, where it does not fit the
+    memory; batch normalisation sees each part by itself."""
     learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     encoder_learning_rate: float = 1e-5
-    """Learning rate of a fine-tuned encoder."""
+    """Learning rate of a fine-tuned encoder, of its highest block with `layer_decay`."""
+    layer_decay: float = 1.0
+    """What the learning rate of a fine-tuned encoder is multiplied by from each block to the one
+    below it; what lies under the first block has the lowest. 1: the same rate everywhere."""
+    freeze_features: bool = False
+    """Keep the convolutions of a fine-tuned encoder as they were pretrained; what they compute
+    then needs no memory until the gradients are taken."""
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     """`one-cycle`: short warm-up, then cosine to zero. `constant` is published."""
     weight_decay: float = 0.05
     """AdamW weight decay."""
+    decay_biases: bool = True
+    """Weight decay also on biases and on the weights of normalisation (tensors of one dimension),
+    in network and encoder; false spares them."""
     label_smoothing: float = 0.1
     """Share of the target spread evenly over the classes, 0 to 1."""
     class_weights: bool = True
@@ -159,6 +175,29 @@ class TrainConfig:
     """Passed on to `accelerate`."""
     workers: int = 0
     """Reader processes of the data loader."""
+
+
+@dataclass(frozen=True)
+class StatisticsConfig:
+    """How linear classifiers sum an encoder's frames up; several values make several candidates."""
+
+    speech_ranges: tuple[float, ...] = (0.0,)
+    """Frames more than so many dB under the loudest are pauses and left out; 0 keeps all."""
+    parts: tuple[int, ...] = (1,)
+    """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
+
+
+@dataclass(frozen=True)
+class DiscriminantConfig:
+    """Linear discriminant analysis."""
+
+    shrinkages: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    """Shares of the unit matrix in the covariance, above 0 to 1."""
+    several: Literal["choose", "average"] = "choose"
+    """Of several shrinkages and ways to sum up. `choose`: the best is taken, judged on the
+    validation utterances or, without any, by leaving out one training speaker after the other.
+    `average`: the discriminants of all are averaged; where candidates are nearly equal, choosing
+    one of them only adds noise."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +258,8 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    discriminant: DiscriminantConfig = field(default_factory=DiscriminantConfig)
     svm: SvmConfig = field(default_factory=SvmConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
 

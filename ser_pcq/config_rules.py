@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ser_pcq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ser_pcq.config import Config
+    from ser_pcq.config import Config, TrainConfig
 
 Rule = tuple[bool, str, object, str]
 
@@ -13,7 +13,7 @@ Rule = tuple[bool, str, object, str]
 def _range_rules(config: "Config") -> list[Rule]:
     """What each value must satisfy by itself: (holds, key, given, accepted)."""
     frontend, segment, model, train = config.frontend, config.segment, config.model, config.train
-    augment, protocol, svm = config.augment, config.protocol, config.svm
+    augment, protocol = config.augment, config.protocol
     fours = len(model.channels) == 4 and all(c > 0 and c % 4 == 0 for c in model.channels)
     counts = {
         "frontend.n_fft": frontend.n_fft,
@@ -59,13 +59,35 @@ def _range_rules(config: "Config") -> list[Rule]:
         (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
         (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),
         (protocol.folds >= 2, "protocol.folds", protocol.folds, "2 or more"),
-        (
-            len(svm.costs) > 0 and min(svm.costs) > 0,
-            "svm.costs",
-            svm.costs,
-            "one or more numbers above 0",
-        ),
+        *_linear_rules(config),
         (factors >= 0.1, "augment.speeds or augment.tempos", factors, "0.1 or more"),
+    ]
+
+
+def _linear_rules(config: "Config") -> list[Rule]:
+    """What the values of linear recognizers must satisfy."""
+    statistics, shrinkages = config.statistics, config.discriminant.shrinkages
+    ranges, parts, costs = statistics.speech_ranges, statistics.parts, config.svm.costs
+    return [
+        (len(costs) > 0 and min(costs) > 0, "svm.costs", costs, "one or more numbers above 0"),
+        (
+            len(shrinkages) > 0 and min(shrinkages) > 0 and max(shrinkages) <= 1,
+            "discriminant.shrinkages",
+            shrinkages,
+            "one or more numbers, each above 0 and up to 1",
+        ),
+        (
+            len(ranges) > 0 and min(ranges) >= 0,
+            "statistics.speech_ranges",
+            ranges,
+            "one or more numbers of dB, 0 or more",
+        ),
+        (
+            len(parts) > 0 and min(parts) >= 1,
+            "statistics.parts",
+            parts,
+            "one or more whole numbers, 1 or more",
+        ),
     ]
 
 
@@ -92,10 +114,16 @@ def _joint_rules(config: "Config") -> list[Rule]:
             '"light": the published classifier is driven by the last stage',
         ),
         (
-            model.name != "whisper-svm" or not without_context,
+            model.name not in ("whisper-svm", "discriminant") or not without_context,
             "context.encoder",
-            '"none" with model.name = "whisper-svm"',
+            f'"none" with model.name = "{model.name}"',
             "an encoder",
+        ),
+        (
+            config.segment.padding != "none" or model.name != "pcq",
+            "segment.padding",
+            '"none" with model.name = "pcq"',
+            "repeat, zero or published: a network sees segments of one length",
         ),
         (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
         (bins_fit, "frontend.n_bins", config.frontend.n_bins, "up to frontend.n_fft / 2 + 1"),
@@ -106,7 +134,24 @@ def _joint_rules(config: "Config") -> list[Rule]:
             'above 0 with train.select = "last"',
             'train.select = "best", or no patience',
         ),
+        *_train_rules(config.train),
         *_protocol_rules(config),
+    ]
+
+
+def _train_rules(train: "TrainConfig") -> list[Rule]:
+    """What fine-tuning and a batch that is computed in parts ask for."""
+    parts, decay = train.accumulate, train.layer_decay
+    return [
+        (parts >= 1, "train.accumulate", parts, "1 or more"),
+        (
+            # A part of one segment has no batch statistics.
+            parts < 1 or (train.batch_size % parts == 0 and train.batch_size >= 2 * parts),
+            "train.accumulate",
+            f"{parts} with train.batch_size = {train.batch_size}",
+            "parts of one size, each of 2 segments or more",
+        ),
+        (0 < decay <= 1, "train.layer_decay", decay, "above 0, up to 1"),
     ]
 
 

@@ -69,7 +69,7 @@ def run_fold(
     if experiment.config.model.name == "pcq":
         from ser_pcq.train_network import train_network as train
     else:
-        from ser_pcq.train_svm import train_svm as train
+        from ser_pcq.train_linear import train_linear as train
     trained = train(experiment, fold, observer, resume=resume, on_prepare=on_prepare)
     if trained is None:
         return None

@@ -1,11 +1,13 @@
 """Utterance to segments of one length, and segments back to an utterance score.
 
-A network sees segments of `duration` seconds. Three ways of cutting are offered; the choice is part
+A network sees segments of `duration` seconds. Four ways of cutting are offered; the choice is part
 of the configuration because it changes results:
 
 - `repeat`: as few segments as cover the utterance, spread evenly (so they may overlap) and all
   full; an utterance shorter than one segment is repeated until it fills one.
 - `zero`: laid end to end, the last one padded at its end.
+- `none`: nothing is added. An utterance is one segment of its own length; one that is longer than
+  `duration` falls into as few equal parts as fit.
 - `published`: as the authors' code does it: laid end to end, one segment *more* where the length is
   an exact multiple, and the waveform padded at the *front* while the spectrogram is padded at its
   end.
@@ -17,7 +19,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Padding = Literal["repeat", "zero", "published"]
+Padding = Literal["repeat", "zero", "published", "none"]
+
+SHORTEST = 3200
+"""Samples at 16 kHz (0.2 s): with `none`, an utterance that is shorter is repeated until it has so
+many, as a transform and an encoder need some."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,13 @@ def segment_spans(n_samples: int, length: int, hop: int, padding: Padding) -> li
         padding: The way of cutting, see the module.
     """
     n_segments = n_samples // length + 1 if padding == "published" else -(-n_samples // length)
-    if padding != "repeat":
+    if padding == "none" and n_segments > 1:
+        # Parts of one length, a multiple of the step. The last starts on the grid, too: it overlaps
+        # with the one before, and leaves less than a step at the very end.
+        length = min(length, hop * -(-n_samples // (hop * n_segments)))
+        last = (n_samples - length) // hop * hop
+        return [Span(min(k * length, last), length) for k in range(n_segments)]
+    if padding not in ("repeat", "none"):
         return [
             Span(k * length, max(0, min(length, n_samples - k * length))) for k in range(n_segments)
         ]
@@ -60,8 +72,10 @@ def cut_waveform(waveform: Tensor, span: Span, length: int, padding: Padding) ->
     """Cut one segment out of a waveform.
 
     Shape:
-        waveform (time,) to (length,).
+        waveform (time,) to (length,); with `none` to the length of the span.
     """
+    if padding == "none":
+        length, padding = max(span.n_valid, SHORTEST), "repeat"
     piece = waveform[span.start : span.start + span.n_valid]
     missing = length - piece.shape[0]
     if missing == 0:
@@ -86,8 +100,11 @@ def cut_frames(
         fill: Value of padded frames (`zero` and `published`).
 
     Shape:
-        spectrogram (channel, frequency, frame) to (channel, frequency, length // hop).
+        spectrogram (channel, frequency, frame) to (channel, frequency, length // hop); with `none`
+        to as many frames as the span has.
     """
+    if padding == "none":
+        length, padding = hop * -(-max(span.n_valid, SHORTEST) // hop), "repeat"
     n_frames = length // hop
     first = span.start // hop
     available = -(-span.n_valid // hop)

@@ -2,19 +2,14 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from ser_pcq.audio import SAMPLE_RATE, read_waveform
-from ser_pcq.config import ContextConfig
-from ser_pcq.errors import AudioError, ConfigError, DataError, SerError
+from ser_pcq.errors import AudioError, ConfigError, SerError
 from ser_pcq.models.functionals import (
     OPENSMILE_SETS,
     SHORTEST,
     OpenSmileFunctionals,
-    statistics_over_time,
 )
-from ser_pcq.models.pretrained import load_encoder
-from tests import tiny
 
 SIZES = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
 
@@ -112,46 +107,3 @@ def test_an_unknown_set_and_a_missing_package_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
     with pytest.raises(SerError, match=r"pip install 'ser-pcq\[opensmile\]'"):
         OpenSmileFunctionals("eGeMAPSv02")
-
-
-def test_statistics_are_means_then_deviations_over_all_frames():
-    context = torch.randn(3, 2, 7, 5, generator=torch.Generator().manual_seed(0))
-    statistics = statistics_over_time(context)
-    assert statistics.shape == (2, 10)
-    frames = context.numpy().transpose(1, 0, 2, 3).reshape(2, 21, 5)
-    np.testing.assert_allclose(statistics[:, :5], frames.mean(axis=1), atol=1e-6)
-    np.testing.assert_allclose(statistics[:, 5:], frames.std(axis=1), atol=1e-6)
-
-
-def test_the_order_and_the_cutting_of_frames_do_not_matter():
-    context = torch.randn(4, 2, 6, 5, generator=torch.Generator().manual_seed(1))
-    statistics = statistics_over_time(context)
-    torch.testing.assert_close(statistics_over_time(context[[2, 0, 3, 1]]), statistics)
-    one_long = context.transpose(0, 1).reshape(1, 2, 24, 5)
-    torch.testing.assert_close(statistics_over_time(one_long), statistics)
-
-
-def test_statistics_keep_their_precision_and_are_always_defined():
-    # Encoders have single components that are hundreds of times larger than the others.
-    frames = 300.0 + torch.linspace(-1, 1, 1500).reshape(1, 1, 1500, 1)
-    mean, deviation = statistics_over_time(frames)[0].tolist()
-    assert mean == pytest.approx(300, rel=1e-6)
-    assert deviation == pytest.approx(3**-0.5, rel=1e-3)
-    assert torch.isfinite(statistics_over_time((200 * frames).half())).all()
-    single = torch.randn(1, 2, 1, 3)
-    assert not statistics_over_time(single)[:, 3:].any()
-    with pytest.raises(DataError, match="no frame"):
-        statistics_over_time(torch.zeros(0, 2, 10, 3))
-
-
-@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
-def test_silence_has_finite_statistics(kind, request):
-    if kind == "wavlm":
-        encoder = tiny.random_encoder(normalise_waveform=True)
-    else:
-        folder = str(request.getfixturevalue("whisper_dir"))
-        encoder = load_encoder(ContextConfig(encoder=folder, layers=(1, 2)))
-    with torch.inference_mode():
-        statistics = statistics_over_time(encoder.eval()(torch.zeros(2, SAMPLE_RATE)))
-    assert statistics.shape == (2, 2 * encoder.width)
-    assert torch.isfinite(statistics).all()

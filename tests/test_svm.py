@@ -5,16 +5,22 @@ import numpy as np
 import pytest
 
 from ser_pcq.errors import SerError
-from ser_pcq.svm import (
+from ser_pcq.linear import (
     ABSENT_LOGIT,
     MAX_INNER_FOLDS,
+    LinearClassifier,
     _inner_folds,
     choose_and_fit,
     choose_on,
-    fit_linear_svm,
 )
+from ser_pcq.svm import SupportVectorMachine
 
 COSTS = (1e-3, 1e-2, 1e-1)
+MACHINES = SupportVectorMachine(COSTS)
+
+
+def fit_linear_svm(features, targets, n_classes, *, c) -> LinearClassifier:
+    return SupportVectorMachine((c,)).fit(features, targets, n_classes, c)
 
 
 def clouds(n_classes=3, n_each=30, n_features=5, spread=1.0, seed=0):
@@ -141,21 +147,21 @@ def by_speaker_only(seed=0):
 
 def test_the_choice_is_made_on_speakers_that_were_not_heard():
     sets, targets, who = by_speaker_only()
-    assert choose_and_fit(sets, targets, who, 2, COSTS).feature_set == "shared"
+    assert choose_and_fit(sets, targets, who, 2, MACHINES).feature_sets == ("shared",)
     # Not a matter of the sets: with every speaker heard, the cue of each one's own wins.
     mixed = np.arange(120) % 6
-    assert choose_and_fit(sets, targets, mixed, 2, COSTS).feature_set == "turned"
+    assert choose_and_fit(sets, targets, mixed, 2, MACHINES).feature_sets == ("turned",)
 
 
 def test_held_out_logits_come_from_a_fit_on_the_other_speakers():
     features, targets = clouds(spread=2.0)
     who = speakers(targets)
-    chosen = choose_and_fit({"all": features}, targets, who, 3, COSTS)
+    chosen = choose_and_fit({"all": features}, targets, who, 3, MACHINES)
     for speaker in np.unique(who):
         out = who == speaker
-        fitted = fit_linear_svm(features[~out], targets[~out], 3, c=chosen.cost)
+        fitted = fit_linear_svm(features[~out], targets[~out], 3, c=chosen.settings[0])
         np.testing.assert_allclose(chosen.logits[out], fitted.logits(features[out]), atol=1e-6)
-    everything = fit_linear_svm(features, targets, 3, c=chosen.cost)
+    everything = fit_linear_svm(features, targets, 3, c=chosen.settings[0])
     np.testing.assert_allclose(chosen.classifier.weight, everything.weight)
 
 
@@ -164,10 +170,10 @@ def test_scores_are_pooled_over_the_inner_folds_and_the_best_is_taken():
 
     features, targets = clouds(spread=3.0)
     sets = {"all": features, "two": features[:, :2]}
-    chosen = choose_and_fit(sets, targets, speakers(targets), 3, COSTS)
-    table = {(k.feature_set, k.cost): k for k in chosen.candidates}
+    chosen = choose_and_fit(sets, targets, speakers(targets), 3, MACHINES)
+    table = {(k.feature_set, k.setting): k for k in chosen.candidates}
     assert list(table) == [(name, c) for name in sets for c in COSTS]
-    best = table[chosen.feature_set, chosen.cost]
+    best = table[chosen.feature_sets[0], chosen.settings[0]]
     answers = chosen.logits.argmax(axis=1)
     assert best.wa == pytest.approx(accuracy_score(targets, answers))
     assert best.ua == pytest.approx(balanced_accuracy_score(targets, answers))
@@ -177,9 +183,11 @@ def test_scores_are_pooled_over_the_inner_folds_and_the_best_is_taken():
 def test_ties_go_to_the_smaller_cost_and_then_to_the_first_set():
     features, targets = clouds(spread=0.01)
     sets = {"b": features, "a": features.copy()}
-    chosen = choose_and_fit(sets, targets, speakers(targets), 3, (1.0, 0.1, 10.0))
+    chosen = choose_and_fit(
+        sets, targets, speakers(targets), 3, SupportVectorMachine((1.0, 0.1, 10.0))
+    )
     assert {k.wa for k in chosen.candidates} == {1.0}
-    assert (chosen.feature_set, chosen.cost) == ("b", 0.1)
+    assert (chosen.feature_sets, chosen.settings) == (("b",), (0.1,))
 
 
 def test_many_speakers_are_held_out_several_at_a_time():
@@ -197,18 +205,18 @@ def test_many_speakers_are_held_out_several_at_a_time():
 def test_a_class_of_one_speaker_alone_does_not_stop_the_choice():
     features, targets = clouds()
     who = np.where(targets == 2, 0, speakers(targets) == "s01")
-    chosen = choose_and_fit({"all": features}, targets, who, 3, COSTS)
+    chosen = choose_and_fit({"all": features}, targets, who, 3, MACHINES)
     assert (chosen.logits[targets == 2, 2] == ABSENT_LOGIT).all()
     assert np.isfinite(chosen.logits).all()
     # One that leaves a single class to train on is answered with it.
-    one_left = choose_and_fit({"all": features}, targets, (targets > 0).astype(int), 3, COSTS)
+    one_left = choose_and_fit({"all": features}, targets, (targets > 0).astype(int), 3, MACHINES)
     assert (one_left.logits[targets > 0].argmax(axis=1) == 0).all()
 
 
 def test_the_same_numbers_in_give_the_same_numbers_out():
     features, targets = clouds(spread=2.0)
     first, second = (
-        choose_and_fit({"all": features}, targets, speakers(targets), 3, COSTS) for _ in range(2)
+        choose_and_fit({"all": features}, targets, speakers(targets), 3, MACHINES) for _ in range(2)
     )
     assert first.candidates == second.candidates
     np.testing.assert_array_equal(first.logits, second.logits)
@@ -224,10 +232,10 @@ def test_choosing_on_a_given_set_trains_on_the_training_set_alone():
         {k: v[valid] for k, v in sets.items()},
         targets[valid],
         2,
-        COSTS,
+        MACHINES,
     )
-    assert chosen.feature_set == "shared"
-    alone = fit_linear_svm(sets["shared"][train], targets[train], 2, c=chosen.cost)
+    assert chosen.feature_sets == ("shared",)
+    alone = fit_linear_svm(sets["shared"][train], targets[train], 2, c=chosen.settings[0])
     np.testing.assert_allclose(chosen.classifier.weight, alone.weight)
     assert chosen.logits.shape == (valid.sum(), 2)
     np.testing.assert_allclose(chosen.logits, alone.logits(sets["shared"][valid]), atol=1e-6)
@@ -238,7 +246,13 @@ def test_a_fold_of_compare_features_is_chosen_within_seconds():
     features = rng.standard_normal((480, 6373))
     targets = rng.integers(0, 7, 480)
     start = time.process_time()
-    choose_and_fit({"all": features}, targets, np.arange(480) % 10, 7, np.logspace(-5, 0, 6))
+    choose_and_fit(
+        {"all": features},
+        targets,
+        np.arange(480) % 10,
+        7,
+        SupportVectorMachine(np.logspace(-5, 0, 6)),
+    )
     assert time.process_time() - start < 20
 
 
@@ -271,16 +285,20 @@ def test_what_cannot_be_fitted_is_refused_in_words(change, message):
     given |= change
     with pytest.raises(SerError, match=message):
         choose_and_fit(
-            {"set": given["features"]}, given["targets"], given["groups"], 3, given["costs"]
+            {"set": given["features"]},
+            given["targets"],
+            given["groups"],
+            3,
+            SupportVectorMachine(given["costs"]),
         )
 
 
 def test_no_features_and_foreign_validation_features_are_refused():
     features, targets = clouds()
     with pytest.raises(SerError, match="no features"):
-        choose_and_fit({}, targets, speakers(targets), 3, COSTS)
+        choose_and_fit({}, targets, speakers(targets), 3, MACHINES)
     with pytest.raises(SerError, match="same label"):
         fit_linear_svm(features, np.ones(90, int), 3, c=1.0)
     for foreign in ({"b": features}, {"a": features[:, :4]}):
         with pytest.raises(SerError, match="other features"):
-            choose_on({"a": features}, targets, foreign, targets, 3, COSTS)
+            choose_on({"a": features}, targets, foreign, targets, 3, MACHINES)

@@ -166,7 +166,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is not finished.")]
 Jobs = Annotated[
     int,
-    typer.Option(min=1, help="Folds that are trained side by side; baselines go one by one."),
+    typer.Option(min=1, help="Folds that are trained side by side; others go one by one."),
 ]
 CacheDir = Annotated[
     Path | None,

@@ -1,18 +1,12 @@
-"""Waveform to one vector of functionals per utterance, whatever its length: the baselines' input.
-
-Either openSMILE's acoustic functionals, or mean and deviation over time of what a frozen context
-encoder gives.
-"""
+"""openSMILE's functionals: waveform to one vector per utterance, whatever its length."""
 
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ser_pcq.audio import SAMPLE_RATE
-from ser_pcq.errors import AudioError, ConfigError, DataError, SerError, suggest
+from ser_pcq.errors import AudioError, ConfigError, SerError, suggest
 
 OPENSMILE_SETS = ("eGeMAPSv02", "ComParE_2016")
 """88 functionals (Eyben et al. 2016) and 6,373 (Schuller et al. 2016)."""
@@ -104,25 +98,3 @@ class OpenSmileFunctionals:
             "the audio has samples or openSMILE functionals that are not numbers",
             do="export it again, as 16-bit PCM",
         )
-
-
-def statistics_over_time(context: Tensor) -> Tensor:
-    """Pool the frames of an utterance: their mean, then their deviation.
-
-    All frames of all segments count alike. The deviation is that of the population, so that one
-    frame gives 0 and nothing is ever undefined.
-
-    Shape:
-        context (segment, depth, frame, width) to (depth, 2 * width), float32: `width` means, then
-        `width` deviations in the same order.
-
-    Raises:
-        DataError: When there is no frame.
-    """
-    segments, depth, frames, width = context.shape
-    if segments * frames == 0:
-        raise DataError("no frame to take statistics of", given=f"shape {tuple(context.shape)}")
-    # Half precision, as cached, cannot hold sums; float64 makes the order of segments immaterial.
-    by_depth = context.double().transpose(0, 1).reshape(depth, segments * frames, width)
-    deviation, mean = torch.std_mean(by_depth, dim=1, correction=0)
-    return torch.cat([mean, deviation], dim=-1).float()

@@ -1,9 +1,11 @@
-"""Baselines: functionals of a whole utterance and one linear map, a support vector machine.
+"""Linear recognizers: one vector of features for an utterance, and one linear map.
 
 They stand behind the same calls as the network's `Recognizer`, so that a checkpoint, `ser-eval` and
 `ser-predict` need not know which of them they have.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -13,31 +15,76 @@ from torch import Tensor, nn
 from ser_pcq.audio import SAMPLE_RATE
 from ser_pcq.config import Config
 from ser_pcq.frontend import peak_normalise, preemphasise
+from ser_pcq.linear import LinearClassifier
 from ser_pcq.models.context import ContextEncoder
-from ser_pcq.models.functionals import OpenSmileFunctionals, statistics_over_time
+from ser_pcq.models.functionals import OpenSmileFunctionals
+from ser_pcq.models.statistics import (
+    FeatureSet,
+    frame_energy,
+    speech_frames,
+    statistics_over_time,
+)
 from ser_pcq.segment import cut_waveform, segment_spans
-from ser_pcq.svm import LinearClassifier
 
 OPENSMILE_SETS = {"egemaps-svm": "eGeMAPSv02", "compare-svm": "ComParE_2016"}
 """`model.name` to the name of openSMILE's feature set."""
 
 
-class Functionals:
-    """Waveform to one vector for each feature set of a baseline.
+def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, FeatureSet]:
+    """Return the ways to sum an encoder's output up that the configuration lets choose from.
 
     Args:
-        config: The configuration; `model.name` tells the baseline.
-        encoder: The context encoder of `whisper-svm`; None for the others.
+        config: The configuration.
+        layers: The encoder's layers: each by itself for `whisper-svm`, else all together.
+
+    Returns:
+        Name to feature set.
+    """
+    choices = [(k,) for k in layers] if config.model.name == "whisper-svm" else [layers]
+    statistics = config.statistics
+    sets = [
+        FeatureSet(choice, speech_range, parts)
+        for choice in choices
+        for speech_range in statistics.speech_ranges
+        for parts in statistics.parts
+    ]
+    return {one.name: one for one in sets}
+
+
+def with_features(config: Config, chosen: Sequence[FeatureSet]) -> tuple[Config, tuple[int, ...]]:
+    """Return the configuration with these features as the only ones, and the layers they need.
+
+    Args:
+        config: The configuration.
+        chosen: One of its candidates, or all.
+    """
+    statistics = dataclasses.replace(
+        config.statistics,
+        speech_ranges=tuple(dict.fromkeys(one.speech_range for one in chosen)),
+        parts=tuple(dict.fromkeys(one.parts for one in chosen)),
+    )
+    layers = tuple(dict.fromkeys(layer for one in chosen for layer in one.layers))
+    return dataclasses.replace(config, statistics=statistics), layers
+
+
+class Functionals:
+    """Waveform to one vector for each feature set of a linear recognizer.
+
+    Args:
+        config: The configuration; `model.name` tells the kind.
+        encoder: The context encoder whose frames are summed up; None for openSMILE's functionals.
     """
 
     def __init__(self, config: Config, encoder: ContextEncoder | None) -> None:
         self.config, self.encoder = config, encoder
         self.segment_length = round(config.segment.duration * SAMPLE_RATE)
         self.smile: OpenSmileFunctionals | None = None
+        self.sets: dict[str, FeatureSet] = {}
         if encoder is None:
             self.smile = OpenSmileFunctionals(OPENSMILE_SETS[config.model.name])
         else:
             encoder.fit_length(self.segment_length)
+            self.sets = candidate_features(config, encoder.layers)
 
     def fingerprint(self) -> str:
         """Return what the values depend on, apart from the waveform."""
@@ -47,7 +94,7 @@ class Functionals:
             source = f"{source} {version('opensmile')}"
         if self.encoder is not None:
             cut = f"{segment.duration} {segment.padding} {frontend.hop_length}"
-            source = f"{self.encoder.fingerprint()} {cut}"
+            source = f"{self.encoder.fingerprint()} {cut} {sorted(self.sets)}"
         return f"{source} {frontend.level} {frontend.preemphasis}"
 
     @torch.inference_mode()
@@ -56,34 +103,44 @@ class Functionals:
 
         Shape:
             waveform (time,) at 16 kHz to (feature,) for each set: the functionals of openSMILE, or
-            for each layer mean and deviation over all frames of all segments.
+            the statistics of an encoder over all frames of all segments.
         """
         frontend = self.config.frontend
         cleaned = peak_normalise(waveform) if frontend.level == "peak" else waveform
         cleaned = preemphasise(cleaned, frontend.preemphasis)
         if self.smile is not None:
             return {self.smile.name: torch.from_numpy(self.smile(cleaned.numpy())).float()}
+        frames, energy = self._encode(cleaned)
+        return {name: self._statistics(one, frames, energy) for name, one in self.sets.items()}
+
+    def _encode(self, cleaned: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the frames of all segments, (depth, frame, width), and their energy, (frame,)."""
         assert self.encoder is not None
         padding, length = self.config.segment.padding, self.segment_length
         spans = segment_spans(cleaned.shape[0], length, self.config.frontend.hop_length, padding)
         segments = torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
         device = next(self.encoder.parameters()).device
-        context = torch.cat([self.encoder(part.to(device)) for part in segments.split(16)])
-        statistics = statistics_over_time(context).cpu()  # (depth, 2 * width)
-        return {
-            f"layer {layer}": row
-            for layer, row in zip(self.encoder.layers, statistics, strict=True)
-        }
+        context = torch.cat([self.encoder(part.to(device)) for part in segments.split(16)]).cpu()
+        energy = frame_energy(segments, context.shape[2])
+        return context.transpose(0, 1).flatten(1, 2), energy.flatten()
+
+    def _statistics(self, chosen: FeatureSet, frames: Tensor, energy: Tensor) -> Tensor:
+        """Return one feature set, (feature,): layer after layer."""
+        assert self.encoder is not None
+        depths = [self.encoder.layers.index(layer) for layer in chosen.layers]
+        speech = speech_frames(energy, chosen.speech_range)
+        return statistics_over_time(frames[depths][:, speech], chosen.parts).flatten()
 
 
 class LinearRecognizer(nn.Module):
-    """A fitted baseline: functionals, standardisation and a linear map.
+    """A fitted linear recognizer: features, standardisation and a linear map.
 
     Args:
-        config: The configuration.
+        config: The configuration, with those ways alone to sum an encoder's frames up that the
+            classifier was fitted on (`with_features`).
         labels: The emotions, in the order of the logits.
-        encoder: The context encoder of `whisper-svm`, reading the chosen layer alone; else None.
-        n_features: Length of the vector of functionals.
+        encoder: The context encoder, reading the layers of the features alone; None for openSMILE.
+        n_features: Length of the vector of features, all sets together.
     """
 
     mean: Tensor
@@ -123,7 +180,7 @@ class LinearRecognizer(nn.Module):
         Shape:
             waveform (time,) at 16 kHz to (class,) log-probabilities on the CPU.
         """
-        (features,) = self.functionals(waveform.cpu()).values()
+        features = torch.cat(list(self.functionals(waveform.cpu()).values()))
         logits = self(features.unsqueeze(0).to(self.mean.device))[0].cpu()
         return (logits / self.temperature).log_softmax(dim=-1)
 

@@ -1,9 +1,8 @@
-"""Train a baseline of one fold: functionals, and a linear SVM chosen without the test fold."""
+"""Train the linear recognizer of one fold: features and setting chosen without the test fold."""
 
 import dataclasses
 import hashlib
 import json
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,34 +16,48 @@ from ser_pcq.calibration import fit_temperature
 from ser_pcq.config import Config
 from ser_pcq.dataset import read_utterance
 from ser_pcq.device import resolve_device
-from ser_pcq.errors import SerError
+from ser_pcq.discriminant import Discriminant
 from ser_pcq.experiment import Experiment
 from ser_pcq.files import whole_file, write_json
 from ser_pcq.fold import OnPrepare, Trained
-from ser_pcq.models.baselines import Functionals, LinearRecognizer
-from ser_pcq.models.context import ContextEncoder
-from ser_pcq.models.pretrained import load_encoder
-from ser_pcq.protocols import PROTOCOLS, Fold, group_of
-from ser_pcq.provenance import Provenance
-from ser_pcq.svm import (
+from ser_pcq.linear import (
     ABSENT_LOGIT,
     Chosen,
     LinearClassifier,
+    Method,
     choose_and_fit,
     choose_on,
-    fit_linear_svm,
+    fit_mean,
 )
+from ser_pcq.models.context import ContextEncoder
+from ser_pcq.models.linear_recognizer import (
+    Functionals,
+    LinearRecognizer,
+    candidate_features,
+    with_features,
+)
+from ser_pcq.models.pretrained import load_encoder
+from ser_pcq.protocols import PROTOCOLS, Fold, group_of
+from ser_pcq.provenance import Provenance
+from ser_pcq.svm import SupportVectorMachine
 from ser_pcq.train import Observer
 
 FeatureSets = dict[str, NDArray[Any]]
 
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
-    """Load the encoder of a baseline that has one, reading these layers."""
-    if config.model.name != "whisper-svm":
+    """Load the encoder of a linear recognizer that has one, reading these layers."""
+    if config.model.name not in ("whisper-svm", "discriminant"):
         return None
     context = dataclasses.replace(config.context, layers=layers)
     return load_encoder(context, duration=config.segment.duration)
+
+
+def _method(config: Config) -> Method:
+    """Return the way to fit."""
+    if config.model.name == "discriminant":
+        return Discriminant(config.discriminant.shrinkages)
+    return SupportVectorMachine(config.svm.costs)
 
 
 def features_of(
@@ -125,34 +138,59 @@ def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
 
 
 def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
-    """Choose features and cost: on the validation utterances, else across training groups."""
-    n_classes, costs = len(experiment.data.labels), experiment.config.svm.costs
+    """Choose features and setting: on the validation utterances, else across training groups."""
+    n_classes, method = len(experiment.data.labels), _method(experiment.config)
+    average = experiment.config.model.name == "discriminant" and (
+        experiment.config.discriminant.several == "average"
+    )
     train, valid = table.rows["train"], table.rows["valid"]
     # The test fold is among them only where `valid_from` says so, and the guard sees it then.
     chosen_on = fold.valid or fold.train
-    provenance.record("hyper-parameters", chosen_on)
+    if not average:
+        provenance.record("hyper-parameters", chosen_on)
     provenance.record("temperature", chosen_on)
+    train_features, train_targets = table.take("train"), table.targets[train]
     if not fold.valid:
         groups = table.groups[train]
-        return choose_and_fit(table.take("train"), table.targets[train], groups, n_classes, costs)
+        return choose_and_fit(
+            train_features, train_targets, groups, n_classes, method, average=average
+        )
     return choose_on(
-        table.take("train"),
-        table.targets[train],
+        train_features,
+        train_targets,
         table.take("valid"),
         table.targets[valid],
         n_classes,
-        costs,
+        method,
+        average=average,
     )
 
 
-def _refit(table: _Table, chosen: Chosen, n_classes: int) -> LinearClassifier:
+def _refit(table: _Table, chosen: Chosen, n_classes: int, method: Method) -> LinearClassifier:
     """Fit what was chosen on training and validation utterances together."""
     rows = np.concatenate([table.rows["train"], table.rows["valid"]])
-    features = table.features[chosen.feature_set][rows]
-    return fit_linear_svm(features, table.targets[rows], n_classes, c=chosen.cost)
+    features = {name: table.features[name][rows] for name in chosen.feature_sets}
+    return fit_mean(features, table.targets[rows], n_classes, method, chosen.settings)
 
 
-def train_svm(
+def _recognizer(
+    config: Config,
+    labels: tuple[str, ...],
+    encoder: ContextEncoder | None,
+    chosen: Chosen,
+    classifier: LinearClassifier,
+) -> LinearRecognizer:
+    """Build what is kept: features that were chosen, the encoder's layers for them, the map."""
+    if encoder is not None:
+        sets = candidate_features(config, encoder.layers)
+        config, layers = with_features(config, [sets[name] for name in chosen.feature_sets])
+        encoder = _load_encoder(config, layers)
+    recognizer = LinearRecognizer(config, labels, encoder, classifier.mean.size).eval()
+    recognizer.load_classifier(classifier)
+    return recognizer
+
+
+def train_linear(
     experiment: Experiment,
     fold: Fold,
     observer: Observer,
@@ -160,16 +198,12 @@ def train_svm(
     resume: bool,
     on_prepare: OnPrepare,
 ) -> Trained:
-    """Train the baseline of one fold and score its test utterances.
+    """Train the linear recognizer of one fold and score its test utterances.
 
-    Hyper-parameters (the cost C, and the layer of an encoder) are chosen on the validation
-    utterances; without any, by leaving out one training speaker after the other (nested
-    cross-validation). The temperature is fitted on the same held-out logits.
+    Hyper-parameters (features, and cost or shrinkage) are chosen on the validation utterances;
+    without any, by leaving out one training speaker after the other (nested cross-validation); or
+    all are averaged. The temperature is fitted on the same held-out logits.
     """
-    if find_spec("sklearn") is None:
-        raise SerError(
-            "baselines need the package scikit-learn", do="pip install 'ser-pcq[baselines]'"
-        )
     config, provenance = experiment.config, Provenance()
     encoder = _load_encoder(config, config.context.layers)
     experiment.write_record(encoder)
@@ -184,30 +218,29 @@ def train_svm(
     classifier = chosen.classifier
     fitted = fold.train
     if config.protocol.refit:
-        classifier = _refit(table, chosen, len(experiment.data.labels))
+        classifier = _refit(table, chosen, len(experiment.data.labels), _method(config))
         fitted = (*fold.train, *fold.valid)
     provenance.record("normalisation", fitted)
     provenance.record("weights", fitted)
+    recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
     judged = table.targets[table.rows["valid" if fold.valid else "train"]]
-    layers = (int(chosen.feature_set.removeprefix("layer ")),) if encoder is not None else ()
-    recognizer = LinearRecognizer(
-        config, experiment.data.labels, _load_encoder(config, layers), classifier.mean.size
-    ).eval()
-    recognizer.load_classifier(classifier)
     # An inner fit that did not know a class says nothing of the confidence in it.
     known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
     recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
 
     def score_test() -> Tensor:
-        test = torch.from_numpy(table.take("test")[chosen.feature_set]).float()
+        sets = table.take("test")
+        joined = np.concatenate([sets[name] for name in chosen.feature_sets], axis=1)
+        test = torch.from_numpy(joined).float()
         return (recognizer(test) / recognizer.temperature).log_softmax(dim=-1)
 
     candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
     write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
     training = {
         "seed": experiment.seed,
-        "feature_set": chosen.feature_set,
-        "cost": chosen.cost,
+        "features": list(chosen.feature_sets),
+        "setting": _method(config).setting,
+        "values": list(chosen.settings),
         "device": "cpu",
     }
     calibration = {"temperature": recognizer.temperature, "utterances": int(known.sum())}

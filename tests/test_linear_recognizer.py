@@ -16,7 +16,7 @@ from ser_pcq.predict import load_predictor
 from ser_pcq.predictions import read_predictions
 from ser_pcq.proof import prove
 from ser_pcq.provenance import read_provenance
-from ser_pcq.train_svm import _adapt
+from ser_pcq.train_linear import _adapt
 
 TOML = """
 [model]
@@ -104,8 +104,8 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
     candidates = json.loads((tmp_path / "exp" / "fold_01" / "candidates.json").read_text())
     assert {c["feature_set"] for c in candidates} == {"layer 1", "layer 2"}
     about = load_checkpoint(str(tmp_path / "exp" / "fold_01")).about
-    best = max(candidates, key=lambda c: (round(c["wa"] + c["ua"], 9), -c["cost"]))
-    assert about["training"]["feature_set"] == best["feature_set"]
+    best = max(candidates, key=lambda c: (round(c["wa"] + c["ua"], 9), -c["setting"]))
+    assert about["training"]["features"] == [best["feature_set"]]
     assert about["encoder"]["layers"] == [int(best["feature_set"][-1])]  # only this one is kept
     predictor = load_predictor(str(tmp_path / "exp" / "fold_01"))
     row = rows.rows[0]
@@ -116,7 +116,7 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
 
 def test_features_are_computed_once_for_all_folds_and_runs(data, tmp_path, monkeypatch):
     pytest.importorskip("opensmile")
-    from ser_pcq.models.baselines import Functionals
+    from ser_pcq.models.linear_recognizer import Functionals
 
     run(data, tmp_path, tables())
 

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+
+from ser_pcq.audio import SAMPLE_RATE
+from ser_pcq.config import ContextConfig
+from ser_pcq.errors import DataError
+from ser_pcq.models.pretrained import load_encoder
+from ser_pcq.models.statistics import (
+    FeatureSet,
+    frame_energy,
+    speech_frames,
+    statistics_over_time,
+)
+from tests import tiny
+
+
+def frames_of(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_statistics_are_means_then_deviations_then_means_of_the_parts():
+    frames = frames_of(2, 21, 5)
+    statistics = statistics_over_time(frames, 3)
+    assert statistics.shape == (2, 25)
+    values = frames.numpy()
+    np.testing.assert_allclose(statistics[:, :5], values.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(statistics[:, 5:10], values.std(axis=1), atol=1e-6)
+    for k in range(3):
+        part = values[:, 7 * k : 7 * k + 7].mean(axis=1)
+        np.testing.assert_allclose(statistics[:, 10 + 5 * k : 15 + 5 * k], part, atol=1e-6)
+    torch.testing.assert_close(statistics_over_time(frames), statistics[:, :10])
+
+
+def test_the_order_of_frames_matters_to_the_parts_alone():
+    frames = frames_of(2, 24, 5, seed=1)
+    turned = statistics_over_time(frames.flip(1), 2)
+    statistics = statistics_over_time(frames, 2)
+    torch.testing.assert_close(turned[:, :10], statistics[:, :10])
+    torch.testing.assert_close(turned[:, 10:15], statistics[:, 15:])
+
+
+def test_statistics_keep_their_precision_and_are_always_defined():
+    # Encoders have single components that are hundreds of times larger than the others.
+    frames = 300.0 + torch.linspace(-1, 1, 1500).reshape(1, 1500, 1)
+    mean, deviation = statistics_over_time(frames)[0].tolist()
+    assert mean == pytest.approx(300, rel=1e-6)
+    assert deviation == pytest.approx(3**-0.5, rel=1e-3)
+    assert torch.isfinite(statistics_over_time((200 * frames).half())).all()
+    single = statistics_over_time(frames_of(2, 1, 3), 4)
+    assert not single[:, 3:6].any()
+    torch.testing.assert_close(single[:, 6:], single[:, :3].repeat(1, 4))
+    with pytest.raises(DataError, match="no frame"):
+        statistics_over_time(torch.zeros(2, 0, 3))
+
+
+def test_frames_far_under_the_loudest_are_no_speech():
+    levels = torch.tensor([0.0, -10.0, -24.0, -26.0, -90.0])  # dB
+    waveform = (10 ** (levels / 20)).repeat_interleave(320).unsqueeze(0)
+    energy = frame_energy(waveform, 5)[0]
+    torch.testing.assert_close(10 * energy.log10(), levels)
+    assert speech_frames(energy, 25).tolist() == [True, True, True, False, False]
+    # Level is no matter, and 0 keeps what there is, silence too.
+    assert speech_frames(1e-4 * energy, 25).tolist() == [True, True, True, False, False]
+    assert speech_frames(energy, 0).all()
+    assert speech_frames(torch.zeros(4), 25).all()
+
+
+def test_a_feature_set_says_what_it_is():
+    assert FeatureSet((2,), 0, 1).name == "layer 2"
+    assert FeatureSet((2, 3), 25, 2).name == "layers 2+3, speech within 25 dB, 2 parts"
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "whisper"])
+def test_silence_has_finite_statistics(kind, request):
+    if kind == "wavlm":
+        encoder = tiny.random_encoder(normalise_waveform=True)
+    else:
+        folder = str(request.getfixturevalue("whisper_dir"))
+        encoder = load_encoder(ContextConfig(encoder=folder, layers=(1, 2)))
+    with torch.inference_mode():
+        context = encoder.eval()(torch.zeros(1, SAMPLE_RATE))[0]
+    statistics = statistics_over_time(context, 2)
+    assert statistics.shape == (2, 4 * encoder.width)
+    assert torch.isfinite(statistics).all()
