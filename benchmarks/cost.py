@@ -7,7 +7,7 @@ says what counts), processor time in s, and that time as a multiple of one produ
 matrices (float32) measured in turn with them, which is comparable between machines. The memory is
 the peak of a whole process, MB are 10^6 bytes. The training is that of all finished folds.
 
-    python benchmarks/cost.py emodb-pcq mine=exp/own > cost.tsv
+    python benchmarks/cost.py emodb-large mine=exp/own > cost.tsv
 
 With --plot the folders hold results, as `ser-eval` reads them. A point is the pooled UA, the mean
 over the seeds if there are several, its bar the 95 % bootstrap interval over speakers.

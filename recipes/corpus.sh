@@ -12,8 +12,8 @@
 # a context encoder; the lower part of Whisper base is in the package.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-corpus_dir="" prepare="" data_name=$corpus encoder="" conf=pcq-whisper protocol=clean seeds="0 1"
-jobs=2 work_dir=$here stage=0 stop_stage=3 model=$corpus-pcq
+corpus_dir="" prepare="" data_name=$corpus encoder="" conf=${conf:-pcq-whisper} protocol=clean seeds="0 1"
+jobs=2 work_dir=$here stage=0 stop_stage=3 model=${model:-$corpus-pcq}
 usage_of=("$0" "$here/../corpus.sh")
 . "$here/../options.sh"
 find_settings

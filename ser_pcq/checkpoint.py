@@ -33,9 +33,11 @@ WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"
 # Fingerprints of the recordings that the model was trained or chosen on.
 PRINTS = "audio.safetensors"
 
-# The models that ship inside the package, and the one that is used when none is named.
+# The models that ship inside the package, the one that holds a pretrained encoder, and the one that
+# is used when none is named.
 EMBEDDED = Path(__file__).parent / "embedded"
-DEFAULT_MODEL = "emodb-pcq"
+LARGE_MODEL = "emodb-large"
+DEFAULT_MODEL = LARGE_MODEL
 
 
 @dataclass(frozen=True)

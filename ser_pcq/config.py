@@ -202,7 +202,7 @@ class DiscriminantConfig:
 
 @dataclass(frozen=True)
 class SvmConfig:
-    """The linear support vector machine of the baselines."""
+    """Linear support vector machines."""
 
     costs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
     """Values of C to choose from, for a Whisper baseline each with each of `context.layers`: on the

@@ -26,6 +26,13 @@ from ser_pcq.linear import (
     standardise,
 )
 
+MARGIN = 10.0
+"""By how much the logit of a class exceeds another's at its own mean, on average over the pairs.
+
+With more features than utterances the distances that the model believes in are far too large; on
+one scale the discriminants of several shrinkages can be averaged, and a temperature has a place to
+start from."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Gaussians:
@@ -57,10 +64,18 @@ class _Gaussians:
         return self.centres / rest + (self.centres @ self.axes.T * gains) @ self.axes
 
     def maps(self, shrinkage: float) -> tuple[Floats, Floats]:
-        """Return weight, (class, feature), and bias, (class,); classes are equally likely."""
+        """Return weight, (class, feature), and bias, (class,); classes are equally likely.
+
+        Both are scaled so that the mean margin is `MARGIN`.
+        """
         weight = self.precision_times_centres(shrinkage)
         bias = -0.5 * (weight * self.centres).sum(axis=1)
-        return weight, np.where(self.present, bias, ABSENT_LOGIT)
+        known = np.flatnonzero(self.present)
+        own = self.centres[known] @ weight[known].T + bias[known]  # (class mean, class)
+        margins = np.diag(own)[:, None] - own
+        mean_margin = margins.sum() / max(1, len(known) * (len(known) - 1))
+        scale = MARGIN / mean_margin if mean_margin > 1e-12 else 1.0
+        return scale * weight, np.where(self.present, scale * bias, ABSENT_LOGIT)
 
 
 def _gaussians(features: Floats, targets: Integers, n_classes: int) -> _Gaussians:

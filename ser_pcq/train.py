@@ -6,8 +6,8 @@ epoch follows from the seed and the epoch's number; an interrupted run that is r
 ends where an uninterrupted one does.
 """
 
-import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -15,21 +15,26 @@ from typing import Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
 
 from ser_pcq.augment import Batch, augment_batch
+from ser_pcq.batch_statistics import recompute_statistics, share_statistics
 from ser_pcq.config import TrainConfig
 from ser_pcq.dataset import EpochSampler, Item, PreparedUtterance, SegmentDataset
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
-from ser_pcq.metrics import Confusion
-from ser_pcq.optimisation import class_weights, new_optimizer, new_schedule
+from ser_pcq.optimisation import (
+    batch_parts,
+    class_weights,
+    freeze_features,
+    new_optimizer,
+    new_schedule,
+)
 from ser_pcq.recognizer import Recognizer
-from ser_pcq.segment import utterance_log_probabilities
+from ser_pcq.validation import score_utterances as score_utterances  # named here ever since
+from ser_pcq.validation import valid_scores
 
 
 @dataclass(frozen=True)
@@ -55,46 +60,15 @@ class Observer(Protocol):
         """See the end of an epoch."""
 
 
-@torch.no_grad()
-def score_utterances(
-    recognizer: Recognizer, utterances: list[PreparedUtterance], device: torch.device
-) -> Tensor:
-    """Return log-probabilities of prepared utterances, (utterance, class), on the CPU.
-
-    An utterance is scored by itself, so its score does not depend on its neighbours.
-    """
-    recognizer.eval()
-    rows = []
-    for utterance in utterances:
-        n = utterance.spectrogram.shape[0]
-        pieces = [piece for k in range(n) if (piece := utterance.read_context(k)) is not None]
-        context = torch.stack(pieces).to(device) if pieces else None
-        waveform = None if utterance.waveform is None else utterance.waveform.to(device)
-        logits = recognizer(utterance.spectrogram.to(device), waveform, context)
-        rows.append(utterance_log_probabilities(logits.float(), recognizer.temperature).cpu())
-    return torch.stack(rows) if rows else torch.zeros(0, len(recognizer.labels))
-
-
-def _valid_scores(
-    recognizer: Recognizer, valid: list[PreparedUtterance], accelerator: Accelerator
-) -> tuple[float, float, float]:
-    """Return (loss, WA, UA) on the validation speakers; each process scores its share."""
-    if not valid:
-        return math.nan, math.nan, math.nan
-    share = valid[accelerator.process_index :: accelerator.num_processes]
-    rows = score_utterances(recognizer, share, accelerator.device)
-    pairs = [
-        (u.target, int(row.argmax()), float(-row[u.target]))
-        for u, row in zip(share, rows, strict=True)
-    ]
-    if accelerator.num_processes > 1:
-        pairs = gather_object(pairs)
-    labels = recognizer.labels
-    confusion = Confusion.from_labels(
-        [labels[r] for r, _, _ in pairs], [labels[p] for _, p, _ in pairs], labels
-    )
-    loss = sum(item[2] for item in pairs) / len(pairs)
-    return loss, confusion.weighted_accuracy, confusion.unweighted_accuracy
+def _check_finite(what: str, value: Tensor, place: str) -> None:
+    """Refuse a loss or a gradient that is NaN or infinite: it would spoil all weights."""
+    if not torch.isfinite(value):
+        raise SerError(
+            f"the training {what} is not finite",
+            given=place,
+            do="lower train.learning_rate and train.encoder_learning_rate; with "
+            'train.mixed_precision = "fp16" try "bf16", then "no"',
+        )
 
 
 class Fit:
@@ -127,9 +101,10 @@ class Fit:
         self.recognizer, self.valid, self.config, self.seed = recognizer, valid, config, seed
         self.accelerator, self.state_path = accelerator, state_path
         self.sampler = EpochSampler(len(dataset), seed)
+        batch_size = min(config.batch_size, len(dataset))
         loader = DataLoader(
             dataset,
-            batch_size=min(config.batch_size, len(dataset)),
+            batch_size=batch_size - batch_size % accelerator.num_processes,
             sampler=self.sampler,
             # The remainder waits for another epoch's order: a batch of one has no batch statistics.
             drop_last=True,
@@ -140,6 +115,8 @@ class Fit:
             generator=torch.Generator(),
         )
         self.n_steps = len(loader)
+        if config.freeze_features and recognizer.encoder is not None:
+            freeze_features(recognizer.encoder)
         optimizer = new_optimizer(recognizer, config)
         self.schedule = new_schedule(optimizer, config, self.n_steps * config.epochs)
         self.model, self.optimizer, self.loader = accelerator.prepare(recognizer, optimizer, loader)
@@ -160,12 +137,13 @@ class Fit:
             if not (frozen and name.startswith("encoder."))
         }
 
-    def _loss(self, item: Item) -> Tensor:
-        """Cross-entropy of an augmented batch."""
-        recognizer = self.recognizer
-        target = F.one_hot(item["target"], len(recognizer.labels)).float()
-        batch = Batch(item["spectrogram"], item.get("waveform"), item.get("context"), target)
-        batch = augment_batch(batch, recognizer.config.augment, recognizer.frontend.middle)
+    def _batch(self, item: Item) -> Batch:
+        """Return what the loader gave as a batch with targets."""
+        target = F.one_hot(item["target"], len(self.recognizer.labels)).float()
+        return Batch(item["spectrogram"], item.get("waveform"), item.get("context"), target)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """Cross-entropy of a batch, or of a part of one."""
         logits = self.model(batch.spectrogram, batch.waveform, batch.context)
         return F.cross_entropy(
             logits.float(),
@@ -174,51 +152,57 @@ class Fit:
             label_smoothing=self.config.label_smoothing,
         )
 
+    def _backward(self, batch: Batch, place: str) -> float:
+        """Take the gradients of a batch, part by part, and return its loss."""
+        parts, total = batch_parts(batch, self.config.accumulate), 0.0
+        for part in parts:
+            # The processes exchange their gradients once, with the last part.
+            waits = part is not parts[-1]
+            with self.accelerator.no_sync(self.model) if waits else nullcontext():
+                loss = self._loss(part) * (part.target.shape[0] / batch.target.shape[0])
+                _check_finite("loss", loss, place)
+                self.accelerator.backward(loss)
+            total += float(loss.detach())
+        return total
+
     def _epoch(self, epoch: int, observer: Observer) -> float:
         """Train for one epoch and return the mean loss."""
         self.model.train()
         self.sampler.epoch = epoch
         # Each process masks, mixes and drops in its own way; the first as if it were alone.
         torch.manual_seed(self.seed * 1_000_003 + epoch + 500_009 * self.accelerator.process_index)
+        augment, middle = self.recognizer.config.augment, self.recognizer.frontend.middle
         total = 0.0
         for step, item in enumerate(self.loader, start=1):
-            loss = self._loss(item)
-            if not torch.isfinite(loss):
-                raise SerError(
-                    "the training loss is not finite",
-                    given=f"epoch {epoch}, step {step}",
-                    do="lower train.learning_rate",
-                )
-            self.accelerator.backward(loss)
-            if self.config.gradient_clip > 0:
-                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+            batch = augment_batch(self._batch(item), augment, middle)
+            place = f"epoch {epoch}, step {step}"
+            total += self._backward(batch, place)
+            if (limit := self.config.gradient_clip) > 0:
+                norm = self.accelerator.clip_grad_norm_(self.model.parameters(), limit)
+                # With fp16 the scaler leaves such a step out, and scales less from then on.
+                if norm is not None and self.accelerator.scaler is None:
+                    _check_finite("gradient", norm, place)
             self.optimizer.step()
-            self.schedule.step()
+            # Where fp16 had to leave a step out, the schedule waits.
+            if not self.optimizer.step_was_skipped:
+                self.schedule.step()
             self.optimizer.zero_grad()
-            total += float(loss.detach())
             observer.on_step(epoch, step, self.n_steps, total / step)
         return total / self.n_steps
 
-    @torch.no_grad()
-    def _recompute_statistics(self) -> None:
-        """Take the statistics of batch normalisation anew, over the unchanged training segments."""
-        norms = [m for m in self.recognizer.network.modules() if isinstance(m, _BatchNorm)]
-        self.recognizer.eval()
-        for norm in norms:
-            norm.reset_running_stats()
-            # None: a plain mean over all batches instead of a moving average.
-            norm.momentum = None
-            norm.train()
-        for item in self.loader:
-            self.recognizer(item["spectrogram"], item.get("waveform"), item.get("context"))
-        for norm in norms:
-            norm.momentum = 0.1
-            norm.eval()
+    def _settle_statistics(self) -> None:
+        """Make the statistics of batch normalisation what validation and checkpoint use."""
+        if self.config.batch_statistics == "recomputed":
+            batches = (self._batch(item) for item in self.loader)
+            parts = (p for b in batches for p in batch_parts(b, self.config.accumulate))
+            recompute_statistics(self.recognizer, parts)
+        share_statistics(self.recognizer, self.accelerator)
 
     def _save(self, epoch: int) -> None:
         """Keep everything that resuming needs."""
         if not self.accelerator.is_main_process:
             return
+        scaler = self.accelerator.scaler
         with whole_file(self.state_path) as temporary:
             torch.save(
                 {
@@ -226,6 +210,7 @@ class Fit:
                     "model": self._trained_state(),
                     "optimizer": self.optimizer.state_dict(),
                     "schedule": self.schedule.state_dict(),
+                    "scaler": None if scaler is None else scaler.state_dict(),
                     "history": [asdict(record) for record in self.history],
                     "best_epoch": self.best_epoch,
                     "best_state": self.best_state,
@@ -240,6 +225,8 @@ class Fit:
             self.recognizer.load_state_dict(state["model"], strict=False)
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
             self.history[:] = [EpochRecord(**record) for record in state["history"]]
             self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
             return int(state["epoch"])
@@ -284,9 +271,8 @@ class Fit:
                 break
             started = time.monotonic()
             train_loss = self._epoch(epoch, observer)
-            if self.config.batch_statistics == "recomputed":
-                self._recompute_statistics()
-            loss, wa, ua = _valid_scores(self.recognizer, self.valid, self.accelerator)
+            self._settle_statistics()
+            loss, wa, ua = valid_scores(self.recognizer, self.valid, self.accelerator)
             rate = float(self.schedule.get_last_lr()[0])
             record = EpochRecord(epoch, train_loss, loss, wa, ua, rate, time.monotonic() - started)
             is_best = self._is_better(record)

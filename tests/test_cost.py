@@ -96,7 +96,7 @@ def test_multiply_adds_are_those_counted_by_hand(module, x, macs):
 
 
 def test_a_whole_whisper_encoder_costs_what_its_sizes_say():
-    encoder = load_checkpoint("emodb-pcq").recognizer.encoder
+    encoder = load_checkpoint("emodb-large").recognizer.encoder
     frames, width = 150, 512
     mel = 201 * 300 * 80
     convolutions = 300 * 80 * 3 * width + frames * width * 3 * width
@@ -122,14 +122,14 @@ def test_counting_leaves_torch_as_it_was():
 
 
 def test_the_cost_of_the_embedded_model():
-    (cost,) = measure(["emodb-pcq"], rounds=1)
-    about = json.loads((EMBEDDED / "emodb-pcq" / ABOUT).read_text())
+    (cost,) = measure(["emodb-large"], rounds=1)
+    about = json.loads((EMBEDDED / "emodb-large" / ABOUT).read_text())
     counts = {"encoder": cost.encoder_parameters, "network": cost.network_parameters}
     assert counts == about["parameters"]
     assert cost.parameters == sum(about["parameters"].values())
     # Its encoder is frozen, and all of its network is not.
     assert (cost.frozen_parameters, cost.trainable_parameters) == tuple(counts.values())
-    assert cost.weights == (EMBEDDED / "emodb-pcq" / WEIGHTS).stat().st_size
+    assert cost.weights == (EMBEDDED / "emodb-large" / WEIGHTS).stat().st_size
     for value in (cost.macs, cost.seconds, cost.matmuls):
         assert math.isfinite(value)
         assert value > 0
@@ -188,11 +188,11 @@ def test_the_memory_of_this_process_is_not_counted(tmp_path):
 
 
 def test_what_cannot_be_measured_is_said(tmp_path):
-    with pytest.raises(CheckpointError, match=r"no such model.*emodb-pcq"):
+    with pytest.raises(CheckpointError, match=r"no such model.*emodb-large"):
         measure(["nothing"])
     for wrong in ({"duration": 0.0}, {"duration": math.nan}, {"rounds": 0}):
         with pytest.raises(SerError, match="out of range"):
-            measure(["emodb-pcq"], **wrong)
+            measure(["emodb-large"], **wrong)
     with pytest.raises(SerError, match="memory"):
         peak_memory(tmp_path, 1.0)
 
@@ -269,7 +269,7 @@ def test_the_table_in_markdown(capsys, tmp_path):
 def test_a_missing_model_is_an_error_in_one_line():
     done = script("nothing")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("cost.py: no such model; given: nothing; accepted: emodb-pcq")
+    assert done.stderr.startswith("cost.py: no such model; given: nothing; accepted: emodb-large")
     assert done.stderr.count("\n") == 1
 
 

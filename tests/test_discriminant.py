@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ser_pcq.discriminant import Discriminant
+from ser_pcq.discriminant import MARGIN, Discriminant
 from ser_pcq.errors import SerError
 from ser_pcq.linear import ABSENT_LOGIT, choose_and_fit
 
@@ -21,7 +21,7 @@ def clouds(n_features, n_each=20, n_classes=3, seed=0):
 # Fewer features than utterances, and more: the covariance is decomposed in two ways.
 @pytest.mark.parametrize("n_features", [5, 200])
 @pytest.mark.parametrize("shrinkage", [0.1, 0.9, 1.0])
-def test_logits_differ_as_the_librarys_do(n_features, shrinkage):
+def test_logits_are_the_librarys_but_for_their_scale(n_features, shrinkage):
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     features, targets = clouds(n_features)
@@ -33,9 +33,9 @@ def test_logits_differ_as_the_librarys_do(n_features, shrinkage):
         (others - mean) / scale
     )
     centred = logits - logits.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(
-        centred, expected - expected.mean(axis=1, keepdims=True), rtol=1e-6, atol=1e-6
-    )
+    expected -= expected.mean(axis=1, keepdims=True)
+    scale = np.abs(expected).max() / np.abs(centred).max()
+    np.testing.assert_allclose(scale * centred, expected, rtol=1e-6, atol=1e-6 * scale)
 
 
 def test_every_shrinkage_at_once_is_one_after_the_other():
@@ -48,6 +48,16 @@ def test_every_shrinkage_at_once_is_one_after_the_other():
     ):
         alone = method.fit(features, targets, 3, shrinkage).logits(others)
         np.testing.assert_allclose(logits, alone, atol=1e-8)
+
+
+def test_a_class_stands_out_at_its_own_mean_by_the_same_margin_whatever_the_shrinkage():
+    features, targets = clouds(200)
+    means = np.stack([features[targets == k].mean(axis=0) for k in range(3)])
+    for shrinkage in SHRINKAGES:
+        logits = Discriminant((shrinkage,)).fit(features, targets, 3, shrinkage).logits(means)
+        margins = np.diag(logits)[:, None] - logits
+        assert margins.sum() / 6 == pytest.approx(MARGIN)
+        assert (margins >= 0).all()
 
 
 def test_what_varies_within_classes_is_taken_out():

@@ -12,6 +12,8 @@ from ser_pcq.config_file import from_dict
 from ser_pcq.dataset import read_utterance
 from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
+from ser_pcq.models.linear_recognizer import Functionals
+from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.predict import load_predictor
 from ser_pcq.predictions import read_predictions
 from ser_pcq.proof import prove
@@ -114,10 +116,76 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
     assert list(said.probabilities.values()) == pytest.approx(row.probabilities, abs=1e-4)
 
 
+def discriminant_tables(encoder, **statistics):
+    """Whole utterances, summed up in several ways; those of the corpus have 0.8 to 2 s."""
+    return {
+        "model": {"name": "discriminant"},
+        "context": {"encoder": str(encoder), "layers": [1, 2]},
+        "segment": {"duration": 1.0, "padding": "none"},
+        "statistics": statistics,
+        "discriminant": {"shrinkages": [0.3, 0.7], "several": "average"},
+        "protocol": {"valid_speakers": 0},
+    }
+
+
+def test_averaged_discriminants_are_one_linear_map_that_predicts_as_it_was_tested(data, tmp_path):
+    encoder = save_whisper(tmp_path / "whisper")
+    setup = discriminant_tables(encoder, speech_ranges=[0, 30], parts=[1, 2])
+    experiment, rows = run(data, tmp_path / "exp", setup)
+    folder = tmp_path / "exp" / "fold_01"
+    fold = experiment.folds[0]
+    seen = read_provenance(folder / "provenance.json", fold, experiment.split()["sha256"]).seen
+    assert set(seen) == {"temperature", "normalisation", "weights"}  # nothing was chosen
+    checkpoint = load_checkpoint(str(folder))
+    assert checkpoint.about["encoder"]["layers"] == [1, 2]
+    assert len(checkpoint.about["training"]["features"]) == 4
+    # 2 layers of width 32; mean and deviation, and with two parts two means more; two ranges.
+    assert checkpoint.recognizer.mean.numel() == 2 * 32 * (2 + 4) * 2
+    predictor = load_predictor(str(folder))
+    known = {u.utterance_id: u for u in data.utterances}
+    for row in rows.rows[:3]:
+        said = predictor.predict(known[row.utterance_id].audio)
+        assert list(said.probabilities.values()) == pytest.approx(row.probabilities, abs=1e-4)
+
+
+def test_features_are_the_statistics_of_the_loud_frames_of_the_whole_utterance(data, tmp_path):
+    encoder = save_whisper(tmp_path / "whisper")
+    setup = discriminant_tables(encoder, speech_ranges=[25], parts=[2])
+    config = from_dict(setup | {"segment": {"duration": 5.0, "padding": "none"}})
+    functionals = Functionals(config, load_encoder(config.context, duration=5.0))
+    speech = read_utterance(data.utterances[0], data.labels)
+    waveform = torch.cat([torch.zeros(8000), speech, torch.zeros(16000)])
+    waveform = waveform[: len(waveform) // 320 * 320] / waveform.abs().max()
+    (features,) = functionals(waveform).values()
+    with torch.inference_mode():
+        frames = functionals.encoder(waveform.unsqueeze(0))[0]  # (depth, frame, width)
+    energy = waveform.reshape(-1, 320).square().mean(dim=1)
+    loud = energy > energy.max() * 10**-2.5
+    assert not loud[:25].any()
+    assert not loud[-50:].any()
+    spoken = frames[:, loud]
+    parts = spoken.tensor_split(2, dim=1)
+    expected = [spoken.mean(1), spoken.std(1, correction=0), *(p.mean(1) for p in parts)]
+    torch.testing.assert_close(features, torch.cat(expected, dim=1).flatten())
+
+
+def test_a_long_utterance_is_heard_in_equal_parts(data, tmp_path):
+    encoder = save_whisper(tmp_path / "whisper")
+    setup = discriminant_tables(encoder, speech_ranges=[0], parts=[1])
+    config = from_dict(setup | {"segment": {"duration": 1.0, "padding": "none"}})
+    functionals = Functionals(config, load_encoder(config.context, duration=1.0))
+    waveform = torch.randn(2 * 16000 - 320, generator=torch.Generator().manual_seed(0))
+    waveform /= waveform.abs().max()
+    (features,) = functionals(waveform).values()
+    halves = waveform[:31680].reshape(2, -1)
+    with torch.inference_mode():
+        frames = torch.cat(list(functionals.encoder(halves)), dim=1)
+    expected = torch.cat([frames.mean(1), frames.std(1, correction=0)], dim=1).flatten()
+    torch.testing.assert_close(features, expected)
+
+
 def test_features_are_computed_once_for_all_folds_and_runs(data, tmp_path, monkeypatch):
     pytest.importorskip("opensmile")
-    from ser_pcq.models.linear_recognizer import Functionals
-
     run(data, tmp_path, tables())
 
     def again(self, waveform):

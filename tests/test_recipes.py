@@ -168,7 +168,7 @@ def test_every_protocol_of_the_emodb_recipe_is_understood(commands_on_path, tmp_
         options = path.read_text().split()
         changes = [o.removeprefix("--set=") for o in options if o != "--allow-leakage"]
         for conf in sorted((RECIPES / "conf").glob("*.toml")):
-            if conf.stem != "published" or path.name != "speaker-adapted":
+            if conf.stem not in ("published", "wavlm-fine-tuned") or path.name != "speaker-adapted":
                 config = load_config(conf, changes)
         leaky = config.protocol.name == "random" or config.protocol.valid_from == "test"
         assert leaky == ("--allow-leakage" in options)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_pcq.segment import (
+    SHORTEST,
     cut_frames,
     cut_waveform,
     segment_spans,
@@ -37,6 +38,32 @@ def test_repeated_segments_cover_every_sample_and_hold_nothing_else(n):
     segments = cut_all(waveform, "repeat")
     assert torch.equal(segments.unique(), waveform)
     assert segments.shape[0] == -(-n // LENGTH)
+
+
+@given(st.integers(SHORTEST, 16 * SHORTEST))
+def test_without_padding_equal_parts_hold_the_utterance_and_nothing_else(n):
+    length = 4 * SHORTEST
+    waveform = torch.arange(1, n + 1).float()
+    spans = segment_spans(n, length, HOP, "none")
+    pieces = [cut_waveform(waveform, span, length, "none") for span in spans]
+    assert len(pieces) == -(-n // length)
+    assert len({len(piece) for piece in pieces}) == 1
+    assert max(map(len, pieces)) <= length
+    assert all(span.start % HOP == 0 for span in spans)
+    heard = torch.cat(pieces).unique()
+    assert n - len(heard) < HOP  # of a long one less than a step is left at its end
+    assert torch.equal(heard, waveform[: len(heard)])
+    assert sum(map(len, pieces)) - len(heard) <= HOP * len(pieces)
+    frames = cut_frames(torch.zeros(1, 4, n // HOP + 1), spans[0], length, HOP, "none", 0.0)
+    assert frames.shape[-1] == -(-len(pieces[0]) // HOP)
+
+
+@given(st.integers(1, SHORTEST - 1))
+def test_without_padding_only_what_is_too_short_is_repeated(n):
+    (span,) = segment_spans(n, LENGTH * 100, HOP, "none")
+    piece = cut_waveform(torch.arange(1, n + 1).float(), span, LENGTH * 100, "none")
+    assert len(piece) == SHORTEST
+    assert torch.equal(piece, torch.arange(SHORTEST) % n + 1.0)
 
 
 @given(SIZES)

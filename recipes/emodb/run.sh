@@ -2,10 +2,10 @@
 # EMO-DB, seven emotions: from the released corpus to WA and UA.
 # Options and stages are those of every corpus: recipes/README.md. Stage 5 also puts the model into
 # the package.
-corpus=emodb
+corpus=emodb conf=whisper-discriminant model=emodb-large
 . "$(dirname "$0")/../corpus.sh"
 if at 5; then
   shipped=$here/../../ser_pcq/embedded/$model
   mkdir -p "$shipped" && cp "$everybody/all/checkpoint/"*.{safetensors,json} "$shipped"
-  cat "$everybody/all/checkpoint/README.md" "$here/card.md" > "$shipped/README.md"
+  cat "$everybody/all/checkpoint/README.md" "$here/cards/$model.md" > "$shipped/README.md"
 fi

@@ -114,7 +114,7 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
     model: Annotated[
         str | None,
-        typer.Option(help="Embedded name or path of a model.", show_default="emodb-pcq"),
+        typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     min_confidence: Annotated[

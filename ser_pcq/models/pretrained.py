@@ -112,11 +112,11 @@ def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder |
     """Return the lower part of Whisper base that ships inside the package, where it is enough.
 
     The embedded model holds it frozen, in the precision of the release: blocks 1 to 3, and the
-    positions of 3 s.
+    positions of 10 s.
     """
-    from ser_pcq.checkpoint import ABOUT, DEFAULT_MODEL, EMBEDDED, WEIGHTS
+    from ser_pcq.checkpoint import ABOUT, EMBEDDED, LARGE_MODEL, WEIGHTS
 
-    folder = EMBEDDED / DEFAULT_MODEL
+    folder = EMBEDDED / LARGE_MODEL
     if config.encoder != "whisper-base" or not (folder / ABOUT).is_file():
         return None
     spec = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["encoder"]
