@@ -4,8 +4,6 @@ Only the public calls of a recognizer are used, so any network that `checkpoint`
 measured in the same way, from waveform to probabilities, its frontend and encoder included.
 """
 
-import csv
-import json
 import math
 import os
 import re
@@ -36,26 +34,11 @@ from ser_pcq.checkpoint import (
 )
 from ser_pcq.errors import SerError
 from ser_pcq.recognizer import Recognizer
+from ser_pcq.training_time import Training, finished_folds, training_of
 
 MATRIX = 1024
 """Side of the float32 matrices whose product is the unit of time."""
 _IN_CHILD = "import sys, ser_pcq.cost as c; print(c.predict_once(sys.argv[1], float(sys.argv[2])))"
-
-
-@dataclass(frozen=True)
-class Training:
-    """What training an experiment took.
-
-    Attributes:
-        seconds: Sum over all epochs of all folds, validation and refitting included; neither
-            reading recordings nor running a frozen encoder, whose output folds share.
-        n_folds: Number of finished folds.
-        devices: Where they were trained, `cpu` or `cuda`, each once.
-    """
-
-    seconds: float
-    n_folds: int
-    devices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -256,44 +239,7 @@ def predict_once(folder: str, duration: float) -> int:
     return largest if sys.platform == "darwin" else largest * 1024
 
 
-def _finished_folds(folder: Path) -> list[Path]:
-    """Return the finished folds of an experiment folder, or the folder itself if it is a fold."""
-    pattern = "*/finished.json" if (folder / "config.json").is_file() else "finished.json"
-    return sorted(path.parent for path in folder.glob(pattern))
-
-
 def _checkpoint_folder(model: str) -> Path:
     """Return the checkpoint to measure."""
-    folds = [] if model in embedded_models() else _finished_folds(Path(model))
+    folds = [] if model in embedded_models() else finished_folds(Path(model))
     return find_checkpoint(str(folds[0] / "checkpoint") if folds else model)
-
-
-def training_of(folder: Path) -> Training | None:
-    """Add up what training took in an experiment or fold folder; None without a record of it.
-
-    A baseline has no epochs and keeps no record. Folds that are not finished do not count.
-
-    Raises:
-        SerError: When a history is damaged.
-    """
-    records = [record for fold in _finished_folds(folder) if (record := _fold_record(fold))]
-    if not records:
-        return None
-    seconds, devices = zip(*records, strict=True)
-    return Training(sum(seconds), len(records), tuple(sorted(set(devices))))
-
-
-def _fold_record(fold: Path) -> tuple[float, str] | None:
-    """Return the seconds of a fold's epochs and the device; None without a history."""
-    histories = [p for p in (fold / "history.csv", fold / "refit/history.csv") if p.is_file()]
-    seconds = 0.0
-    try:
-        device = json.loads((fold / "finished.json").read_text(encoding="utf-8"))["device"]
-        for path in histories:
-            with path.open(encoding="utf-8", newline="") as lines:
-                seconds += sum(float(row["seconds"]) for row in csv.DictReader(lines))
-        if not math.isfinite(seconds):
-            raise ValueError(f"{seconds} s")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SerError("damaged record of a training", given=f"{fold} ({error})") from error
-    return (seconds, str(device)) if histories else None

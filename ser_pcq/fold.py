@@ -1,5 +1,6 @@
 """One fold from data to predictions: train, let the guard judge, score the test fold, keep all."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,7 +71,9 @@ def run_fold(
         from ser_pcq.train_network import train_network as train
     else:
         from ser_pcq.train_linear import train_linear as train
+    started = time.monotonic()
     trained = train(experiment, fold, observer, resume=resume, on_prepare=on_prepare)
+    seconds = time.monotonic() - started
     if trained is None:
         return None
     leaky = _judge(experiment, fold, trained.provenance)
@@ -86,7 +89,8 @@ def run_fold(
     known = {*fold.train, *fold.valid}
     prints = [one for one in experiment.audio.prints if one.utterance_id in known]
     save_prints(folder / "checkpoint" / PRINTS, prints)
-    write_json(folder / "finished.json", trained.training)
+    # Apart from the checkpoint, which is to be the same when it is trained again.
+    write_json(folder / "finished.json", {**trained.training, "seconds": round(seconds, 1)})
     for state in ("state.pt", "selection.json", "refit/state.pt"):
         (folder / state).unlink(missing_ok=True)
     return predictions

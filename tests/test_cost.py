@@ -30,15 +30,14 @@ from ser_pcq.checkpoint import (
     save_checkpoint,
 )
 from ser_pcq.cost import (
-    Training,
     count_macs,
     measure,
     noise,
     peak_memory,
     time_in_turn,
-    training_of,
 )
 from ser_pcq.errors import CheckpointError, SerError
+from ser_pcq.training_time import Training, training_of
 
 SCRIPT = ROOT / "benchmarks" / "cost.py"
 BENCHMARK = runpy.run_path(str(SCRIPT))
@@ -221,10 +220,13 @@ def test_training_is_the_sum_over_epochs_refits_and_finished_folds(tmp_path):
     assert training_of(tmp_path / "fold_03") is None
 
 
-def test_a_baseline_has_no_record_of_its_training_and_a_damaged_one_is_refused(tmp_path):
+def test_a_fold_without_epochs_tells_its_time_itself_and_a_damaged_record_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     write_fold(tmp_path / "fold_01")
     assert training_of(tmp_path) is None
+    told = {"device": "cpu", "seed": 0, "seconds": 12.5}
+    (tmp_path / "fold_01" / "finished.json").write_text(json.dumps(told))
+    assert training_of(tmp_path) == Training(12.5, 1, ("cpu",))
     write_fold(tmp_path / "fold_02", [math.nan])
     with pytest.raises(SerError, match=r"damaged record.*fold_02"):
         training_of(tmp_path)
