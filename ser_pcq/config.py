@@ -28,6 +28,8 @@ class FrontendConfig:
     """Step between frames in samples; must divide the segment length."""
     n_mels: int = 64
     """Mel bands (`log-mel` only)."""
+    f_min: float = 0.0
+    """Lower edge of the mel filters in Hz (`log-mel` only)."""
     f_max: float = 8000.0
     """Upper edge of the mel filters in Hz (`log-mel` only)."""
     deltas: int = 0
@@ -118,6 +120,11 @@ class AugmentConfig:
     """Speed factors; each adds a copy of every training utterance (pitch moves along)."""
     tempos: tuple[float, ...] = ()
     """Tempo factors; each adds a copy of every training utterance (pitch stays)."""
+    voices: int = 0
+    """Copies of every training utterance in other voices: pitch and formants are moved together,
+    the tempo by itself, each by a factor drawn for the copy."""
+    voice_range: float = 0.2
+    """Widest change of a voice, in both directions, as natural logarithm of the factor."""
     noise_snr: tuple[float, ...] = ()
     """Signal-to-noise ratios in dB; each adds a copy with white noise at that level."""
     frequency_mask: float = 0.0

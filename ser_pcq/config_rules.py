@@ -36,6 +36,7 @@ def _range_rules(config: "Config") -> list[Rule]:
         "train.label_smoothing": train.label_smoothing,
         "augment.frequency_mask": augment.frequency_mask,
         "augment.time_mask": augment.time_mask,
+        "augment.voice_range": augment.voice_range,
     }
     amounts = {
         "train.patience": train.patience,
@@ -44,6 +45,7 @@ def _range_rules(config: "Config") -> list[Rule]:
         "train.workers": train.workers,
         "train.encoder_learning_rate": train.encoder_learning_rate,
         "augment.mixup": augment.mixup,
+        "augment.voices": augment.voices,
         "protocol.valid_speakers": protocol.valid_speakers,
         "protocol.seed": protocol.seed,
     }
@@ -55,6 +57,12 @@ def _range_rules(config: "Config") -> list[Rule]:
         (0.1 <= segment.duration <= 60, "segment.duration", segment.duration, "0.1 to 60 s"),
         (0 <= frontend.deltas <= 2, "frontend.deltas", frontend.deltas, "0, 1 or 2"),
         (0 < frontend.f_max <= 8000, "frontend.f_max", frontend.f_max, "above 0, up to 8000 Hz"),
+        (
+            0 <= frontend.f_min < frontend.f_max,
+            "frontend.f_min",
+            frontend.f_min,
+            "0 Hz or more, below frontend.f_max",
+        ),
         (fours, "model.channels", model.channels, "four numbers, each a multiple of 4"),
         (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
         (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),

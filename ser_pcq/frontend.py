@@ -210,5 +210,6 @@ def _mel_transform(config: FrontendConfig, win_length: int) -> nn.Module:
         win_length=win_length,
         hop_length=config.hop_length,
         n_mels=config.n_mels,
+        f_min=config.f_min,
         f_max=config.f_max,
     )

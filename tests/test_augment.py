@@ -10,6 +10,7 @@ from ser_pcq.augment import (
     augmented_copies,
     change_speed,
     change_tempo,
+    change_voice,
 )
 from ser_pcq.config import AugmentConfig
 
@@ -37,6 +38,24 @@ def test_tempo_changes_length_and_keeps_pitch(factor):
     changed = change_tempo(tone(), factor)
     assert changed.shape[0] == pytest.approx(RATE / factor, rel=0.01)
     assert pitch(changed) == pytest.approx(440, rel=0.02)
+
+
+@pytest.mark.parametrize(("factor", "tempo"), [(0.85, 1.1), (1.2, 0.9), (1.1, 1.1)])
+def test_another_voice_has_its_own_pitch_and_its_own_tempo(factor, tempo):
+    changed = change_voice(tone(), factor, tempo)
+    assert changed.shape[0] == pytest.approx(RATE / tempo, rel=0.02)
+    assert pitch(changed) == pytest.approx(440 * factor, rel=0.02)
+
+
+def test_voices_stay_in_their_range_and_differ():
+    config = AugmentConfig(voices=6, voice_range=0.1)
+    first, again = (augmented_copies(tone(), config, seed=1)[1:] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    pitches = {round(pitch(copy)) for copy in first}
+    assert len(pitches) > 3
+    # Rounded to a hundredth, and read off a spectrum.
+    assert all(440 * 0.88 < p < 440 * 1.13 for p in pitches)
+    assert all(RATE * 0.88 < copy.shape[0] < RATE * 1.13 for copy in first)
 
 
 @pytest.mark.parametrize("snr", [0.0, 20.0])
