@@ -2,7 +2,8 @@
 # EMO-DB, seven emotions: from the released corpus to WA and UA.
 # Options and stages are those of every corpus: recipes/README.md. Stage 5 also puts the model into
 # the package.
-corpus=emodb conf=whisper-discriminant model=emodb-large
+corpus=emodb
+conf=whisper-discriminant model=emodb-large
 . "$(dirname "$0")/../corpus.sh"
 if at 5; then
   shipped=$here/../../ser_pcq/embedded/$model
