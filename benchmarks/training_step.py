@@ -1,4 +1,4 @@
-"""Time the training step of the recommended network, part by part, on one CPU thread.
+"""Time the training step of the light network, part by part, on one CPU thread.
 
 Prints tab-separated lines: the part, its milliseconds and its time as a multiple of one product of
 two 1024×1024 matrices (float32) measured beside it, which is comparable between machines. Each

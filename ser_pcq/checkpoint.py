@@ -26,7 +26,7 @@ from ser_pcq.models.linear_recognizer import LinearRecognizer
 from ser_pcq.recognizer import Recognizer
 
 AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
-"""What a checkpoint can hold: the network, or a baseline."""
+"""What a checkpoint can hold: the network, or a linear recognizer."""
 
 FORMAT = "ser-pcq/1"
 WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from ser_pcq.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ser_pcq.config import Config, TrainConfig
 
 Rule = tuple[bool, str, object, str]
@@ -76,26 +78,27 @@ def _linear_rules(config: "Config") -> list[Rule]:
     """What the values of linear recognizers must satisfy."""
     statistics, shrinkages = config.statistics, config.discriminant.shrinkages
     ranges, parts, costs = statistics.speech_ranges, statistics.parts, config.svm.costs
+
+    def several(values: "Sequence[float]", low: float, high: float) -> bool:
+        # Not a number is neither below nor above anything, so each is asked what it is.
+        return len(set(values)) == len(values) > 0 and all(low <= v <= high for v in values)
+
+    tiny, huge = 1e-12, 1e12
     return [
-        (len(costs) > 0 and min(costs) > 0, "svm.costs", costs, "one or more numbers above 0"),
+        (several(costs, tiny, huge), "svm.costs", costs, "numbers above 0, each once"),
         (
-            len(shrinkages) > 0 and min(shrinkages) > 0 and max(shrinkages) <= 1,
+            several(shrinkages, tiny, 1),
             "discriminant.shrinkages",
             shrinkages,
-            "one or more numbers, each above 0 and up to 1",
+            "numbers above 0 and up to 1, each once",
         ),
         (
-            len(ranges) > 0 and min(ranges) >= 0,
+            several(ranges, 0, 1000),
             "statistics.speech_ranges",
             ranges,
-            "one or more numbers of dB, 0 or more",
+            "numbers of dB from 0 to 1000, each once",
         ),
-        (
-            len(parts) > 0 and min(parts) >= 1,
-            "statistics.parts",
-            parts,
-            "one or more whole numbers, 1 or more",
-        ),
+        (several(parts, 1, 100), "statistics.parts", parts, "whole numbers, 1 to 100, each once"),
     ]
 
 
@@ -142,6 +145,18 @@ def _joint_rules(config: "Config") -> list[Rule]:
             'above 0 with train.select = "last"',
             'train.select = "best", or no patience',
         ),
+        (
+            model.name == "pcq" or not context.fine_tune,
+            "context.fine_tune",
+            f'true with model.name = "{model.name}"',
+            "false: a linear recognizer trains no encoder",
+        ),
+        (
+            model.name == "pcq" or config.augment == type(config.augment)(),
+            "augment",
+            f'given with model.name = "{model.name}"',
+            "nothing: a linear recognizer learns from unchanged utterances",
+        ),
         *_train_rules(config.train),
         *_protocol_rules(config),
     ]
@@ -164,7 +179,7 @@ def _train_rules(train: "TrainConfig") -> list[Rule]:
 
 
 def _protocol_rules(config: "Config") -> list[Rule]:
-    """What the protocol asks of the rest; baselines choose without validation speakers too."""
+    """What the protocol asks of the rest; linear ones choose without validation speakers too."""
     protocol, train = config.protocol, config.train
     on_test = protocol.valid_from == "test"
     validated = protocol.valid_speakers > 0 or on_test

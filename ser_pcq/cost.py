@@ -50,7 +50,7 @@ class Cost:
         duration: Length of the waveform that it was measured on, s. What is told per second of
             speech depends on it, as a model works on whole segments.
         encoder_parameters: Number of parameters of the context encoder, as far as it is stored.
-        network_parameters: Number of all others; of a baseline the linear map and its
+        network_parameters: Number of all others; of a linear recognizer the map and its
             standardisation.
         frozen_parameters: Those of the encoder that training leaves as they were.
         macs: Multiply-adds per second of speech, see `count_macs`; None where they are not known,

@@ -158,7 +158,7 @@ def _inner_folds(groups: NDArray[Any]) -> list[Fold]:
         raise DataError(
             "choosing features and setting needs two training speakers",
             given=n_groups,
-            do="give more speakers, or fix both beforehand",
+            do="give more speakers, or one value of each",
         )
     splitter = GroupKFold(min(n_groups, MAX_INNER_FOLDS))
     return list(splitter.split(groups, groups=groups))
@@ -173,12 +173,7 @@ def fit_mean(
 ) -> LinearClassifier:
     """Fit every feature set with every setting and join them to the mean of their logits.
 
-    Args:
-        feature_sets: Name to features, each (utterance, feature), finite.
-        targets: Class of each utterance, 0 to `n_classes` - 1, (utterance,).
-        n_classes: Classes, including those without an utterance.
-        method: How to fit.
-        settings: With which settings.
+    Arguments as of `choose_and_fit`.
 
     Returns:
         One classifier over the features of all sets, one after the other.
@@ -262,13 +257,19 @@ def choose_and_fit(
         groups: What is held out together, usually the speaker, (utterance,).
         n_classes: Classes, including those without an utterance.
         method: How to fit.
-        average: Choose nothing, and take the mean of the logits of all candidates.
+        average: Choose nothing, and take the mean of the logits of all candidates. Where nothing
+            is to be chosen one group is enough; there are then no held-out logits.
 
     Raises:
         SerError: When values, shapes or targets do not fit, or there is one class or one group.
     """
     check_features(feature_sets, targets, n_classes)
-    folds, everything = _inner_folds(groups), np.arange(len(targets))
+    everything = np.arange(len(targets))
+    if len(np.unique(groups)) < 2 and (average or len(feature_sets) * len(method.settings) == 1):
+        settings = tuple(method.settings)
+        classifier = fit_mean(feature_sets, targets, n_classes, method, settings)
+        return Chosen(tuple(feature_sets), settings, classifier, (), np.empty((0, n_classes)))
+    folds = _inner_folds(groups)
     return _fit_best(feature_sets, targets, folds, everything, n_classes, method, average)
 
 

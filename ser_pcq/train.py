@@ -33,7 +33,6 @@ from ser_pcq.optimisation import (
     new_schedule,
 )
 from ser_pcq.recognizer import Recognizer
-from ser_pcq.validation import score_utterances as score_utterances  # named here ever since
 from ser_pcq.validation import valid_scores
 
 

@@ -73,8 +73,10 @@ def features_of(
     kept = experiment.cache_dir / "functionals" / f"{key[:32]}.safetensors"
     if kept.exists():
         try:
-            return dict(load_file(kept))
-        except (OSError, SafetensorError):
+            loaded = load_file(kept)
+            # The file sorts them; whichever comes first wins a tie.
+            return {name: loaded[name] for name in functionals.names}
+        except (OSError, SafetensorError, KeyError):
             kept.unlink(missing_ok=True)
     rows: dict[str, list[NDArray[Any]]] = {}
     utterances = experiment.data.utterances
@@ -148,7 +150,6 @@ def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Prove
     chosen_on = fold.valid or fold.train
     if not average:
         provenance.record("hyper-parameters", chosen_on)
-    provenance.record("temperature", chosen_on)
     train_features, train_targets = table.take("train"), table.targets[train]
     if not fold.valid:
         groups = table.groups[train]
@@ -215,6 +216,8 @@ def train_linear(
         everybody = (u.utterance_id for u in experiment.data.utterances)
         provenance.record("speaker statistics", everybody)
     chosen = _choose(table, fold, experiment, provenance)
+    if len(chosen.logits):
+        provenance.record("temperature", fold.valid or fold.train)
     classifier = chosen.classifier
     fitted = fold.train
     if config.protocol.refit:
@@ -223,10 +226,11 @@ def train_linear(
     provenance.record("normalisation", fitted)
     provenance.record("weights", fitted)
     recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
-    judged = table.targets[table.rows["valid" if fold.valid else "train"]]
+    judged = table.targets[table.rows["valid" if fold.valid else "train"]][: len(chosen.logits)]
     # An inner fit that did not know a class says nothing of the confidence in it.
     known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
-    recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
+    if known.any():
+        recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
 
     def score_test() -> Tensor:
         sets = table.take("test")
@@ -241,7 +245,7 @@ def train_linear(
         "features": list(chosen.feature_sets),
         "setting": _method(config).setting,
         "values": list(chosen.settings),
-        "device": "cpu",
+        "device": "cpu" if encoder is None else next(encoder.parameters()).device.type,
     }
     calibration = {"temperature": recognizer.temperature, "utterances": int(known.sum())}
     return Trained(recognizer, score_test, training, calibration, provenance)

@@ -26,7 +26,8 @@ from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.protocols import Fold
 from ser_pcq.provenance import Provenance
 from ser_pcq.recognizer import Recognizer
-from ser_pcq.train import EpochRecord, Fit, Observer, score_utterances
+from ser_pcq.train import EpochRecord, Fit, Observer
+from ser_pcq.validation import score_utterances
 
 Sides = dict[str, list[PreparedUtterance]]
 

@@ -64,6 +64,14 @@ def test_tables_and_configuration_are_the_same_thing(toml):
         ("augment.time_mask=1.5", "below 1"),
         ("augment.speeds=[0]", "0.1 or more"),
         ("train.weight_decay=-1", "0 or more"),
+        ("frontend.f_min=9000", "below frontend.f_max"),
+        ("augment.voices=-1", "0 or more"),
+        ("discriminant.shrinkages=[0.5, nan]", "up to 1, each once"),
+        ("discriminant.shrinkages=[0.5, 0.5]", "each once"),
+        ("statistics.speech_ranges=[inf]", "from 0 to 1000"),
+        ("statistics.parts=[100000]", "1 to 100"),
+        ("svm.costs=[]", "above 0"),
+        ("segment.padding=none", "segments of one length"),
     ],
 )
 def test_what_does_not_fit_is_named(toml, change, message):
@@ -86,7 +94,19 @@ def test_a_file_that_is_no_toml_is_one_error(tmp_path, text):
         load_config(tmp_path / "absent.toml")
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*/conf/*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "change", ["context.fine_tune=true", "augment.voices=2", "augment.mixup=0.2"]
+)
+def test_a_linear_recognizer_refuses_what_only_networks_do(change):
+    path = RECIPES / "conf" / "whisper-discriminant.toml"
+    with pytest.raises(ConfigError, match="linear recognizer"):
+        load_config(path, [change])
+
+
+CONFIGURATIONS = sorted([*RECIPES.glob("*/conf/*.toml"), *RECIPES.glob("conf/*.toml")])
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda p: p.stem)
 def test_every_configuration_of_the_recipes_loads(path):
     assert isinstance(load_config(path), Config)
 

@@ -99,6 +99,12 @@ def test_whisper_base_comes_with_the_package_up_to_layer_3_and_10_seconds(whispe
         load_encoder(dataclasses.replace(config, layers=(4,)), duration=3.0)
 
 
+@pytest.mark.parametrize("layers", [(2, 2), (-4, 3)])
+def test_a_layer_is_named_once(whisper_dir, layers):
+    with pytest.raises(ConfigError, match="twice"):
+        load_encoder(ContextConfig(encoder=str(whisper_dir), layers=(*layers,)))
+
+
 def test_layers_above_the_highest_read_are_not_there(whisper):
     assert len(whisper.blocks) == 3
 

@@ -117,6 +117,16 @@ def test_log_mel_channels(changes, channels):
     assert torch.allclose(image.mean(dim=(0, 3)), torch.zeros(channels, 64), atol=1e-3)
 
 
+def test_mel_bands_begin_at_the_lower_edge():
+    def energies(f_min: float) -> torch.Tensor:
+        frontend = Frontend(FrontendConfig(n_mels=40, f_min=f_min))
+        return frontend.analyse(tone(300.0))[0].mean(dim=-1)
+
+    # The tone lies in one of the lowest bands, or under all of them.
+    assert energies(0.0).max() > energies(1000.0).max() + 5
+    assert energies(0.0).argmax() > energies(200.0).argmax()
+
+
 def test_deltas_are_zero_for_a_steady_sound():
     frontend = Frontend(FrontendConfig(deltas=1))
     raw = frontend.analyse(tone(1000, 2.0))

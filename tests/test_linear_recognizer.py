@@ -7,9 +7,11 @@ import pytest
 import tiny
 import torch
 
+from ser_pcq import datadir
 from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.config_file import from_dict
 from ser_pcq.dataset import read_utterance
+from ser_pcq.errors import SerError
 from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
 from ser_pcq.models.linear_recognizer import Functionals
@@ -182,6 +184,62 @@ def test_a_long_utterance_is_heard_in_equal_parts(data, tmp_path):
         frames = torch.cat(list(functionals.encoder(halves)), dim=1)
     expected = torch.cat([frames.mean(1), frames.std(1, correction=0)], dim=1).flatten()
     torch.testing.assert_close(features, expected)
+
+
+def test_a_kept_table_of_features_keeps_their_order(data, tmp_path):
+    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[5, 10])
+    config = from_dict(setup)
+    told = []
+    for name in ("cold", "warm"):
+        folder = tmp_path / name
+        shared = tmp_path / "cache"
+        experiment = open_experiment(config, data, folder, cache_dir=shared, seed=0, device="cpu")
+        run_fold(experiment, experiment.folds[0], None)
+        told.append(load_checkpoint(str(folder / "fold_01")))
+    cold, warm = told
+    # By name "10 dB" would come before "5 dB".
+    assert cold.about["training"]["features"] == warm.about["training"]["features"]
+    torch.testing.assert_close(cold.recognizer.classify.weight, warm.recognizer.classify.weight)
+
+
+def only(data, folder, *keep):
+    """The data with some pairs of speaker and emotion alone."""
+    datadir.write(folder, [u for u in data.utterances if (u.speaker, u.emotion) in keep])
+    return datadir.read(folder)
+
+
+def test_two_speakers_are_enough_where_nothing_is_chosen(data, tmp_path):
+    speakers = sorted({u.speaker for u in data.utterances})[:2]
+    emotions = {u.emotion for u in data.utterances}
+    two = only(data, tmp_path / "two", *((s, e) for s in speakers for e in emotions))
+    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[0])
+    run(two, tmp_path / "exp", setup)
+    about = load_checkpoint(str(tmp_path / "exp" / "fold_01")).about
+    assert about["calibration"] == {"temperature": 1.0, "utterances": 0}
+    setup["discriminant"]["several"] = "choose"
+    with pytest.raises(SerError, match="two training speakers"):
+        run(two, tmp_path / "chosen", setup)
+
+
+def test_emotions_of_one_speaker_each_leave_the_confidence_as_it_is(data, tmp_path):
+    speakers, emotions = (
+        sorted({getattr(u, k) for u in data.utterances}) for k in ("speaker", "emotion")
+    )
+    apart = only(data, tmp_path / "apart", *zip(speakers, emotions, strict=False))
+    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[0])
+    run(apart, tmp_path / "exp", setup | {"protocol": {"name": "all", "valid_speakers": 0}})
+    about = load_checkpoint(str(tmp_path / "exp" / "all")).about
+    assert about["calibration"] == {"temperature": 1.0, "utterances": 0}
+
+
+@pytest.mark.parametrize("protocol", [{"adapt": "speaker"}, {"valid_speakers": 1, "refit": True}])
+def test_the_discriminant_under_other_protocols_leaks_nothing(data, tmp_path, protocol):
+    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[0, 30])
+    setup["protocol"] = {"valid_speakers": 0, **protocol}
+    experiment, rows = run(data, tmp_path / "exp", setup)
+    assert {row.utterance_id for row in rows.rows} == set(experiment.folds[0].test)
+    verdict = prove(tmp_path / "exp").verdict
+    assert verdict.leaks == ()
 
 
 def test_features_are_computed_once_for_all_folds_and_runs(data, tmp_path, monkeypatch):

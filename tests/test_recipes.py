@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -177,3 +178,40 @@ def test_every_protocol_of_the_emodb_recipe_is_understood(commands_on_path, tmp_
     )
     assert done.returncode == 2
     assert "no protocol unfair" in done.stderr
+
+
+def test_only_a_model_that_is_as_its_card_says_gets_into_the_package(commands_on_path, tmp_path):
+    recipes = tmp_path / "recipes"
+    (recipes / "emodb").mkdir(parents=True)
+    for name in (
+        "corpus.sh",
+        "options.sh",
+        "conf",
+        "emodb/run.sh",
+        "emodb/cards",
+        "emodb/protocols",
+    ):
+        source = RECIPES / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, recipes / name)
+    # Instead of training: a command that leaves a package where training does.
+    stub = tmp_path / "bin" / "ser-train"
+    stub.parent.mkdir()
+    stub.write_text(
+        '#!/usr/bin/env bash\nmkdir -p "$3/all/checkpoint" && cd "$3/all/checkpoint"\n'
+        "touch model.safetensors checkpoint.json; echo trained > README.md\n"
+    )
+    stub.chmod(0o755)
+    env = commands_on_path | {"PATH": f"{stub.parent}:{commands_on_path['PATH']}"}
+    options = ("--stage", 5, "--stop-stage", 5, "--work-dir", tmp_path / "work")
+    embedded = tmp_path / "ser_pcq" / "embedded"
+    for others in (("--conf", "pcq-whisper"), ("--model", "mine")):
+        done = run("emodb", *options, *others, env=env, recipes=recipes)
+        assert done.returncode == 0, done.stderr
+        assert "stays out of the package" in done.stderr
+        assert not embedded.exists()
+    done = run("emodb", *options, env=env, recipes=recipes)
+    assert done.returncode == 0, done.stderr
+    card = (embedded / "emodb-large" / "README.md").read_text()
+    assert card.startswith("trained")
+    assert "## Limits" in card

@@ -20,7 +20,8 @@ from ser_pcq.errors import DataError, SerError
 from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
 from ser_pcq.optimisation import class_weights
-from ser_pcq.train import Fit, score_utterances
+from ser_pcq.train import Fit
+from ser_pcq.validation import score_utterances
 
 TWO_PROCESSES = """
 import json, sys

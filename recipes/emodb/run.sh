@@ -6,7 +6,12 @@ corpus=emodb
 conf=whisper-discriminant model=emodb-large
 . "$(dirname "$0")/../corpus.sh"
 if at 5; then
-  shipped=$here/../../ser_pcq/embedded/$model
-  mkdir -p "$shipped" && cp "$everybody/all/checkpoint/"*.{safetensors,json} "$shipped"
-  cat "$everybody/all/checkpoint/README.md" "$here/cards/$model.md" > "$shipped/README.md"
+  # Only a model that is as its card says gets into the package.
+  if grep -qs "^Configuration: \`$conf\`" "$here/cards/$model.md"; then
+    shipped=$here/../../ser_pcq/embedded/$model
+    mkdir -p "$shipped" && cp "$everybody/all/checkpoint/"*.{safetensors,json} "$shipped"
+    cat "$everybody/all/checkpoint/README.md" "$here/cards/$model.md" > "$shipped/README.md"
+  else
+    say "$model stays out of the package: there is no card of it that names $conf"
+  fi
 fi

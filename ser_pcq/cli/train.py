@@ -223,7 +223,7 @@ def train(
     todo = _unfinished(experiment, fold or [], resume=resume)
     options = {"--seed": seed, "--device": device, "--cache-dir": cache_dir}
     arguments = [config_path, data_dir, exp_dir, *_given(options, changes or [], allow_leakage)]
-    # The functionals of a baseline are computed once, and its folds take seconds.
+    # The features of a linear recognizer are computed once, and its folds take seconds.
     beside = jobs > 1 and len(todo) > 1 and config.model.name == "pcq"
     try:
         if beside:

@@ -86,6 +86,11 @@ class Functionals:
             encoder.fit_length(self.segment_length)
             self.sets = candidate_features(config, encoder.layers)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The feature sets, in the order in which they are given."""
+        return tuple(self.sets) if self.smile is None else (self.smile.name,)
+
     def fingerprint(self) -> str:
         """Return what the values depend on, apart from the waveform."""
         frontend, segment = self.config.frontend, self.config.segment

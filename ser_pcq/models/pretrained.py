@@ -39,6 +39,8 @@ def _resolve_layers(layers: tuple[int, ...], n_layers: int) -> tuple[int, ...]:
         raise ConfigError(
             "context.layers out of range", given=layers, accepted=f"0 to {n_layers}, or negative"
         )
+    if len(set(resolved)) < len(resolved):
+        raise ConfigError("context.layers names a layer twice", given=layers, accepted="each once")
     return resolved
 
 
