@@ -22,7 +22,7 @@ from ser_pcq.linear import (
     Floats,
     Integers,
     LinearClassifier,
-    check_fit,
+    Method,
     standardise,
 )
 
@@ -103,7 +103,7 @@ def _gaussians(features: Floats, targets: Integers, n_classes: int) -> _Gaussian
 
 
 @dataclass(frozen=True)
-class Discriminant:
+class Discriminant(Method):
     """Fits linear discriminants; every class is taken as equally likely.
 
     Args:
@@ -114,7 +114,6 @@ class Discriminant:
         SerError: When there is no shrinkage, or one is out of range.
     """
 
-    settings: Sequence[float]
     setting: ClassVar[str] = "shrinkage"
 
     def __post_init__(self) -> None:
@@ -127,31 +126,12 @@ class Discriminant:
             )
         object.__setattr__(self, "settings", tuple(sorted(self.settings, reverse=True)))
 
-    def fit(
-        self, features: Floats, targets: Integers, n_classes: int, setting: float
-    ) -> LinearClassifier:
-        """Fit with the shrinkage `setting`.
-
-        Args:
-            features: (utterance, feature), finite.
-            targets: Class of each utterance, 0 to `n_classes` - 1, (utterance,).
-            n_classes: Classes; one without an utterance gets `ABSENT_LOGIT` and is never answered.
-            setting: The shrinkage.
-
-        Raises:
-            SerError: When values, shapes or targets do not fit, or there is only one class.
-        """
-        check_fit(features, targets, n_classes)
+    def fit_each(
+        self, features: Floats, targets: Integers, n_classes: int, settings: Sequence[float]
+    ) -> list[LinearClassifier]:
+        """Fit with each shrinkage, through one decomposition of the covariance."""
         fitted = _gaussians(features, targets, n_classes)
-        return LinearClassifier(fitted.mean, fitted.scale, *fitted.maps(setting))
-
-    def logits(self, features: Floats, targets: Integers, others: Floats, n_classes: int) -> Floats:
-        """Score others with every shrinkage, through one decomposition of the covariance.
-
-        Shape:
-            features (utterance, feature) and others (other, feature) to (shrinkage, other, class).
-        """
-        fitted = _gaussians(features, targets, n_classes)
-        standardised = (others - fitted.mean) / fitted.scale
-        maps = [fitted.maps(shrinkage) for shrinkage in self.settings]
-        return np.stack([standardised @ weight.T + bias for weight, bias in maps])
+        return [
+            LinearClassifier(fitted.mean, fitted.scale, *fitted.maps(shrinkage))
+            for shrinkage in settings
+        ]

@@ -13,7 +13,7 @@ from ser_pcq.linear import (
     Floats,
     Integers,
     LinearClassifier,
-    check_fit,
+    Method,
     standardise,
 )
 
@@ -58,7 +58,7 @@ def _class_duals(
 
 
 @dataclass(frozen=True)
-class SupportVectorMachine:
+class SupportVectorMachine(Method):
     """Fits linear support vector machines, classes weighted to count alike.
 
     The inner products of all utterances are held at once: 8 bytes for each pair of utterances.
@@ -71,7 +71,6 @@ class SupportVectorMachine:
         SerError: When there is no cost, or one is not above 0.
     """
 
-    settings: Sequence[float]
     setting: ClassVar[str] = "cost"
 
     def __post_init__(self) -> None:
@@ -81,34 +80,11 @@ class SupportVectorMachine:
             raise SerError("costs are out of range", given=given, accepted="one or more above 0")
         object.__setattr__(self, "settings", tuple(sorted(self.settings)))
 
-    def fit(
-        self, features: Floats, targets: Integers, n_classes: int, setting: float
-    ) -> LinearClassifier:
-        """Fit with the cost `setting`.
-
-        Args:
-            features: (utterance, feature), finite.
-            targets: Class of each utterance, 0 to `n_classes` - 1, (utterance,).
-            n_classes: Classes; one without an utterance gets `ABSENT_LOGIT` and is never answered.
-            setting: Cost of an error.
-
-        Raises:
-            SerError: When values, shapes or targets do not fit, or there is only one class.
-        """
-        check_fit(features, targets, n_classes)
+    def fit_each(
+        self, features: Floats, targets: Integers, n_classes: int, settings: Sequence[float]
+    ) -> list[LinearClassifier]:
+        """Fit with each cost, through one matrix of inner products."""
         standardised, mean, scale = standardise(features)
         gram = standardised @ standardised.T
-        duals, bias = _class_duals(gram, targets, n_classes, setting)
-        return LinearClassifier(mean, scale, duals @ standardised, bias)
-
-    def logits(self, features: Floats, targets: Integers, others: Floats, n_classes: int) -> Floats:
-        """Score others at every cost, through one matrix of inner products.
-
-        Shape:
-            features (utterance, feature) and others (other, feature) to (cost, other, class).
-        """
-        standardised, mean, scale = standardise(features)
-        gram = standardised @ standardised.T
-        products = (others - mean) / scale @ standardised.T  # (other, utterance)
-        fits = [_class_duals(gram, targets, n_classes, c) for c in self.settings]
-        return np.stack([products @ duals.T + bias for duals, bias in fits])
+        fits = [_class_duals(gram, targets, n_classes, cost) for cost in settings]
+        return [LinearClassifier(mean, scale, duals @ standardised, bias) for duals, bias in fits]

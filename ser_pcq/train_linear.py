@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from ser_pcq.calibration import fit_temperature
+from ser_pcq.choice import Chosen, choose_and_fit, choose_on
 from ser_pcq.config import Config
 from ser_pcq.dataset import read_utterance
 from ser_pcq.device import resolve_device
@@ -20,15 +21,7 @@ from ser_pcq.discriminant import Discriminant
 from ser_pcq.experiment import Experiment
 from ser_pcq.files import whole_file, write_json
 from ser_pcq.fold import OnPrepare, Trained
-from ser_pcq.linear import (
-    ABSENT_LOGIT,
-    Chosen,
-    LinearClassifier,
-    Method,
-    choose_and_fit,
-    choose_on,
-    fit_mean,
-)
+from ser_pcq.linear import ABSENT_LOGIT, LinearClassifier, Method, fit_mean
 from ser_pcq.models.context import ContextEncoder
 from ser_pcq.models.linear_recognizer import (
     Functionals,

@@ -4,15 +4,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from ser_pcq.choice import MAX_INNER_FOLDS, _inner_folds, choose_and_fit, choose_on
 from ser_pcq.errors import SerError
-from ser_pcq.linear import (
-    ABSENT_LOGIT,
-    MAX_INNER_FOLDS,
-    LinearClassifier,
-    _inner_folds,
-    choose_and_fit,
-    choose_on,
-)
+from ser_pcq.linear import ABSENT_LOGIT, LinearClassifier
 from ser_pcq.svm import SupportVectorMachine
 
 COSTS = (1e-3, 1e-2, 1e-1)
