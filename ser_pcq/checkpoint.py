@@ -21,7 +21,8 @@ from ser_pcq.config import Config
 from ser_pcq.config_file import from_dict, to_dict
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.files import whole_file, write_json, write_text
-from ser_pcq.models.context import ContextEncoder, encoder_from_spec
+from ser_pcq.models.context import ContextEncoder
+from ser_pcq.models.encoder_spec import encoder_from_spec
 from ser_pcq.models.linear_recognizer import LinearRecognizer
 from ser_pcq.recognizer import Recognizer
 

@@ -192,6 +192,22 @@ class StatisticsConfig:
     """Frames more than so many dB under the loudest are pauses and left out; 0 keeps all."""
     parts: tuple[int, ...] = (1,)
     """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
+    windows: tuple[float, ...] = ()
+    """Lengths in s; each adds the deviation of the frames' moving average over that time."""
+    lags: tuple[float, ...] = ()
+    """Times in s; each adds the deviation of the frames' change over that time."""
+
+
+@dataclass(frozen=True)
+class SlimConfig:
+    """A slim encoder made from the lower end of Whisper; off unless ranks are given."""
+
+    conv: tuple[int, ...] = ()
+    """Ranks of the two convolutions."""
+    attention: tuple[int, ...] = ()
+    """Ranks of the first block's query and key together, of its value, and of its output."""
+    utterances: int = 500
+    """Most training utterances whose sound it is fitted to, spread evenly over all."""
 
 
 @dataclass(frozen=True)
@@ -266,6 +282,7 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     statistics: StatisticsConfig = field(default_factory=StatisticsConfig)
+    slim: SlimConfig = field(default_factory=SlimConfig)
     discriminant: DiscriminantConfig = field(default_factory=DiscriminantConfig)
     svm: SvmConfig = field(default_factory=SvmConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)

@@ -99,6 +99,13 @@ def _linear_rules(config: "Config") -> list[Rule]:
             "numbers of dB from 0 to 1000, each once",
         ),
         (several(parts, 1, 100), "statistics.parts", parts, "whole numbers, 1 to 100, each once"),
+        *(
+            (not times or several(times, 0.01, 10), key, times, "times of 0.01 to 10 s, each once")
+            for key, times in (
+                ("statistics.windows", statistics.windows),
+                ("statistics.lags", statistics.lags),
+            )
+        ),
     ]
 
 
@@ -158,7 +165,36 @@ def _joint_rules(config: "Config") -> list[Rule]:
             "nothing: a linear recognizer learns from unchanged utterances",
         ),
         *_train_rules(config.train),
+        *_slim_rules(config),
         *_protocol_rules(config),
+    ]
+
+
+def _slim_rules(config: "Config") -> list[Rule]:
+    """What a slim encoder asks for."""
+    slim, layers = config.slim, config.context.layers
+    ranks = (*slim.conv, *slim.attention)
+    linear = config.model.name in ("whisper-svm", "discriminant")
+    return [
+        (
+            not ranks or (len(slim.conv) == 2 and len(slim.attention) == 3 and min(ranks) >= 1),
+            "slim",
+            f"conv = {list(slim.conv)}, attention = {list(slim.attention)}",
+            "two ranks and three ranks of 1 or more, or neither",
+        ),
+        (slim.utterances >= 1, "slim.utterances", slim.utterances, "1 or more"),
+        (
+            not ranks or linear,
+            "slim",
+            f'given with model.name = "{config.model.name}"',
+            '"discriminant" or "whisper-svm"',
+        ),
+        (
+            not ranks or (set(layers) <= {0, 1} and 1 in layers),
+            "context.layers",
+            f"{list(layers)} with a slim encoder",
+            "1, with or without 0: it has no higher ones",
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from ser_pcq.models.linear_recognizer import (
 from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.protocols import PROTOCOLS, Fold, group_of
 from ser_pcq.provenance import Provenance
+from ser_pcq.slimming import STAGES, slim_encoder
 from ser_pcq.svm import SupportVectorMachine
 from ser_pcq.train import Observer
 
@@ -44,6 +46,30 @@ def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | N
         return None
     context = dataclasses.replace(config.context, layers=layers)
     return load_encoder(context, duration=config.segment.duration)
+
+
+def _slimmed(
+    experiment: Experiment, fold: Fold, encoder: ContextEncoder, on_prepare: OnPrepare
+) -> ContextEncoder:
+    """Return a slim encoder, fitted to the sound of the fold's training utterances."""
+    slim = experiment.config.slim
+    cut = Functionals(experiment.config, encoder)
+    known = {u.utterance_id: u for u in experiment.data.utterances}
+    step = max(1, -(-len(fold.train) // slim.utterances))
+    heard = [known[i] for i in fold.train[::step]]
+    device = next(encoder.parameters()).device
+    done = 0
+
+    def speech() -> Iterator[Tensor]:
+        for utterance in heard:
+            yield cut.segments(read_utterance(utterance, experiment.data.labels)).to(device)
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        on_prepare(done, STAGES * len(heard))
+
+    return slim_encoder(encoder, speech, slim, on_progress=advance)
 
 
 def _method(config: Config) -> Method:
@@ -178,7 +204,8 @@ def _recognizer(
     if encoder is not None:
         sets = candidate_features(config, encoder.layers)
         config, layers = with_features(config, [sets[name] for name in chosen.feature_sets])
-        encoder = _load_encoder(config, layers)
+        # A slim one has but one block, and is nowhere to be loaded from.
+        encoder = encoder if config.slim.conv else _load_encoder(config, layers)
     recognizer = LinearRecognizer(config, labels, encoder, classifier.mean.size).eval()
     recognizer.load_classifier(classifier)
     return recognizer
@@ -203,6 +230,9 @@ def train_linear(
     experiment.write_record(encoder)
     if encoder is not None:
         encoder.to(resolve_device(experiment.device))
+        if config.slim.conv:
+            encoder = _slimmed(experiment, fold, encoder, on_prepare)
+            provenance.record("encoder", fold.train)
     features = features_of(experiment, Functionals(config, encoder), on_prepare)
     table = _table(experiment, fold, features)
     if config.protocol.adapt == "speaker":

@@ -39,20 +39,6 @@ def data(tmp_path_factory):
     return tiny.make_data_dir(tmp_path_factory.mktemp("tiny"), speakers=4, per_class=3)
 
 
-def save_whisper(folder):
-    """A small Whisper with random weights, as the hub has them."""
-    from transformers import WhisperConfig, WhisperForConditionalGeneration
-
-    torch.manual_seed(0)
-    sizes = {"d_model": 32, "encoder_layers": 3, "encoder_attention_heads": 2}
-    rest = {"decoder_layers": 1, "decoder_attention_heads": 2, "vocab_size": 60}
-    tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
-    ffn = {"encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
-    config = WhisperConfig(**sizes, **rest, **tokens, **ffn)
-    WhisperForConditionalGeneration(config).save_pretrained(folder)
-    return folder
-
-
 def run(data, folder, tables, numbers=(1,), **options):
     experiment = open_experiment(
         from_dict(tables), data, folder, cache_dir=folder / "cache", seed=0, device="cpu", **options
@@ -93,7 +79,7 @@ def test_egemaps_through_the_commands(data, command, tmp_path):
 
 
 def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
-    encoder = save_whisper(tmp_path / "whisper")
+    encoder = tiny.save_whisper(tmp_path / "whisper")
     setup = tables("whisper-svm") | {
         "context": {"encoder": str(encoder), "layers": [1, 2]},
         "segment": {"duration": 1.0},
@@ -131,7 +117,7 @@ def discriminant_tables(encoder, **statistics):
 
 
 def test_averaged_discriminants_are_one_linear_map_that_predicts_as_it_was_tested(data, tmp_path):
-    encoder = save_whisper(tmp_path / "whisper")
+    encoder = tiny.save_whisper(tmp_path / "whisper")
     setup = discriminant_tables(encoder, speech_ranges=[0, 30], parts=[1, 2])
     experiment, rows = run(data, tmp_path / "exp", setup)
     folder = tmp_path / "exp" / "fold_01"
@@ -151,7 +137,7 @@ def test_averaged_discriminants_are_one_linear_map_that_predicts_as_it_was_teste
 
 
 def test_features_are_the_statistics_of_the_loud_frames_of_the_whole_utterance(data, tmp_path):
-    encoder = save_whisper(tmp_path / "whisper")
+    encoder = tiny.save_whisper(tmp_path / "whisper")
     setup = discriminant_tables(encoder, speech_ranges=[25], parts=[2])
     config = from_dict(setup | {"segment": {"duration": 5.0, "padding": "none"}})
     functionals = Functionals(config, load_encoder(config.context, duration=5.0))
@@ -172,7 +158,7 @@ def test_features_are_the_statistics_of_the_loud_frames_of_the_whole_utterance(d
 
 
 def test_a_long_utterance_is_heard_in_equal_parts(data, tmp_path):
-    encoder = save_whisper(tmp_path / "whisper")
+    encoder = tiny.save_whisper(tmp_path / "whisper")
     setup = discriminant_tables(encoder, speech_ranges=[0], parts=[1])
     config = from_dict(setup | {"segment": {"duration": 1.0, "padding": "none"}})
     functionals = Functionals(config, load_encoder(config.context, duration=1.0))
@@ -187,7 +173,7 @@ def test_a_long_utterance_is_heard_in_equal_parts(data, tmp_path):
 
 
 def test_a_kept_table_of_features_keeps_their_order(data, tmp_path):
-    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[5, 10])
+    setup = discriminant_tables(tiny.save_whisper(tmp_path / "whisper"), speech_ranges=[5, 10])
     config = from_dict(setup)
     told = []
     for name in ("cold", "warm"):
@@ -212,7 +198,7 @@ def test_two_speakers_are_enough_where_nothing_is_chosen(data, tmp_path):
     speakers = sorted({u.speaker for u in data.utterances})[:2]
     emotions = {u.emotion for u in data.utterances}
     two = only(data, tmp_path / "two", *((s, e) for s in speakers for e in emotions))
-    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[0])
+    setup = discriminant_tables(tiny.save_whisper(tmp_path / "whisper"), speech_ranges=[0])
     run(two, tmp_path / "exp", setup)
     about = load_checkpoint(str(tmp_path / "exp" / "fold_01")).about
     assert about["calibration"] == {"temperature": 1.0, "utterances": 0}
@@ -226,7 +212,7 @@ def test_emotions_of_one_speaker_each_leave_the_confidence_as_it_is(data, tmp_pa
         sorted({getattr(u, k) for u in data.utterances}) for k in ("speaker", "emotion")
     )
     apart = only(data, tmp_path / "apart", *zip(speakers, emotions, strict=False))
-    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[0])
+    setup = discriminant_tables(tiny.save_whisper(tmp_path / "whisper"), speech_ranges=[0])
     run(apart, tmp_path / "exp", setup | {"protocol": {"name": "all", "valid_speakers": 0}})
     about = load_checkpoint(str(tmp_path / "exp" / "all")).about
     assert about["calibration"] == {"temperature": 1.0, "utterances": 0}
@@ -234,7 +220,7 @@ def test_emotions_of_one_speaker_each_leave_the_confidence_as_it_is(data, tmp_pa
 
 @pytest.mark.parametrize("protocol", [{"adapt": "speaker"}, {"valid_speakers": 1, "refit": True}])
 def test_the_discriminant_under_other_protocols_leaks_nothing(data, tmp_path, protocol):
-    setup = discriminant_tables(save_whisper(tmp_path / "whisper"), speech_ranges=[0, 30])
+    setup = discriminant_tables(tiny.save_whisper(tmp_path / "whisper"), speech_ranges=[0, 30])
     setup["protocol"] = {"valid_speakers": 0, **protocol}
     experiment, rows = run(data, tmp_path / "exp", setup)
     assert {row.utterance_id for row in rows.rows} == set(experiment.folds[0].test)

@@ -81,6 +81,20 @@ def random_encoder(seed: int = 0, **options: object) -> WaveContext:
     return encoder
 
 
+def save_whisper(folder: Path) -> Path:
+    """A small Whisper with random weights, as the hub has them."""
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+    torch.manual_seed(0)
+    sizes = {"d_model": 32, "encoder_layers": 3, "encoder_attention_heads": 2}
+    rest = {"decoder_layers": 1, "decoder_attention_heads": 2, "vocab_size": 60}
+    tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    ffn = {"encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
+    config = WhisperConfig(**sizes, **rest, **tokens, **ffn)
+    WhisperForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
 def recognizer(seed: int = 0, *, with_encoder: bool = False, **changes: dict) -> Recognizer:
     """An untrained tiny recognizer in evaluation mode."""
     encoder = random_encoder(seed) if with_encoder else None

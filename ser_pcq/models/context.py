@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import ConfigError
-from ser_pcq.torchaudio_loader import torchaudio
+from ser_pcq.models.whisper_input import HOP, WhisperLogMel
 
 
 class ContextEncoder(nn.Module, ABC):
@@ -117,28 +117,7 @@ class WhisperContext(ContextEncoder):
         # Only the last state of the whole encoder is normalised; lower ones are read as they are.
         whole = max(layers) == int(hub_config["encoder_layers"])
         self.norm: nn.Module = built.layer_norm if whole else nn.Identity()
-        filters = torchaudio.functional.melscale_fbanks(
-            201, 0.0, 8000.0, int(dims.num_mel_bins), 16_000, norm="slaney", mel_scale="slaney"
-        )
-        self.register_buffer("filters", filters, persistent=False)
-        self.register_buffer("window", torch.hann_window(400), persistent=False)
-
-    def log_mel(self, waveform: Tensor) -> Tensor:
-        """Whisper's own input features.
-
-        Log mel bands, cut at 8 decades (80 dB) under the segment's maximum, scaled to about -1 to 1
-        (Radford et al. 2022, section 2.2, and the released feature extractor).
-
-        Shape:
-            waveform (batch, time) to (batch, mel, frame), time // 160 frames.
-        """
-        window: Any = self.window
-        filters: Any = self.filters
-        spectrum = torch.stft(waveform, 400, 160, window=window, return_complex=True)
-        power = spectrum[..., :-1].abs().square()  # (batch, bin, frame)
-        mel = torch.log10((filters.T @ power).clamp_min(1e-10))
-        mel = torch.maximum(mel, mel.amax(dim=(1, 2), keepdim=True) - 8.0)
-        return (mel + 4.0) / 4.0
+        self.log_mel = WhisperLogMel(int(dims.num_mel_bins))
 
     def hidden_states(self, waveform: Tensor) -> list[Tensor]:
         """Return the states of layers 0 to the highest one read, each (batch, frame, width)."""
@@ -165,7 +144,7 @@ class WhisperContext(ContextEncoder):
 
     def n_frames(self, n_samples: int) -> int:
         """Frames of 20 ms."""
-        return (n_samples // 160 + 1) // 2
+        return (n_samples // HOP + 1) // 2
 
 
 class WaveContext(ContextEncoder):
@@ -212,11 +191,3 @@ class WaveContext(ContextEncoder):
         ):
             n_samples = (n_samples - kernel) // stride + 1
         return n_samples
-
-
-def encoder_from_spec(config: ContextConfig, spec: dict[str, Any]) -> ContextEncoder:
-    """Build an encoder of the right shape without weights, for a checkpoint to fill."""
-    kind = WhisperContext if spec["family"] == "whisper" else WaveContext
-    encoder = kind(config, tuple(spec["layers"]), spec["config"])
-    encoder.freeze()
-    return encoder

@@ -43,7 +43,7 @@ def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, Fea
     choices = [(k,) for k in layers] if config.model.name == "whisper-svm" else [layers]
     statistics = config.statistics
     sets = [
-        FeatureSet(choice, speech_range, parts)
+        FeatureSet(choice, speech_range, parts, statistics.windows, statistics.lags)
         for choice in choices
         for speech_range in statistics.speech_ranges
         for parts in statistics.parts
@@ -110,20 +110,32 @@ class Functionals:
             waveform (time,) at 16 kHz to (feature,) for each set: the functionals of openSMILE, or
             the statistics of an encoder over all frames of all segments.
         """
-        frontend = self.config.frontend
-        cleaned = peak_normalise(waveform) if frontend.level == "peak" else waveform
-        cleaned = preemphasise(cleaned, frontend.preemphasis)
         if self.smile is not None:
-            return {self.smile.name: torch.from_numpy(self.smile(cleaned.numpy())).float()}
-        frames, energy = self._encode(cleaned)
+            functionals = self.smile(self._clean(waveform).numpy())
+            return {self.smile.name: torch.from_numpy(functionals).float()}
+        frames, energy = self._encode(self.segments(waveform))
         return {name: self._statistics(one, frames, energy) for name, one in self.sets.items()}
 
-    def _encode(self, cleaned: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the frames of all segments, (depth, frame, width), and their energy, (frame,)."""
-        assert self.encoder is not None
+    def _clean(self, waveform: Tensor) -> Tensor:
+        """Bring the recording to its level, and apply pre-emphasis; (time,) to the same."""
+        frontend = self.config.frontend
+        cleaned = peak_normalise(waveform) if frontend.level == "peak" else waveform
+        return preemphasise(cleaned, frontend.preemphasis)
+
+    def segments(self, waveform: Tensor) -> Tensor:
+        """Return what an encoder is given of an utterance.
+
+        Shape:
+            waveform (time,) at 16 kHz to (segment, time).
+        """
+        cleaned = self._clean(waveform)
         padding, length = self.config.segment.padding, self.segment_length
         spans = segment_spans(cleaned.shape[0], length, self.config.frontend.hop_length, padding)
-        segments = torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
+        return torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
+
+    def _encode(self, segments: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the frames of all segments, (depth, frame, width), and their energy, (frame,)."""
+        assert self.encoder is not None
         device = next(self.encoder.parameters()).device
         context = torch.cat([self.encoder(part.to(device)) for part in segments.split(16)]).cpu()
         energy = frame_energy(segments, context.shape[2])
@@ -133,8 +145,13 @@ class Functionals:
         """Return one feature set, (feature,): layer after layer."""
         assert self.encoder is not None
         depths = [self.encoder.layers.index(layer) for layer in chosen.layers]
+        # Of ten seconds, as one segment alone may have a frame more or less.
+        rate = self.encoder.n_frames(10 * SAMPLE_RATE) / 10
+        windows, lags = chosen.times_in_frames(rate)
         speech = speech_frames(energy, chosen.speech_range)
-        return statistics_over_time(frames[depths][:, speech], chosen.parts).flatten()
+        return statistics_over_time(
+            frames[depths], speech, parts=chosen.parts, windows=windows, lags=lags
+        ).flatten()
 
 
 class LinearRecognizer(nn.Module):

@@ -19,11 +19,15 @@ class FeatureSet:
             0 keeps all frames.
         parts: Besides the whole, the mean over each of so many equal parts of the speech; 1 for
             the whole alone.
+        windows: Besides, the deviation of the frames' moving average over each of these times in s.
+        lags: Besides, the deviation of their change over each of these times in s.
     """
 
     layers: tuple[int, ...]
     speech_range: float
     parts: int
+    windows: tuple[float, ...] = ()
+    lags: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -32,7 +36,16 @@ class FeatureSet:
         name = f"layer{several} {'+'.join(map(str, self.layers))}"
         if self.speech_range:
             name += f", speech within {self.speech_range:g} dB"
-        return name + (f", {self.parts} parts" if self.parts > 1 else "")
+        name += f", {self.parts} parts" if self.parts > 1 else ""
+        for what, times in (("averages over", self.windows), ("changes over", self.lags)):
+            if times:
+                name += f", {what} {' '.join(f'{t:g}' for t in times)} s"
+        return name
+
+    def times_in_frames(self, rate: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return windows and lags in frames, at `rate` frames a second; windows are odd."""
+        windows = tuple(round(time * rate) // 2 * 2 + 1 for time in self.windows)
+        return windows, tuple(max(1, round(time * rate)) for time in self.lags)
 
 
 def frame_energy(waveform: Tensor, n_frames: int) -> Tensor:
@@ -59,25 +72,67 @@ def speech_frames(energy: Tensor, speech_range: float) -> Tensor:
     return energy >= energy.max() * 10.0 ** (-speech_range / 10.0)
 
 
-def statistics_over_time(frames: Tensor, parts: int = 1) -> Tensor:
-    """Pool the frames of an utterance: mean, deviation, and the means of its parts.
+def _deviation(values: Tensor) -> Tensor:
+    """Return the deviation of the population over frames, (depth, frame, width) to (depth, width).
+
+    One value gives 0, as does none.
+    """
+    if values.shape[1] == 0:
+        return values.new_zeros(values.shape[0], values.shape[2])
+    return values.std(dim=1, correction=0)
+
+
+def _moving_average(frames: Tensor, window: int) -> Tensor:
+    """Average over `window` frames around each; beyond the ends stands what is there.
+
+    Shape:
+        frames (depth, frame, width) to the same; `window` is odd.
+    """
+    edges = F.pad(frames.transpose(1, 2), (window // 2, window // 2), mode="replicate")
+    return F.avg_pool1d(edges, window, stride=1).transpose(1, 2)
+
+
+def statistics_over_time(
+    frames: Tensor,
+    speech: Tensor | None = None,
+    *,
+    parts: int = 1,
+    windows: tuple[int, ...] = (),
+    lags: tuple[int, ...] = (),
+) -> Tensor:
+    """Pool the frames of an utterance: mean, deviation, the means of its parts, its movement.
 
     The deviation is that of the population, so that one frame gives 0 and nothing is ever
-    undefined; a part without a frame takes the mean of the whole.
+    undefined; a part without a frame takes the mean of the whole. How a feature moves, fast or
+    slowly, is told by the deviations of its moving averages and of its changes: what attention and
+    recurrent layers have to learn about modulation, without a weight.
+
+    Args:
+        frames: All frames, pauses too.
+        speech: Which frames count, (frame,) of bool; None for all.
+        parts: Equal parts of the counted frames; 1 for the whole alone.
+        windows: Lengths of moving averages in frames, odd.
+        lags: Distances of changes in frames, 1 or more.
 
     Shape:
         frames (depth, frame, width) to (depth, k * width), float32: `width` means, `width`
-        deviations in the same order and, with 2 or more parts, `width` means of each.
+        deviations in the same order, with 2 or more parts `width` means of each, then `width`
+        deviations for each window and each lag.
 
     Raises:
         DataError: When there is no frame.
     """
-    if frames.shape[1] == 0:
+    speech = torch.ones(frames.shape[1], dtype=torch.bool) if speech is None else speech
+    if not speech.any():
         raise DataError("no frame to take statistics of", given=f"shape {tuple(frames.shape)}")
     # Half precision, as cached, cannot hold sums; float64 makes the order of frames immaterial.
     wide = frames.double()
-    deviation, mean = torch.std_mean(wide, dim=1, correction=0)
+    counted = wide[:, speech]
+    deviation, mean = torch.std_mean(counted, dim=1, correction=0)
     pooled = [mean, deviation]
     if parts > 1:
-        pooled += [p.mean(dim=1) if p.shape[1] else mean for p in wide.tensor_split(parts, dim=1)]
+        pieces = counted.tensor_split(parts, dim=1)
+        pooled += [piece.mean(dim=1) if piece.shape[1] else mean for piece in pieces]
+    pooled += [_deviation(_moving_average(wide, window)[:, speech]) for window in windows]
+    pooled += [_deviation((wide[:, lag:] - wide[:, :-lag])[:, speech[lag:]]) for lag in lags]
     return torch.cat(pooled, dim=-1).float()

@@ -1,0 +1,249 @@
+"""A slim encoder is what its regressions say: exact where ranks allow, the best there is below."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from ser_pcq.checkpoint import load_checkpoint
+from ser_pcq.config import ContextConfig, SlimConfig
+from ser_pcq.config_file import from_dict
+from ser_pcq.errors import ConfigError
+from ser_pcq.experiment import open_experiment
+from ser_pcq.fold import run_fold
+from ser_pcq.models.pretrained import load_encoder
+from ser_pcq.models.slim_whisper import LowRank, SlimWhisper, attend
+from ser_pcq.models.whisper_input import sinusoids
+from ser_pcq.predict import load_predictor
+from ser_pcq.provenance import read_provenance
+from ser_pcq.slimming import STAGES, Moments, _Teacher, slim_encoder
+from ser_pcq.train_linear import _slimmed
+
+WHOLE = SlimConfig(conv=(32, 32), attention=(32, 32, 32))
+"""All the ranks that the small Whisper has."""
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    folder = tiny.save_whisper(tmp_path_factory.mktemp("whisper"))
+    context = ContextConfig(encoder=str(folder), layers=(0, 1))
+    return load_encoder(context).eval().requires_grad_(False)
+
+
+def speech(n=60, seed=0):
+    """Noise that comes and goes, in segments of a second."""
+    generator = torch.Generator().manual_seed(seed)
+    envelope = torch.rand(n, 1, 10, generator=generator).repeat_interleave(1600, dim=2)
+    return list(0.3 * torch.randn(n, 1, 16_000, generator=generator) * envelope)
+
+
+def left_over(slim, encoder, waveforms):
+    """Share of the variance of the attended state that the slim encoder misses."""
+    wanted = torch.cat([_Teacher(encoder).attended(w)[0] for w in waveforms])
+    given = torch.cat([slim(w)[0, 1] for w in waveforms])
+    return float((wanted - given).square().mean() / wanted.var(dim=0).mean())
+
+
+@torch.no_grad()
+def test_a_map_of_low_rank_is_found_again():
+    generator = torch.Generator().manual_seed(0)
+    truth = LowRank(12, 20, 3)
+    x = torch.randn(500, 12, generator=generator) @ torch.randn(12, 12, generator=generator) + 2
+    moments = Moments()
+    for part in x.split(100):
+        moments.add(part, truth(part))
+    fitted = LowRank(12, 20, 3)
+    assert moments.fit(fitted) < 1e-4
+    torch.testing.assert_close(fitted(x), truth(x), atol=0.02, rtol=0.01)
+
+
+@torch.no_grad()
+def test_no_map_of_this_rank_is_better_and_what_is_left_is_told():
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(4000, 8, generator=generator)
+    y = x @ torch.randn(8, 6, generator=generator) * torch.tensor([1.0, 1, 1, 100, 1, 0.01])
+    y = y + 0.1 * y.std(dim=0) * torch.randn(4000, 6, generator=generator)
+    moments = Moments()
+    moments.add(x, y)
+    errors = []
+    for rank in (1, 2, 4, 6):
+        fitted = LowRank(8, 6, rank)
+        told = moments.fit(fitted)
+        residual = ((y - fitted(x)) / y.std(dim=0)).square().mean()
+        assert told == pytest.approx(float(residual), abs=0.01)
+        # With inputs that are white the best is known: what the largest singular values hold.
+        standardised = ((y - y.mean(dim=0)) / y.std(dim=0)).numpy()
+        predictor = np.linalg.lstsq((x - x.mean(dim=0)).numpy(), standardised, rcond=None)[0]
+        values = np.linalg.svd((x - x.mean(dim=0)).numpy() @ predictor, compute_uv=False)
+        best = 1 - (values[:rank] ** 2).sum() / standardised.size
+        assert told == pytest.approx(best, abs=0.005)
+        errors.append(told)
+    assert errors == sorted(errors, reverse=True)
+
+
+@torch.no_grad()
+def test_with_all_ranks_it_is_whisper_without_the_feed_forward_half(encoder):
+    slim = slim_encoder(encoder, speech, WHOLE)
+    strange = speech(5, seed=9)
+    for waveform in strange:
+        stem = encoder(waveform)[:, 0]
+        torch.testing.assert_close(slim(waveform)[:, 0], stem, atol=0.02, rtol=0.02)
+    assert left_over(slim, encoder, strange) < 1e-3
+
+
+@torch.no_grad()
+def test_fewer_ranks_lose_more_and_weigh_less(encoder):
+    lost, sizes = [], []
+    for rank in (2, 8, 32):
+        slim = slim_encoder(encoder, speech, SlimConfig((rank, rank), (rank, rank, rank)))
+        lost.append(left_over(slim, encoder, speech(5, seed=9)))
+        sizes.append(sum(p.numel() for p in slim.parameters()))
+    assert lost[0] > lost[1] > lost[2]
+    assert sizes == sorted(sizes)
+    # Six matrices of 32 or 64 rows, with inputs of 80 or 32 channels in three frames, or 32.
+    assert sizes[0] == 2 * (240 + 96 + 32 + 32 + 32 + 32 * 4 + 64) + 4 * 32 + 64
+
+
+def test_the_same_speech_gives_the_same_encoder_and_is_heard_four_times(encoder):
+    counted = []
+    config = SlimConfig((4, 4), (4, 4, 4))
+    first = slim_encoder(encoder, speech, config, on_progress=lambda: counted.append(1))
+    assert len(counted) == STAGES * len(speech())
+    assert first.fingerprint() == slim_encoder(encoder, speech, config).fingerprint()
+    other = slim_encoder(encoder, lambda: speech(seed=1), config)
+    assert first.fingerprint() != other.fingerprint()
+    assert not any(p.requires_grad for p in first.parameters())
+
+
+def test_positions_and_attention_are_those_of_whisper(whisper_dir):
+    whisper = load_encoder(ContextConfig(encoder=str(whisper_dir), layers=(1,))).eval()
+    table = whisper.positions.weight
+    torch.testing.assert_close(sinusoids(*table.shape), table, atol=5e-4, rtol=0)
+    teacher = _Teacher(whisper)
+    waveform = speech(1)[0]
+    with torch.no_grad():
+        attended = teacher.attended(waveform)
+        block = whisper.blocks[0]
+        hidden = block.fc2(torch.nn.functional.gelu(block.fc1(block.final_layer_norm(attended))))
+        torch.testing.assert_close(attended + hidden, whisper(waveform)[:, 0], atol=1e-3, rtol=1e-3)
+
+
+def test_attention_looks_at_the_frame_whose_key_fits():
+    key = torch.eye(4).repeat(1, 1, 2).view(1, 4, 8) * 50
+    value = torch.arange(32.0).view(1, 4, 8)
+    torch.testing.assert_close(attend(key, key, value, 2), value)
+
+
+def test_what_cannot_be_made_slim_is_refused():
+    with pytest.raises(ConfigError, match="only Whisper"):
+        slim_encoder(tiny.random_encoder(), speech, WHOLE)
+    shape = {"n_mels": 80, "width": 8, "heads": 2, "conv": [1, 1], "attention": [1, 1, 1]}
+    with pytest.raises(ConfigError, match="no such layer"):
+        SlimWhisper(ContextConfig(), (2,), shape)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"slim": {"conv": [4], "attention": [1, 1, 1]}}, "slim"),
+        ({"slim": {"conv": [4, 4]}}, "slim"),
+        ({"slim": {"conv": [4, 0], "attention": [1, 1, 1]}}, "slim"),
+        ({"slim": {"utterances": 0}}, "slim.utterances"),
+        ({"context": {"layers": [2, 3]}}, "context.layers"),
+        ({"context": {"layers": [0]}}, "context.layers"),
+        ({"model": {"name": "pcq"}}, "slim"),
+        ({"statistics": {"windows": [0.1, 0.1]}}, "statistics.windows"),
+        ({"statistics": {"lags": [0.001]}}, "statistics.lags"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(changes, key):
+    tables = {
+        "context": {"layers": [1]},
+        "model": {"name": "discriminant"},
+        "segment": {"padding": "none"},
+        "slim": {"conv": [4, 4], "attention": [1, 1, 1]},
+    }
+    from_dict(tables)
+    segment = {} if "model" not in changes else {"segment": {"padding": "repeat"}}
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
+        from_dict(tables | changes | segment)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A fold trained through the usual way, and what it was trained with."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = tiny.make_data_dir(folder, speakers=3, per_class=3)
+    setup = {
+        "context": {"encoder": str(tiny.save_whisper(folder / "whisper")), "layers": [1]},
+        "segment": {"duration": 2.0, "padding": "none"},
+        "model": {"name": "discriminant"},
+        "slim": {"conv": [12, 12], "attention": [8, 8, 8]},
+        "statistics": {"windows": [0.1], "lags": [0.04]},
+        "discriminant": {"shrinkages": [0.5]},
+        "protocol": {"valid_speakers": 0},
+    }
+    experiment = open_experiment(
+        from_dict(setup), data, folder / "exp", cache_dir=folder / "cache", seed=0, device="cpu"
+    )
+    rows = run_fold(experiment, experiment.folds[0], None)
+    return experiment, rows, folder
+
+
+def test_a_trained_fold_predicts_as_it_was_tested_without_transformers(trained):
+    experiment, rows, folder = trained
+    model = str(folder / "exp" / "fold_01")
+    predictor = load_predictor(model)
+    audio = {u.utterance_id: u.audio for u in experiment.data.utterances}
+    for row in rows.rows[:4]:
+        said = predictor.predict(audio[row.utterance_id])
+        # The checkpoint holds the encoder in half precision.
+        assert list(said.probabilities.values()) == pytest.approx(row.probabilities, abs=5e-3)
+    about = load_checkpoint(model).about
+    assert about["encoder"]["family"] == "slim-whisper"
+    code = (
+        "import sys; from ser_pcq.predict import load_predictor; "
+        f"load_predictor({model!r}).predict({str(audio[rows.rows[0].utterance_id])!r}); "
+        "assert 'transformers' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_guard_knows_whose_sound_the_encoder_was_fitted_to(trained):
+    experiment, _, folder = trained
+    fold = experiment.folds[0]
+    record = folder / "exp" / "fold_01" / "provenance.json"
+    seen = read_provenance(record, fold, experiment.split()["sha256"]).seen
+    assert set(seen["encoder"]) == set(fold.train)
+
+
+def test_the_encoder_does_not_depend_on_the_test_speaker(trained):
+    experiment, _, folder = trained
+    fold = experiment.folds[0]
+    context = experiment.config.context
+    kept = load_checkpoint(str(folder / "exp" / "fold_01")).recognizer.encoder.state_dict()
+    others = tuple(u for u in experiment.data.utterances if u.utterance_id not in fold.test)
+    without = dataclasses.replace(
+        experiment, data=dataclasses.replace(experiment.data, utterances=others)
+    )
+    again = _slimmed(without, fold, load_encoder(context), lambda done, total: None).state_dict()
+    assert set(kept) == set(again)
+    for name, value in kept.items():
+        assert torch.equal(value, again[name].half().float())
+
+
+def test_no_more_utterances_are_heard_than_wanted(trained):
+    experiment, _, _ = trained
+    config = dataclasses.replace(experiment.config.slim, utterances=5)
+    fewer = dataclasses.replace(
+        experiment, config=dataclasses.replace(experiment.config, slim=config)
+    )
+    seen = []
+    encoder = load_encoder(experiment.config.context)
+    _slimmed(fewer, experiment.folds[0], encoder, lambda done, total: seen.append((done, total)))
+    # 18 utterances train; every fourth of them is heard.
+    assert seen == [(k, STAGES * 5) for k in range(1, STAGES * 5 + 1)]
