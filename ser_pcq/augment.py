@@ -107,8 +107,16 @@ def _mask(x: Tensor, dim: int, share: float, fill: Tensor | float) -> Tensor:
     return torch.where(hidden.view(shape), fill, x)
 
 
+def _shift(x: Tensor) -> Tensor:
+    """Turn each item round along the last axis, by a distance of its own."""
+    size = x.shape[-1]
+    start = torch.randint(size, (x.shape[0], 1), device=x.device)
+    place = (torch.arange(size, device=x.device) + start) % size  # (batch, size)
+    return x.gather(-1, place.view(-1, *[1] * (x.dim() - 2), size).expand_as(x))
+
+
 def augment_batch(batch: Batch, config: AugmentConfig, middle: Tensor) -> Batch:
-    """Apply masks (SpecAugment, Park et al. 2019) and mixup (Zhang et al. 2018) to a batch.
+    """Apply shifts, masks (SpecAugment, Park et al. 2019) and mixup (Zhang et al. 2018) to a batch.
 
     Hidden context frames take the segment's mean over time, which leaves the statistics in place
     and hides what was there.
@@ -121,6 +129,8 @@ def augment_batch(batch: Batch, config: AugmentConfig, middle: Tensor) -> Batch:
     """
     spectrogram, context = batch.spectrogram, batch.context
     waveform, target = batch.waveform, batch.target
+    if config.shift:
+        spectrogram = _shift(spectrogram)
     if config.frequency_mask > 0:
         spectrogram = _mask(spectrogram, 2, config.frequency_mask, middle)
     if config.time_mask > 0:

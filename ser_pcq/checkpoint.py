@@ -180,7 +180,7 @@ def _build(
     config: Config, labels: tuple[str, ...], encoder: ContextEncoder | None, about: dict[str, Any]
 ) -> AnyRecognizer:
     """Build the module that the weights belong to."""
-    if config.model.name == "pcq":
+    if config.model.is_network:
         return Recognizer(config, labels, encoder)
     return LinearRecognizer(config, labels, encoder, int(about["n_features"]))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ser_pcq.config_rules import check_ranges
+from ser_pcq.linear_config import DiscriminantConfig, SlimConfig, StatisticsConfig, SvmConfig
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,16 @@ class ContextConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The PCQ network; paper names in brackets."""
+    """The network, PCQ unless told otherwise; paper names in brackets."""
 
-    name: Literal["pcq", "discriminant", "whisper-svm", "egemaps-svm", "compare-svm"] = "pcq"
-    """The network; or a linear classifier, which ignores the other keys here. `discriminant`:
-    linear discriminant analysis over the statistics of all `context.layers` together. Baselines: a
-    linear SVM over the statistics of one of these layers, or over openSMILE's eGeMAPSv02 or
-    ComParE_2016 functionals."""
+    name: Literal[
+        "pcq", "residual", "discriminant", "whisper-svm", "egemaps-svm", "compare-svm"
+    ] = "pcq"
+    """`pcq`: the network that the other keys describe. `residual`: a small residual network over
+    the spectrogram alone, sized by `channels`, `reduction`, `hidden` and `dropout`. Or a linear
+    classifier, which ignores the other keys here. `discriminant`: linear discriminant analysis over
+    the statistics of all `context.layers` together. Baselines: a linear SVM over the statistics of
+    one of these layers, or over openSMILE's eGeMAPSv02 or ComParE_2016 functionals."""
     mlcnn: bool = True
     """The spectrogram branch (MLCNN); false is the ablation without it."""
     channel_query: bool = True
@@ -111,6 +115,11 @@ class ModelConfig:
     encoder's statistics must do alone; otherwise the maps, which learn the training speakers by
     heart sooner, leave them little to learn."""
 
+    @property
+    def is_network(self) -> bool:
+        """Whether it is trained by gradient, not a linear classifier that is solved for."""
+        return self.name in ("pcq", "residual")
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -132,6 +141,9 @@ class AugmentConfig:
     time_mask: float = 0.0
     """SpecAugment: widest time mask, as a share of the frames; a second one, placed by itself,
     hides frames of a frozen encoder's output."""
+    shift: bool = False
+    """Let each training segment begin at another of its frames, what was before it at its end
+    (without context only)."""
     mixup: float = 0.0
     """Alpha of the Beta distribution that mixes pairs of segments; 0 switches it off."""
 
@@ -182,54 +194,6 @@ class TrainConfig:
     """Passed on to `accelerate`."""
     workers: int = 0
     """Reader processes of the data loader."""
-
-
-@dataclass(frozen=True)
-class StatisticsConfig:
-    """How linear classifiers sum an encoder's frames up; several values make several candidates."""
-
-    speech_ranges: tuple[float, ...] = (0.0,)
-    """Frames more than so many dB under the loudest are pauses and left out; 0 keeps all."""
-    parts: tuple[int, ...] = (1,)
-    """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
-    windows: tuple[float, ...] = ()
-    """Lengths in s; each adds the deviation of the frames' moving average over that time."""
-    lags: tuple[float, ...] = ()
-    """Times in s; each adds the deviation of the frames' change over that time."""
-
-
-@dataclass(frozen=True)
-class SlimConfig:
-    """A slim encoder made from the lower end of Whisper; off unless ranks are given."""
-
-    conv: tuple[int, ...] = ()
-    """Ranks of the two convolutions."""
-    attention: tuple[int, ...] = ()
-    """Ranks of the first block's query and key together, of its value, and of its output."""
-    utterances: int = 500
-    """Most training utterances whose sound it is fitted to, spread evenly over all."""
-
-
-@dataclass(frozen=True)
-class DiscriminantConfig:
-    """Linear discriminant analysis."""
-
-    shrinkages: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-    """Shares of the unit matrix in the covariance, above 0 to 1."""
-    several: Literal["choose", "average"] = "choose"
-    """Of several shrinkages and ways to sum up. `choose`: the best is taken, judged on the
-    validation utterances or, without any, by leaving out one training speaker after the other.
-    `average`: the discriminants of all are averaged; where candidates are nearly equal, choosing
-    one of them only adds noise."""
-
-
-@dataclass(frozen=True)
-class SvmConfig:
-    """Linear support vector machines."""
-
-    costs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
-    """Values of C to choose from, for a Whisper baseline each with each of `context.layers`: on the
-    validation utterances or, without any, by leaving out one training speaker after the other."""
 
 
 @dataclass(frozen=True)

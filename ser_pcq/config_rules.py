@@ -138,9 +138,21 @@ def _joint_rules(config: "Config") -> list[Rule]:
             "an encoder",
         ),
         (
-            config.segment.padding != "none" or model.name != "pcq",
+            model.name != "residual" or without_context,
+            "context.encoder",
+            f'"{context.encoder}" with model.name = "residual"',
+            '"none": this network has no place for context',
+        ),
+        (
+            not config.augment.shift or without_context,
+            "augment.shift",
+            f'true with context.encoder = "{context.encoder}"',
+            "false: the spectrogram would no longer fit the encoder's frames",
+        ),
+        (
+            config.segment.padding != "none" or not model.is_network,
             "segment.padding",
-            '"none" with model.name = "pcq"',
+            f'"none" with model.name = "{model.name}"',
             "repeat, zero or published: a network sees segments of one length",
         ),
         (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
@@ -153,13 +165,13 @@ def _joint_rules(config: "Config") -> list[Rule]:
             'train.select = "best", or no patience',
         ),
         (
-            model.name == "pcq" or not context.fine_tune,
+            model.is_network or not context.fine_tune,
             "context.fine_tune",
             f'true with model.name = "{model.name}"',
             "false: a linear recognizer trains no encoder",
         ),
         (
-            model.name == "pcq" or config.augment == type(config.augment)(),
+            model.is_network or config.augment == type(config.augment)(),
             "augment",
             f'given with model.name = "{model.name}"',
             "nothing: a linear recognizer learns from unchanged utterances",
@@ -219,7 +231,7 @@ def _protocol_rules(config: "Config") -> list[Rule]:
     protocol, train = config.protocol, config.train
     on_test = protocol.valid_from == "test"
     validated = protocol.valid_speakers > 0 or on_test
-    network = config.model.name == "pcq"
+    network = config.model.is_network
     tests = protocol.name != "all"
     return [
         (

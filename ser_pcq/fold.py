@@ -67,7 +67,7 @@ def run_fold(
         LeakageError: When something was fitted or chosen on the test fold and that is not allowed.
     """
     # Imported here: each brings libraries along that the other does not need.
-    if experiment.config.model.name == "pcq":
+    if experiment.config.model.is_network:
         from ser_pcq.train_network import train_network as train
     else:
         from ser_pcq.train_linear import train_linear as train

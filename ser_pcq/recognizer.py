@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ser_pcq.audio import SAMPLE_RATE
-from ser_pcq.config import Config
+from ser_pcq.config import Config, ModelConfig
 from ser_pcq.errors import ConfigError
 from ser_pcq.frontend import Frontend
 from ser_pcq.models.context import ContextEncoder
 from ser_pcq.models.pcq import PCQ
+from ser_pcq.models.residual import ResidualNetwork
 from ser_pcq.segment import cut_frames, cut_waveform, segment_spans, utterance_log_probabilities
 
 
@@ -32,8 +33,20 @@ class Segments:
     waveform: Tensor
 
 
+def _new_network(
+    config: ModelConfig,
+    n_classes: int,
+    image_shape: tuple[int, int, int],
+    context_shape: tuple[int, int, int] | None,
+) -> PCQ | ResidualNetwork:
+    """Build the network that the configuration names."""
+    if config.name == "residual":
+        return ResidualNetwork(config, n_classes=n_classes, image_shape=image_shape)
+    return PCQ(config, n_classes=n_classes, image_shape=image_shape, context_shape=context_shape)
+
+
 class Recognizer(nn.Module):
-    """Frontend, context encoder and PCQ network.
+    """Frontend, context encoder and network.
 
     Args:
         config: The configuration.
@@ -66,12 +79,8 @@ class Recognizer(nn.Module):
             encoder.fit_length(self.segment_length)
             n_frames = encoder.n_frames(self.segment_length)
             context_shape = (len(encoder.layers), n_frames, encoder.width)
-        self.network = PCQ(
-            config.model,
-            n_classes=len(labels),
-            image_shape=self.frontend.output_shape(self.segment_length // hop),
-            context_shape=context_shape,
-        )
+        image_shape = self.frontend.output_shape(self.segment_length // hop)
+        self.network = _new_network(config.model, len(labels), image_shape, context_shape)
 
     @property
     def caches_context(self) -> bool:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ser_pcq.config import SlimConfig
 from ser_pcq.errors import ConfigError
+from ser_pcq.linear_config import SlimConfig
 from ser_pcq.models.context import ContextEncoder, WhisperContext
 from ser_pcq.models.slim_whisper import LowRank, SlimShape, SlimWhisper, attend, plain_shape
 

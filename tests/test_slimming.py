@@ -10,11 +10,12 @@ import tiny
 import torch
 
 from ser_pcq.checkpoint import load_checkpoint
-from ser_pcq.config import ContextConfig, SlimConfig
+from ser_pcq.config import ContextConfig
 from ser_pcq.config_file import from_dict
 from ser_pcq.errors import ConfigError
 from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
+from ser_pcq.linear_config import SlimConfig
 from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.models.slim_whisper import LowRank, SlimWhisper, attend
 from ser_pcq.models.whisper_input import sinusoids

@@ -224,7 +224,7 @@ def train(
     options = {"--seed": seed, "--device": device, "--cache-dir": cache_dir}
     arguments = [config_path, data_dir, exp_dir, *_given(options, changes or [], allow_leakage)]
     # The features of a linear recognizer are computed once, and its folds take seconds.
-    beside = jobs > 1 and len(todo) > 1 and config.model.name == "pcq"
+    beside = jobs > 1 and len(todo) > 1 and config.model.is_network
     try:
         if beside:
             _train_beside(todo, [*map(str, arguments), "--resume"], jobs)

@@ -1,0 +1,52 @@
+"""The sections of the configuration that linear recognizers read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class StatisticsConfig:
+    """How linear classifiers sum an encoder's frames up; several values make several candidates."""
+
+    speech_ranges: tuple[float, ...] = (0.0,)
+    """Frames more than so many dB under the loudest are pauses and left out; 0 keeps all."""
+    parts: tuple[int, ...] = (1,)
+    """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
+    windows: tuple[float, ...] = ()
+    """Lengths in s; each adds the deviation of the frames' moving average over that time."""
+    lags: tuple[float, ...] = ()
+    """Times in s; each adds the deviation of the frames' change over that time."""
+
+
+@dataclass(frozen=True)
+class SlimConfig:
+    """A slim encoder made from the lower end of Whisper; off unless ranks are given."""
+
+    conv: tuple[int, ...] = ()
+    """Ranks of the two convolutions."""
+    attention: tuple[int, ...] = ()
+    """Ranks of the first block's query and key together, of its value, and of its output."""
+    utterances: int = 500
+    """Most training utterances whose sound it is fitted to, spread evenly over all."""
+
+
+@dataclass(frozen=True)
+class DiscriminantConfig:
+    """Linear discriminant analysis."""
+
+    shrinkages: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    """Shares of the unit matrix in the covariance, above 0 to 1."""
+    several: Literal["choose", "average"] = "choose"
+    """Of several shrinkages and ways to sum up. `choose`: the best is taken, judged on the
+    validation utterances or, without any, by leaving out one training speaker after the other.
+    `average`: the discriminants of all are averaged; where candidates are nearly equal, choosing
+    one of them only adds noise."""
+
+
+@dataclass(frozen=True)
+class SvmConfig:
+    """Linear support vector machines."""
+
+    costs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+    """Values of C to choose from, for a Whisper baseline each with each of `context.layers`: on the
+    validation utterances or, without any, by leaving out one training speaker after the other."""
