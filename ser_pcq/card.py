@@ -20,8 +20,9 @@ def model_card(about: dict[str, Any], recognizer: AnyRecognizer, *, more: str = 
     tested = ", ".join(data["test_speakers"]) or "none (trained on all speakers)"
     encoder = "no context encoder"
     if recognizer.encoder is not None:
+        slim = "slim encoder made from" if recognizer.config.slim.conv else "context encoder"
         encoder = (
-            f"context encoder {Path(recognizer.config.context.encoder).name}, layers "
+            f"{slim} {Path(recognizer.config.context.encoder).name}, layers "
             f"{list(recognizer.encoder.layers)}, {counts['encoder']:,} parameters"
         )
     lines = [

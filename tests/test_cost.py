@@ -40,6 +40,7 @@ from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.training_time import Training, training_of
 
 SCRIPT = ROOT / "benchmarks" / "cost.py"
+sys.path.insert(0, str(SCRIPT.parent))  # as when it is run: beside it stands what it draws
 BENCHMARK = runpy.run_path(str(SCRIPT))
 RESULTS = ROOT / "recipes" / "emodb" / "results"
 
