@@ -113,11 +113,17 @@ def test_damage_is_one_clear_error(spoil, message, tmp_path):
         load_checkpoint(str(tmp_path / "model"))
 
 
-def test_the_embedded_model_is_small_complete_and_described():
-    assert DEFAULT_MODEL in embedded_models()
-    folder = EMBEDDED / DEFAULT_MODEL
-    assert sum(p.stat().st_size for p in folder.iterdir()) <= 25e6
-    loaded = load_checkpoint(DEFAULT_MODEL)
+@pytest.mark.parametrize(
+    ("name", "size", "parameters"), [(DEFAULT_MODEL, 25e6, 12e6), ("emodb-small", 2e6, 500_000)]
+)
+def test_an_embedded_model_is_small_complete_and_described(name, size, parameters):
+    assert name in embedded_models()
+    folder = EMBEDDED / name
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= size
+    loaded = load_checkpoint(name)
+    counts = loaded.recognizer.parameter_counts()
+    assert counts == loaded.about["parameters"]
+    assert sum(counts.values()) <= parameters
     assert len(loaded.recognizer.labels) == 7
     assert len(loaded.about["data"]["train_speakers"]) == 10
     card = (folder / "README.md").read_text()

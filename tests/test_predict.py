@@ -11,7 +11,13 @@ import soundfile
 import tiny
 import torch
 
-from ser_pcq.checkpoint import ABOUT, DEFAULT_MODEL, load_checkpoint, save_checkpoint
+from ser_pcq.checkpoint import (
+    ABOUT,
+    DEFAULT_MODEL,
+    embedded_models,
+    load_checkpoint,
+    save_checkpoint,
+)
 from ser_pcq.errors import SerError
 from ser_pcq.predict import Predictor, load_predictor
 
@@ -218,9 +224,10 @@ def test_level_is_no_cue(tmp_path, model):
     assert loud.probabilities == pytest.approx(quiet.probabilities, abs=1e-4)
 
 
-def test_the_embedded_model_hears_emotion_in_real_speech(emodb_dir):
+@pytest.mark.parametrize("model", embedded_models())
+def test_an_embedded_model_hears_emotion_in_real_speech(model, emodb_dir):
     """On its own training corpus: this proves the shipped weights and the path, not accuracy."""
-    predictor = load_predictor(DEFAULT_MODEL)
+    predictor = load_predictor(model)
     names = {
         "W": "anger", "L": "boredom", "E": "disgust", "A": "fear",
         "F": "happiness", "T": "sadness", "N": "neutral",
@@ -236,3 +243,7 @@ def test_the_examples_of_the_repository_work_with_the_embedded_model(command):
     assert result.returncode == 0, result.stderr
     assert len(lines) >= 4
     assert {line["model"] for line in lines} == {DEFAULT_MODEL}
+    small = command("predict", "examples", "--format", "jsonl", "--model", "emodb-small")
+    assert small.returncode == 0, small.stderr
+    answers = [json.loads(line) for line in small.stdout.splitlines()]
+    assert [one["path"] for one in answers] == [line["path"] for line in lines]
