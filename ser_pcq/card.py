@@ -25,6 +25,9 @@ def model_card(about: dict[str, Any], recognizer: AnyRecognizer, *, more: str = 
             f"{slim} {Path(recognizer.config.context.encoder).name}, layers "
             f"{list(recognizer.encoder.layers)}, {counts['encoder']:,} parameters"
         )
+    # Where no speaker validates, the encoder is fitted once, before speakers are left out in turn.
+    fitted_once = recognizer.config.slim.conv and not data["valid_speakers"]
+    heard = "; the slim encoder had, without their labels" if fitted_once else ""
     lines = [
         f"# {about['name']}",
         "",
@@ -37,7 +40,7 @@ def model_card(about: dict[str, Any], recognizer: AnyRecognizer, *, more: str = 
         f"{len(data['train_speakers'])} speakers",
         f"- Protocol: {about['protocol_name']}; test speakers: {tested}",
         f"- Training: {_training(about['training'])}",
-        f"- Confidence: {_calibration(about['calibration'], about['protocol']['refit'])}",
+        f"- Confidence: {_calibration(about['calibration'], about['protocol']['refit'])}{heard}",
         "",
     ]
     return "\n".join(lines) + more

@@ -176,7 +176,7 @@ def _joint_rules(config: "Config") -> list[Rule]:
             f'given with model.name = "{model.name}"',
             "nothing: a linear recognizer learns from unchanged utterances",
         ),
-        *_train_rules(config.train),
+        *_train_rules(config.train, context.fine_tune),
         *_slim_rules(config),
         *_protocol_rules(config),
     ]
@@ -198,8 +198,8 @@ def _slim_rules(config: "Config") -> list[Rule]:
         (
             not ranks or linear,
             "slim",
-            f'given with model.name = "{config.model.name}"',
-            '"discriminant" or "whisper-svm"',
+            f'ranks with model.name = "{config.model.name}"',
+            'model.name = "discriminant" or "whisper-svm", or no ranks',
         ),
         (
             not ranks or (set(layers) <= {0, 1} and 1 in layers),
@@ -210,7 +210,7 @@ def _slim_rules(config: "Config") -> list[Rule]:
     ]
 
 
-def _train_rules(train: "TrainConfig") -> list[Rule]:
+def _train_rules(train: "TrainConfig", fine_tune: bool) -> list[Rule]:
     """What fine-tuning and a batch that is computed in parts ask for."""
     parts, decay = train.accumulate, train.layer_decay
     return [
@@ -223,6 +223,18 @@ def _train_rules(train: "TrainConfig") -> list[Rule]:
             "parts of one size, each of 2 segments or more",
         ),
         (0 < decay <= 1, "train.layer_decay", decay, "above 0, up to 1"),
+        (
+            fine_tune or decay == 1,
+            "train.layer_decay",
+            f"{decay} with context.fine_tune = false",
+            "1: a frozen encoder is not trained at all",
+        ),
+        (
+            fine_tune or not train.freeze_features,
+            "train.freeze_features",
+            "true with context.fine_tune = false",
+            "false: a frozen encoder is not trained at all",
+        ),
     ]
 
 

@@ -13,7 +13,8 @@ class StatisticsConfig:
     parts: tuple[int, ...] = (1,)
     """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
     windows: tuple[float, ...] = ()
-    """Lengths in s; each adds the deviation of the frames' moving average over that time."""
+    """Lengths in s; each adds the deviation of the frames' moving average over that time, rounded
+    to an odd number of frames."""
     lags: tuple[float, ...] = ()
     """Times in s; each adds the deviation of the frames' change over that time."""
 

@@ -20,7 +20,7 @@ class Provenance:
     """The utterances behind each fitted or chosen thing of one fold.
 
     Things are named in plain words: `weights`, `normalisation`, `epoch`, `hyper-parameters`,
-    `temperature`, `speaker statistics`.
+    `temperature`, `speaker statistics`, `encoder` (a slim one, fitted to their sound).
 
     Attributes:
         seen: Thing to the utterances that it was fitted or chosen on.

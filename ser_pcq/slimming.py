@@ -24,6 +24,12 @@ from ser_pcq.models.slim_whisper import LowRank, SlimShape, SlimWhisper, attend,
 RIDGE = 1e-5
 """Share of the mean variance of the inputs that is added to each: inputs are nearly dependent."""
 
+NOTHING = 1e-8
+"""Share of an output's variance that is as good as none: a direction of less is not scaled up."""
+
+LARGEST = 60_000.0
+"""Largest weight; half precision ends soon above."""
+
 STAGES = 4
 """How often the speech is listened to."""
 
@@ -42,7 +48,7 @@ class Moments:
         """Take in some frames, (…, n_in) and (…, n_out)."""
         x, y = inputs.flatten(0, -2), outputs.flatten(0, -2)
         parts = [x.sum(0), y.sum(0), x.T @ x, y.T @ x, y.square().sum(0)]
-        # Each utterance in single precision, which is fast; their sum in double, which is exact.
+        # Each utterance in single precision, which is fast; the sum of many in double.
         wide = [part.double() for part in parts]
         self.sums = [a + b for a, b in zip(self.sums, wide, strict=True)] if self.sums else wide
         self.count += x.shape[0]
@@ -57,16 +63,19 @@ class Moments:
         full = torch.linalg.solve(covariance, shared.T).T  # (n_out, n_in), of any rank
         explained, directions = torch.linalg.eigh(full @ covariance @ full.T)
         rank = target.down.out_features
-        strongest = explained.flip(0)[:rank].clamp_min(1e-12)
+        strongest = explained.flip(0)[:rank].clamp_min(NOTHING)
         directions = directions.flip(1)[:, :rank]
         # What passes between the two halves has a variance of 1, which half precision holds well.
         down = directions.T @ full / strongest.sqrt()[:, None]
         up = directions * strongest.sqrt() * scale[:, None]
+        # As checkpoints keep a frozen encoder, so that the next map mends the rounding, too.
+        down, up = down.clamp(-LARGEST, LARGEST).half().double(), up.half().double()
         with torch.no_grad():
             target.down.weight.copy_(down)
             target.up.weight.copy_(up)
-            target.up.bias.copy_(mean_y - up @ (down @ mean_x))
-        return max(0.0, 1.0 - float(explained[-rank:].sum()) / len(mean_y))
+            target.up.bias.copy_((mean_y - up @ (down @ mean_x)).half())
+        moving = int((scale > 1e-6).sum())
+        return max(0.0, 1.0 - float(explained[-rank:].sum()) / max(1, moving))
 
 
 class _Teacher:
@@ -84,21 +93,17 @@ class _Teacher:
         """Before the second activation, (batch, frame, width) of 20 ms."""
         return self.encoder.conv2(F.gelu(self.first(waveform)).transpose(1, 2)).transpose(1, 2)
 
-    def stem(self, waveform: Tensor) -> Tensor:
-        """State 0."""
-        hidden = F.gelu(self.second(waveform))
-        return hidden + self.encoder.positions.weight[: hidden.shape[1]]
-
-    def maps(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value."""
+    def maps(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value of state 0."""
         attention = self.block.self_attn
-        normed = self.block.self_attn_layer_norm(self.stem(waveform))
+        normed = self.block.self_attn_layer_norm(hidden)
         return attention.q_proj(normed), attention.k_proj(normed), attention.v_proj(normed)
 
     def attended(self, waveform: Tensor) -> Tensor:
         """The state after attention, before the feed-forward half."""
-        gathered = attend(*self.maps(waveform), self.heads)
-        return self.stem(waveform) + self.block.self_attn.out_proj(gathered)
+        hidden = self.encoder.stem(waveform)
+        gathered = attend(*self.maps(hidden), self.heads)
+        return hidden + self.block.self_attn.out_proj(gathered)
 
 
 def _stages(teacher: _Teacher, slim: SlimWhisper) -> list[tuple[Sequence[LowRank], Pairs]]:
@@ -113,7 +118,7 @@ def _stages(teacher: _Teacher, slim: SlimWhisper) -> list[tuple[Sequence[LowRank
 
     def attention(waveform: Tensor) -> Iterator[Pair]:
         normed = slim.norm(slim.stem(waveform))
-        query, key, value = teacher.maps(waveform)
+        query, key, value = teacher.maps(teacher.encoder.stem(waveform))
         yield normed, torch.cat([query, key], dim=2)
         yield normed, value
 
@@ -129,7 +134,35 @@ def _stages(teacher: _Teacher, slim: SlimWhisper) -> list[tuple[Sequence[LowRank
     ]
 
 
-@torch.inference_mode()
+def check_slim(encoder: ContextEncoder | None, config: SlimConfig) -> WhisperContext:
+    """Refuse an encoder that cannot be made slim, or ranks that it does not have.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        ConfigError: For these.
+    """
+    if not isinstance(encoder, WhisperContext) or not len(encoder.blocks):
+        raise ConfigError(
+            "this encoder cannot be made slim",
+            given="none" if encoder is None else f"{encoder.family}, layers {encoder.layers}",
+            accepted="whisper-base or another Whisper, with its first block or more",
+            do="change context.encoder, or leave [slim] out",
+        )
+    width, mels = encoder.width, int(encoder.hub_config["num_mel_bins"])
+    limits = {"slim.conv": (min(3 * mels, width), width), "slim.attention": (width,) * 3}
+    for key, ranks in (("slim.conv", config.conv), ("slim.attention", config.attention)):
+        if any(rank > limit for rank, limit in zip(ranks, limits[key], strict=True)):
+            raise ConfigError(
+                f"{key} has a rank above what the map has",
+                given=list(ranks),
+                accepted=f"up to {', '.join(map(str, limits[key]))}",
+            )
+    return encoder
+
+
+@torch.no_grad()
 def slim_encoder(
     encoder: ContextEncoder,
     speech: Callable[[], Iterable[Tensor]],
@@ -147,26 +180,25 @@ def slim_encoder(
         on_progress: Called after each utterance of each stage.
 
     Raises:
-        ConfigError: When the encoder is no Whisper encoder.
+        ConfigError: See `check_slim`.
     """
-    if not isinstance(encoder, WhisperContext) or not len(encoder.blocks):
-        raise ConfigError("only Whisper can be made slim", given=encoder.family)
-    hub = encoder.hub_config
+    whisper = check_slim(encoder, config)
+    hub = whisper.hub_config
     shape = SlimShape(
         n_mels=int(hub["num_mel_bins"]),
-        width=encoder.width,
+        width=whisper.width,
         heads=int(hub["encoder_attention_heads"]),
         conv=config.conv,
         attention=config.attention,
     )
-    slim = SlimWhisper(encoder.config, encoder.layers, plain_shape(shape)).eval()
-    slim.to(next(encoder.parameters()).device)
-    teacher = _Teacher(encoder)
-    for maps, pairs in _stages(teacher, slim):
+    slim = SlimWhisper(whisper.config, whisper.layers, plain_shape(shape)).eval()
+    slim.to(next(whisper.parameters()).device)
+    for maps, pairs in _stages(_Teacher(whisper), slim):
         moments = [Moments() for _ in maps]
         for segments in speech():
-            for sums, pair in zip(moments, pairs(segments), strict=True):
-                sums.add(*pair)
+            for part in whisper.prepare(segments).split(16):
+                for sums, pair in zip(moments, pairs(part), strict=True):
+                    sums.add(*pair)
             on_progress()
         for sums, one in zip(moments, maps, strict=True):
             sums.fit(one)

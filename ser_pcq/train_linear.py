@@ -28,12 +28,13 @@ from ser_pcq.models.linear_recognizer import (
     Functionals,
     LinearRecognizer,
     candidate_features,
+    check_times,
     with_features,
 )
 from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.protocols import PROTOCOLS, Fold, group_of
 from ser_pcq.provenance import Provenance
-from ser_pcq.slimming import STAGES, slim_encoder
+from ser_pcq.slimming import STAGES, check_slim, slim_encoder
 from ser_pcq.svm import SupportVectorMachine
 from ser_pcq.train import Observer
 
@@ -49,14 +50,19 @@ def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | N
 
 
 def _slimmed(
-    experiment: Experiment, fold: Fold, encoder: ContextEncoder, on_prepare: OnPrepare
+    experiment: Experiment,
+    fold: Fold,
+    encoder: ContextEncoder,
+    on_prepare: OnPrepare,
+    provenance: Provenance,
 ) -> ContextEncoder:
     """Return a slim encoder, fitted to the sound of the fold's training utterances."""
     slim = experiment.config.slim
     cut = Functionals(experiment.config, encoder)
     known = {u.utterance_id: u for u in experiment.data.utterances}
-    step = max(1, -(-len(fold.train) // slim.utterances))
-    heard = [known[i] for i in fold.train[::step]]
+    n_heard = min(len(fold.train), slim.utterances)
+    heard = [known[fold.train[k * len(fold.train) // n_heard]] for k in range(n_heard)]
+    provenance.record("encoder", [u.utterance_id for u in heard])
     device = next(encoder.parameters()).device
     done = 0
 
@@ -204,8 +210,11 @@ def _recognizer(
     if encoder is not None:
         sets = candidate_features(config, encoder.layers)
         config, layers = with_features(config, [sets[name] for name in chosen.feature_sets])
-        # A slim one has but one block, and is nowhere to be loaded from.
-        encoder = encoder if config.slim.conv else _load_encoder(config, layers)
+        if config.slim.conv:
+            # It is nowhere to be loaded from, and computes its states together anyway.
+            encoder.layers = layers
+        else:
+            encoder = _load_encoder(config, layers)
     recognizer = LinearRecognizer(config, labels, encoder, classifier.mean.size).eval()
     recognizer.load_classifier(classifier)
     return recognizer
@@ -227,12 +236,16 @@ def train_linear(
     """
     config, provenance = experiment.config, Provenance()
     encoder = _load_encoder(config, config.context.layers)
+    # Before anything is written: a corrected configuration may then use the same folder.
+    if config.slim.conv:
+        check_slim(encoder, config.slim)
+    if encoder is not None:
+        check_times(config, encoder)
     experiment.write_record(encoder)
     if encoder is not None:
         encoder.to(resolve_device(experiment.device))
         if config.slim.conv:
-            encoder = _slimmed(experiment, fold, encoder, on_prepare)
-            provenance.record("encoder", fold.train)
+            encoder = _slimmed(experiment, fold, encoder, on_prepare, provenance)
     features = features_of(experiment, Functionals(config, encoder), on_prepare)
     table = _table(experiment, fold, features)
     if config.protocol.adapt == "speaker":

@@ -191,9 +191,12 @@ def test_frozen_convolutions_of_whisper_learn_nothing():
         ({"accumulate": 0}, "1 or more"),
         ({"batch_size": 32, "accumulate": 3}, "parts of one size"),
         ({"batch_size": 4, "accumulate": 4}, "2 segments or more"),
+        ({"layer_decay": 0.8}, "0.8 with context.fine_tune = false"),
+        ({"freeze_features": True}, "true with context.fine_tune = false"),
     ],
 )
 def test_values_that_cannot_work_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         from_dict({"train": change})
-    from_dict({"train": {"batch_size": 64, "accumulate": 4, "layer_decay": 0.8}})
+    tuned = {"batch_size": 64, "accumulate": 4, "layer_decay": 0.8, "freeze_features": True}
+    from_dict({"train": tuned, "context": {"fine_tune": True}})

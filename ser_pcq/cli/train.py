@@ -57,7 +57,7 @@ class ProgressObserver:
         """See an utterance read and encoded."""
         self.progress.update(self.task, completed=done, total=total, scores=f"{done}/{total}")
         if not (self.live or self.silent) and done % 200 == 0:
-            say(f"{self.title}: {done} of {total} utterances ready")
+            say(f"{self.title}: {done} of {total} prepared")
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
         """See a training step."""

@@ -61,16 +61,20 @@ class ContextEncoder(nn.Module, ABC):
         self.requires_grad_(self.config.fine_tune)
         self.train(self.training)
 
+    def prepare(self, waveform: Tensor) -> Tensor:
+        """Normalise each segment where the configuration wants it, (batch, time) to the same."""
+        if not self.config.normalise_waveform:
+            return waveform
+        centred = waveform - waveform.mean(dim=-1, keepdim=True)
+        return centred / (centred.square().mean(dim=-1, keepdim=True) + 1e-7).sqrt()
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the hidden states that are read.
 
         Shape:
             waveform (batch, time) at 16 kHz to (batch, depth, frame, width).
         """
-        if self.config.normalise_waveform:
-            centred = waveform - waveform.mean(dim=-1, keepdim=True)
-            waveform = centred / (centred.square().mean(dim=-1, keepdim=True) + 1e-7).sqrt()
-        states = self.hidden_states(waveform)
+        states = self.hidden_states(self.prepare(waveform))
         return torch.stack([states[layer] for layer in self.layers], dim=1)
 
     def spec(self) -> dict[str, Any]:
@@ -119,8 +123,12 @@ class WhisperContext(ContextEncoder):
         self.norm: nn.Module = built.layer_norm if whole else nn.Identity()
         self.log_mel = WhisperLogMel(int(dims.num_mel_bins))
 
-    def hidden_states(self, waveform: Tensor) -> list[Tensor]:
-        """Return the states of layers 0 to the highest one read, each (batch, frame, width)."""
+    def stem(self, waveform: Tensor) -> Tensor:
+        """Return state 0, (batch, time) to (batch, frame, width).
+
+        Raises:
+            ConfigError: When the segment has more frames than the encoder has positions.
+        """
         hidden = F.gelu(self.conv1(self.log_mel(waveform)))
         hidden = F.gelu(self.conv2(hidden)).transpose(1, 2)
         n_frames = hidden.shape[1]
@@ -129,8 +137,11 @@ class WhisperContext(ContextEncoder):
                 "segment.duration is too long for this encoder",
                 accepted=f"up to {self.positions.weight.shape[0] / 50:g} s",
             )
-        hidden = hidden + self.positions.weight[:n_frames]
-        states = [hidden]
+        return hidden + self.positions.weight[:n_frames]
+
+    def hidden_states(self, waveform: Tensor) -> list[Tensor]:
+        """Return the states of layers 0 to the highest one read, each (batch, frame, width)."""
+        states = [self.stem(waveform)]
         for block in self.blocks:
             output = block(states[-1], None)
             states.append(output[0] if isinstance(output, tuple) else output)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ser_pcq.audio import SAMPLE_RATE
 from ser_pcq.config import Config
+from ser_pcq.errors import ConfigError
 from ser_pcq.frontend import peak_normalise, preemphasise
 from ser_pcq.linear import LinearClassifier
 from ser_pcq.models.context import ContextEncoder
@@ -24,7 +25,7 @@ from ser_pcq.models.statistics import (
     speech_frames,
     statistics_over_time,
 )
-from ser_pcq.segment import cut_waveform, segment_spans
+from ser_pcq.segment import SHORTEST, cut_waveform, segment_spans
 
 OPENSMILE_SETS = {"egemaps-svm": "eGeMAPSv02", "compare-svm": "ComParE_2016"}
 """`model.name` to the name of openSMILE's feature set."""
@@ -67,6 +68,32 @@ def with_features(config: Config, chosen: Sequence[FeatureSet]) -> tuple[Config,
     return dataclasses.replace(config, statistics=statistics), layers
 
 
+def frame_rate(encoder: ContextEncoder) -> float:
+    """Return an encoder's frames in a second; of ten, as the last frame may be a part."""
+    return encoder.n_frames(10 * SAMPLE_RATE) / 10
+
+
+def check_times(config: Config, encoder: ContextEncoder) -> None:
+    """Refuse windows and lags that are the same number of frames, or windows of one frame.
+
+    Raises:
+        ConfigError: For these.
+    """
+    rate = frame_rate(encoder)
+    (one, *_) = candidate_features(config, encoder.layers).values()
+    windows, lags = one.times_in_frames(rate)
+    for key, given, frames, least in (
+        ("statistics.windows", one.windows, windows, 3),
+        ("statistics.lags", one.lags, lags, 1),
+    ):
+        if len(set(frames)) < len(frames) or min(frames, default=least) < least:
+            raise ConfigError(
+                f"{key} are too short or too alike for this encoder",
+                given=f"{list(given)} s, which are {list(frames)} of its frames",
+                accepted=f"{least} or more frames of {1000 / rate:.0f} ms, each number once",
+            )
+
+
 class Functionals:
     """Waveform to one vector for each feature set of a linear recognizer.
 
@@ -83,7 +110,7 @@ class Functionals:
         if encoder is None:
             self.smile = OpenSmileFunctionals(OPENSMILE_SETS[config.model.name])
         else:
-            encoder.fit_length(self.segment_length)
+            encoder.fit_length(max(self.segment_length, SHORTEST))
             self.sets = candidate_features(config, encoder.layers)
 
     @property
@@ -145,9 +172,7 @@ class Functionals:
         """Return one feature set, (feature,): layer after layer."""
         assert self.encoder is not None
         depths = [self.encoder.layers.index(layer) for layer in chosen.layers]
-        # Of ten seconds, as one segment alone may have a frame more or less.
-        rate = self.encoder.n_frames(10 * SAMPLE_RATE) / 10
-        windows, lags = chosen.times_in_frames(rate)
+        windows, lags = chosen.times_in_frames(frame_rate(self.encoder))
         speech = speech_frames(energy, chosen.speech_range)
         return statistics_over_time(
             frames[depths], speech, parts=chosen.parts, windows=windows, lags=lags
