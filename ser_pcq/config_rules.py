@@ -3,13 +3,10 @@
 from typing import TYPE_CHECKING
 
 from ser_pcq.errors import ConfigError
+from ser_pcq.linear_rules import Rule, linear_rules, slim_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ser_pcq.config import Config, TrainConfig
-
-Rule = tuple[bool, str, object, str]
+    from ser_pcq.config import Config, FrontendConfig, TrainConfig
 
 
 def _range_rules(config: "Config") -> list[Rule]:
@@ -69,43 +66,8 @@ def _range_rules(config: "Config") -> list[Rule]:
         (train.batch_size > 1, "train.batch_size", train.batch_size, "2 or more"),
         (train.learning_rate > 0, "train.learning_rate", train.learning_rate, "above 0"),
         (protocol.folds >= 2, "protocol.folds", protocol.folds, "2 or more"),
-        *_linear_rules(config),
+        *linear_rules(config),
         (factors >= 0.1, "augment.speeds or augment.tempos", factors, "0.1 or more"),
-    ]
-
-
-def _linear_rules(config: "Config") -> list[Rule]:
-    """What the values of linear recognizers must satisfy."""
-    statistics, shrinkages = config.statistics, config.discriminant.shrinkages
-    ranges, parts, costs = statistics.speech_ranges, statistics.parts, config.svm.costs
-
-    def several(values: "Sequence[float]", low: float, high: float) -> bool:
-        # Not a number is neither below nor above anything, so each is asked what it is.
-        return len(set(values)) == len(values) > 0 and all(low <= v <= high for v in values)
-
-    tiny, huge = 1e-12, 1e12
-    return [
-        (several(costs, tiny, huge), "svm.costs", costs, "numbers above 0, each once"),
-        (
-            several(shrinkages, tiny, 1),
-            "discriminant.shrinkages",
-            shrinkages,
-            "numbers above 0 and up to 1, each once",
-        ),
-        (
-            several(ranges, 0, 1000),
-            "statistics.speech_ranges",
-            ranges,
-            "numbers of dB from 0 to 1000, each once",
-        ),
-        (several(parts, 1, 100), "statistics.parts", parts, "whole numbers, 1 to 100, each once"),
-        *(
-            (not times or several(times, 0.01, 10), key, times, "times of 0.01 to 10 s, each once")
-            for key, times in (
-                ("statistics.windows", statistics.windows),
-                ("statistics.lags", statistics.lags),
-            )
-        ),
     ]
 
 
@@ -113,24 +75,7 @@ def _joint_rules(config: "Config") -> list[Rule]:
     """What values must satisfy together."""
     context, model = config.context, config.model
     without_context = context.encoder == "none"
-    paper_without_maps = model.head == "paper" and not model.mlcnn
-    three = model.query_maps == "shared" or without_context or len(context.layers) == 3
-    published = config.frontend.kind == "published"
-    window_fits = not published or config.frontend.n_fft >= config.frontend.win_length
-    bins_fit = not published or config.frontend.n_bins <= config.frontend.n_fft // 2 + 1
     return [
-        (
-            model.mlcnn or not without_context or model.name != "pcq",
-            "model.mlcnn",
-            'false with context.encoder = "none"',
-            "at least one of the two branches",
-        ),
-        (
-            not paper_without_maps,
-            "model.head",
-            '"paper" with model.mlcnn = false',
-            '"light": the published classifier is driven by the last stage',
-        ),
         (
             model.name not in ("whisper-svm", "discriminant") or not without_context,
             "context.encoder",
@@ -155,9 +100,6 @@ def _joint_rules(config: "Config") -> list[Rule]:
             f'"none" with model.name = "{model.name}"',
             "repeat, zero or published: a network sees segments of one length",
         ),
-        (window_fits, "frontend.win_length", config.frontend.win_length, "up to frontend.n_fft"),
-        (bins_fit, "frontend.n_bins", config.frontend.n_bins, "up to frontend.n_fft / 2 + 1"),
-        (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
         (
             config.train.select == "best" or config.train.patience == 0,
             "train.patience",
@@ -176,37 +118,45 @@ def _joint_rules(config: "Config") -> list[Rule]:
             f'given with model.name = "{model.name}"',
             "nothing: a linear recognizer learns from unchanged utterances",
         ),
+        *_pcq_rules(config),
+        *_frontend_rules(config.frontend),
         *_train_rules(config.train, context.fine_tune),
-        *_slim_rules(config),
+        *slim_rules(config),
         *_protocol_rules(config),
     ]
 
 
-def _slim_rules(config: "Config") -> list[Rule]:
-    """What a slim encoder asks for."""
-    slim, layers = config.slim, config.context.layers
-    ranks = (*slim.conv, *slim.attention)
-    linear = config.model.name in ("whisper-svm", "discriminant")
+def _pcq_rules(config: "Config") -> list[Rule]:
+    """What the parts of PCQ ask of one another."""
+    context, model = config.context, config.model
+    without_context = context.encoder == "none"
+    three = model.query_maps == "shared" or without_context or len(context.layers) == 3
+    paper_without_maps = model.head == "paper" and not model.mlcnn
     return [
         (
-            not ranks or (len(slim.conv) == 2 and len(slim.attention) == 3 and min(ranks) >= 1),
-            "slim",
-            f"conv = {list(slim.conv)}, attention = {list(slim.attention)}",
-            "two ranks and three ranks of 1 or more, or neither",
-        ),
-        (slim.utterances >= 1, "slim.utterances", slim.utterances, "1 or more"),
-        (
-            not ranks or linear,
-            "slim",
-            f'ranks with model.name = "{config.model.name}"',
-            'model.name = "discriminant" or "whisper-svm", or no ranks',
+            model.mlcnn or not without_context or model.name != "pcq",
+            "model.mlcnn",
+            'false with context.encoder = "none"',
+            "at least one of the two branches",
         ),
         (
-            not ranks or (set(layers) <= {0, 1} and 1 in layers),
-            "context.layers",
-            f"{list(layers)} with a slim encoder",
-            "1, with or without 0: it has no higher ones",
+            not paper_without_maps,
+            "model.head",
+            '"paper" with model.mlcnn = false',
+            '"light": the published classifier is driven by the last stage',
         ),
+        (three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
+    ]
+
+
+def _frontend_rules(frontend: "FrontendConfig") -> list[Rule]:
+    """What the sizes of a spectrogram ask of one another."""
+    published = frontend.kind == "published"
+    window_fits = not published or frontend.n_fft >= frontend.win_length
+    bins_fit = not published or frontend.n_bins <= frontend.n_fft // 2 + 1
+    return [
+        (window_fits, "frontend.win_length", frontend.win_length, "up to frontend.n_fft"),
+        (bins_fit, "frontend.n_bins", frontend.n_bins, "up to frontend.n_fft / 2 + 1"),
     ]
 
 

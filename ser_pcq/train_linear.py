@@ -220,6 +220,18 @@ def _recognizer(
     return recognizer
 
 
+def _begin(experiment: Experiment) -> ContextEncoder | None:
+    """Load the encoder and write what the folder is made with; a mistake leaves the folder free."""
+    config = experiment.config
+    encoder = _load_encoder(config, config.context.layers)
+    if config.slim.conv:
+        check_slim(encoder, config.slim)
+    if encoder is not None:
+        check_times(config, encoder)
+    experiment.write_record(encoder)
+    return None if encoder is None else encoder.to(resolve_device(experiment.device))
+
+
 def train_linear(
     experiment: Experiment,
     fold: Fold,
@@ -235,17 +247,9 @@ def train_linear(
     all are averaged. The temperature is fitted on the same held-out logits.
     """
     config, provenance = experiment.config, Provenance()
-    encoder = _load_encoder(config, config.context.layers)
-    # Before anything is written: a corrected configuration may then use the same folder.
-    if config.slim.conv:
-        check_slim(encoder, config.slim)
-    if encoder is not None:
-        check_times(config, encoder)
-    experiment.write_record(encoder)
-    if encoder is not None:
-        encoder.to(resolve_device(experiment.device))
-        if config.slim.conv:
-            encoder = _slimmed(experiment, fold, encoder, on_prepare, provenance)
+    encoder = _begin(experiment)
+    if encoder is not None and config.slim.conv:
+        encoder = _slimmed(experiment, fold, encoder, on_prepare, provenance)
     features = features_of(experiment, Functionals(config, encoder), on_prepare)
     table = _table(experiment, fold, features)
     if config.protocol.adapt == "speaker":

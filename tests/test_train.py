@@ -20,6 +20,7 @@ from ser_pcq.errors import DataError, SerError
 from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
 from ser_pcq.optimisation import class_weights
+from ser_pcq.recognizer import Recognizer
 from ser_pcq.train import Fit
 from ser_pcq.validation import score_utterances
 
@@ -110,10 +111,9 @@ def new_fit(recognizer, train, valid, tmp_path, seed=0):
 
 def fine_tuned(**train):
     """A tiny recognizer whose encoder learns along."""
-    recognizer = tiny.recognizer(with_encoder=True, train=train)
-    context = dataclasses.replace(recognizer.config.context, fine_tune=True)
-    config = dataclasses.replace(recognizer.config, context=context)
-    return type(recognizer)(config, tiny.LABELS, tiny.random_encoder(fine_tune=True))
+    context = {"encoder": "wavlm-base-plus", "layers": [1, 2], "fine_tune": True}
+    config = tiny.config(context=context, train=train)
+    return Recognizer(config, tiny.LABELS, tiny.random_encoder(fine_tune=True))
 
 
 def test_training_lowers_the_loss_and_learns_the_training_speakers(prepared, tmp_path):
