@@ -90,8 +90,9 @@ def features_of(
 ) -> FeatureSets:
     """Return the functionals of every utterance of the data, (utterance, feature) for each set.
 
-    They depend on no label and on no other utterance, so all folds share them; they are kept in the
-    cache under a hash of the recordings' samples and of everything else that they depend on.
+    They depend on no label and on no other utterance, so all folds share them, unless each has a
+    slim encoder of its own; they are kept in the cache under a hash of the recordings' samples and
+    of everything else that they depend on.
     """
     digests = [one.digest for one in experiment.audio.prints]
     key = hashlib.sha256(json.dumps([functionals.fingerprint(), *digests]).encode()).hexdigest()
