@@ -136,7 +136,7 @@ def _kept_parameters(name: str, folder: Path) -> int:
     """Return the parameters that a checkpoint in the folder tells; folds may differ: the most."""
     import json
 
-    from ser_pcq.checkpoint import ABOUT
+    from ser_pcq.model_folder import ABOUT
 
     abouts = sorted(folder.glob(f"**/{ABOUT}"))
     if not abouts:

@@ -21,6 +21,7 @@ from ser_pcq.config import Config
 from ser_pcq.config_file import from_dict, to_dict
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.files import whole_file, write_json, write_text
+from ser_pcq.model_folder import ABOUT, CARD, FORMAT, WEIGHTS, find_model
 from ser_pcq.models.context import ContextEncoder
 from ser_pcq.models.encoder_spec import encoder_from_spec
 from ser_pcq.models.linear_recognizer import LinearRecognizer
@@ -28,17 +29,6 @@ from ser_pcq.recognizer import Recognizer
 
 AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
 """What a checkpoint can hold: the network, or a linear recognizer."""
-
-FORMAT = "ser-pcq/1"
-WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"
-# Fingerprints of the recordings that the model was trained or chosen on.
-PRINTS = "audio.safetensors"
-
-# The models that ship inside the package, the one that holds a pretrained encoder, and the one that
-# is used when none is named.
-EMBEDDED = Path(__file__).parent / "embedded"
-LARGE_MODEL = "emodb-large"
-DEFAULT_MODEL = LARGE_MODEL
 
 
 @dataclass(frozen=True)
@@ -106,33 +96,18 @@ def save_checkpoint(
     )
 
 
-def embedded_models() -> list[str]:
-    """Return the names of the models inside the package."""
-    return sorted(p.parent.name for p in EMBEDDED.glob(f"*/{ABOUT}"))
-
-
-def find_checkpoint(model: str) -> Path:
-    """Return the folder of a model given by embedded name or by path.
-
-    A path may be the package itself, or the folder of a fold or of a whole experiment that holds
-    exactly one.
+def refuse_adapted(checkpoint: Checkpoint) -> None:
+    """Refuse a model that needs other recordings of a speaker before it can judge one of them.
 
     Raises:
-        CheckpointError: When there is none, or more than one.
+        CheckpointError: For a speaker-adapted model.
     """
-    if model in embedded_models():
-        return EMBEDDED / model
-    path = Path(model).expanduser()
-    if (path / ABOUT).is_file():
-        return path
-    found = sorted(p.parent for p in path.glob(f"**/{ABOUT}")) if path.is_dir() else []
-    if len(found) == 1:
-        return found[0]
-    accepted = f"{', '.join(embedded_models()) or '(none embedded)'}, or a folder with {ABOUT}"
-    if found:
-        names = ", ".join(str(p.relative_to(path)) for p in found[:3])
-        raise CheckpointError("more than one model there", given=model, do=f"name one: {names} …")
-    raise CheckpointError("no such model", given=model, accepted=accepted)
+    if checkpoint.recognizer.config.protocol.adapt == "speaker":
+        raise CheckpointError(
+            "a speaker-adapted model cannot judge single recordings",
+            given=checkpoint.name,
+            accepted='models that were trained with protocol.adapt = "none"',
+        )
 
 
 def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
@@ -141,7 +116,7 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
     Raises:
         CheckpointError: When it is missing, damaged, or of a foreign format.
     """
-    folder = find_checkpoint(model)
+    folder = find_model(model)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if not isinstance(about, dict) or about.get("format") != FORMAT:

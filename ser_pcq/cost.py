@@ -24,15 +24,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from ser_pcq.audio import SAMPLE_RATE
-from ser_pcq.checkpoint import (
-    EMBEDDED,
-    WEIGHTS,
-    AnyRecognizer,
-    embedded_models,
-    find_checkpoint,
-    load_checkpoint,
-)
+from ser_pcq.checkpoint import AnyRecognizer, load_checkpoint
 from ser_pcq.errors import SerError
+from ser_pcq.model_folder import EMBEDDED, WEIGHTS, embedded_models, find_model
 from ser_pcq.recognizer import Recognizer
 from ser_pcq.training_time import Training, finished_folds, training_of
 
@@ -242,4 +236,4 @@ def predict_once(folder: str, duration: float) -> int:
 def _checkpoint_folder(model: str) -> Path:
     """Return the checkpoint to measure."""
     folds = [] if model in embedded_models() else finished_folds(Path(model))
-    return find_checkpoint(str(folds[0] / "checkpoint") if folds else model)
+    return find_model(str(folds[0] / "checkpoint") if folds else model)

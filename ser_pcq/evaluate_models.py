@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.audio_copies import prints_of
-from ser_pcq.checkpoint import ABOUT, PRINTS, find_checkpoint, load_checkpoint
+from ser_pcq.checkpoint import load_checkpoint, refuse_adapted
 from ser_pcq.common_labels import CommonLabels, common_labels
 from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance, read
 from ser_pcq.dataset import read_utterance
@@ -14,7 +14,7 @@ from ser_pcq.device import resolve_device
 from ser_pcq.errors import ScoreError
 from ser_pcq.fingerprint import AudioPrint, find_copies, load_prints
 from ser_pcq.leakage import Leak, Verdict
-from ser_pcq.predict import refuse_adapted
+from ser_pcq.model_folder import ABOUT, PRINTS, find_model
 from ser_pcq.predictions import Predictions, UtterancePrediction
 from ser_pcq.proof import Proof
 from ser_pcq.splits import SPLIT, SplitError, read_split
@@ -24,7 +24,7 @@ def _fold_models(exp_dir: Path) -> dict[int, Path]:
     """Return the checkpoint of each fold of an experiment, or the single one as fold 1."""
     split = exp_dir / SPLIT
     if not split.is_file() or list(exp_dir.glob("all/checkpoint/" + ABOUT)):
-        return {1: find_checkpoint(str(exp_dir))}
+        return {1: find_model(str(exp_dir))}
     try:
         folds = read_split(split).folds
     except SplitError as error:

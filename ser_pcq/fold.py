@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 from torch import Tensor
 
 from ser_pcq.card import model_card
-from ser_pcq.checkpoint import PRINTS, AnyRecognizer, save_checkpoint
+from ser_pcq.checkpoint import AnyRecognizer, save_checkpoint
 from ser_pcq.experiment import Experiment
 from ser_pcq.files import write_json
 from ser_pcq.fingerprint import save_prints
 from ser_pcq.leakage import check_provenance
+from ser_pcq.model_folder import PRINTS
 from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.protocols import Fold, protocol_name, rule_of
 from ser_pcq.provenance import Provenance, write_provenance

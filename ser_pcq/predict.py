@@ -1,48 +1,23 @@
 """Recordings to emotions: one result per file, whatever the file is."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from ser_pcq.audio import SAMPLE_RATE, read_waveform, refuse_silence
-from ser_pcq.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint
-from ser_pcq.device import resolve_device
-from ser_pcq.errors import AudioError, CheckpointError, SerError
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The result for one file.
-
-    Attributes:
-        path: The file, as it was given.
-        status: `ok`; `abstained` when the confidence is too low to answer; `rejected` when the
-            file holds no emotion to tell; `error` when the model failed on it.
-        reason: Why there is no answer, as a word and a sentence; None when all is well.
-        duration: Length in s; None when the file could not be read.
-        label: The emotion; None without an answer.
-        confidence: Probability of the most probable emotion, 0 to 1; None when rejected.
-        probabilities: Probability of every emotion; empty when rejected.
-        model: Name of the model.
-    """
-
-    path: str
-    status: str
-    reason: str | None
-    duration: float | None
-    label: str | None
-    confidence: float | None
-    probabilities: dict[str, float]
-    model: str
+from ser_pcq.classifier import Classifier
+from ser_pcq.errors import AudioError, SerError
+from ser_pcq.model_folder import DEFAULT_MODEL, find_model
+from ser_pcq.prediction import Prediction
 
 
 class Predictor:
     """A loaded model that turns files into predictions.
 
     Args:
-        checkpoint: The model.
+        classifier: The model.
         min_confidence: The lowest confidence, rounded to 6 decimals, that is an answer, 0 to 1;
             under it the prediction abstains. 0 never does.
 
@@ -50,35 +25,31 @@ class Predictor:
         SerError: When `min_confidence` is out of range.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, min_confidence: float = 0.0) -> None:
+    def __init__(self, classifier: Classifier, *, min_confidence: float = 0.0) -> None:
         if not 0 <= min_confidence <= 1:
             raise SerError(
                 "min_confidence is out of range", given=min_confidence, accepted="0 to 1"
             )
-        self.checkpoint = checkpoint
+        self.classifier = classifier
         self.min_confidence = min_confidence
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The emotions that the model knows."""
-        return self.checkpoint.recognizer.labels
+        return self.classifier.labels
 
     def predict(self, path: str | Path) -> Prediction:
         """Predict the emotion of one recording.
 
         A bad file gives a rejected prediction, a low confidence one that abstains.
         """
-        name = self.checkpoint.name
+        name = self.classifier.name
         duration = None
         try:
             samples = read_waveform(Path(path))
             duration = len(samples) / SAMPLE_RATE
             refuse_silence(samples)
-        except AudioError as error:
-            reason = f"{error.reason}: {error}"
-            return Prediction(str(path), "rejected", reason, duration, None, None, {}, name)
-        try:
-            scores = self.checkpoint.recognizer.log_probabilities(torch.from_numpy(samples)).exp()
+            scores = self.classifier.probabilities(samples[np.newaxis])[0]
         except AudioError as error:
             reason = f"{error.reason}: {error}"
             return Prediction(str(path), "rejected", reason, duration, None, None, {}, name)
@@ -104,34 +75,45 @@ class Predictor:
             yield self.predict(path)
 
 
-def refuse_adapted(checkpoint: Checkpoint) -> None:
-    """Refuse a model that needs other recordings of a speaker before it can judge one of them.
+def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
+    """Load a model, with ONNX Runtime where it is an ONNX file, else with PyTorch.
+
+    Args:
+        model: Embedded name, path of a package, or of an ONNX file.
+        device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        CheckpointError: For a speaker-adapted model.
+        CheckpointError: When there is no such model, it is damaged, or cannot judge single
+            recordings.
+        SerError: When there is no such device, or what runs the model is not installed.
     """
-    if checkpoint.recognizer.config.protocol.adapt == "speaker":
-        raise CheckpointError(
-            "a speaker-adapted model cannot judge single recordings",
-            given=checkpoint.name,
-            accepted='models that were trained with protocol.adapt = "none"',
+    path = find_model(model)
+    if path.is_file():
+        from ser_pcq.onnx_classifier import load_onnx
+
+        return load_onnx(path, device=device)
+    if find_spec("torch") is None:
+        raise SerError(
+            "this model needs PyTorch",
+            given=model,
+            do="install torch, or export the model where it is: ser-export MODEL OUT.onnx",
         )
+    from ser_pcq.checkpoint import load_checkpoint, refuse_adapted
+    from ser_pcq.device import resolve_device
+    from ser_pcq.torch_classifier import TorchClassifier
+
+    checkpoint = load_checkpoint(model, device=resolve_device(device))
+    refuse_adapted(checkpoint)
+    return TorchClassifier(checkpoint)
 
 
 def load_predictor(
     model: str = DEFAULT_MODEL, *, device: str = "cpu", min_confidence: float = 0.0
 ) -> Predictor:
-    """Load a model by embedded name or path.
-
-    Args:
-        model: Embedded name or path.
-        device: `auto`, `cpu` or `cuda`.
-        min_confidence: The lowest confidence that is an answer, 0 to 1; see `Predictor`.
+    """Load a model and predict with it; arguments of `load_classifier` and `Predictor`.
 
     Raises:
         CheckpointError: When there is no such model, or it is damaged.
         SerError: When `min_confidence` is out of range, or there is no such device.
     """
-    checkpoint = load_checkpoint(model, device=resolve_device(device))
-    refuse_adapted(checkpoint)
-    return Predictor(checkpoint, min_confidence=min_confidence)
+    return Predictor(load_classifier(model, device=device), min_confidence=min_confidence)

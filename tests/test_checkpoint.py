@@ -6,17 +6,16 @@ import pytest
 import tiny
 import torch
 
-from ser_pcq.checkpoint import (
+from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
+from ser_pcq.errors import CheckpointError
+from ser_pcq.model_folder import (
     ABOUT,
     DEFAULT_MODEL,
     EMBEDDED,
     WEIGHTS,
     embedded_models,
-    find_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
+    find_model,
 )
-from ser_pcq.errors import CheckpointError
 
 ABOUT_TINY = {
     "name": "tiny",
@@ -70,12 +69,12 @@ def test_a_package_is_found_by_folder_fold_and_experiment(tmp_path):
     save_checkpoint(tmp_path / "exp" / "fold_01" / "checkpoint", recognizer, ABOUT_TINY)
     inner = tmp_path / "exp" / "fold_01" / "checkpoint"
     for path in (inner, inner.parent, tmp_path / "exp"):
-        assert find_checkpoint(str(path)) == inner
+        assert find_model(str(path)) == inner
     save_checkpoint(tmp_path / "exp" / "fold_02" / "checkpoint", recognizer, ABOUT_TINY)
     with pytest.raises(CheckpointError, match="more than one model"):
-        find_checkpoint(str(tmp_path / "exp"))
+        find_model(str(tmp_path / "exp"))
     with pytest.raises(CheckpointError, match=DEFAULT_MODEL):
-        find_checkpoint(str(tmp_path / "nothing"))
+        find_model(str(tmp_path / "nothing"))
 
 
 def spoil_weights(folder):

@@ -21,14 +21,7 @@ from conftest import ROOT
 from matplotlib.image import imread
 from torch import nn
 
-from ser_pcq.checkpoint import (
-    ABOUT,
-    EMBEDDED,
-    WEIGHTS,
-    LinearRecognizer,
-    load_checkpoint,
-    save_checkpoint,
-)
+from ser_pcq.checkpoint import LinearRecognizer, load_checkpoint, save_checkpoint
 from ser_pcq.cost import (
     count_macs,
     measure,
@@ -37,6 +30,7 @@ from ser_pcq.cost import (
     time_in_turn,
 )
 from ser_pcq.errors import CheckpointError, SerError
+from ser_pcq.model_folder import ABOUT, EMBEDDED, WEIGHTS
 from ser_pcq.training_time import Training, training_of
 
 SCRIPT = ROOT / "benchmarks" / "cost.py"

@@ -11,14 +11,9 @@ import soundfile
 import tiny
 import torch
 
-from ser_pcq.checkpoint import (
-    ABOUT,
-    DEFAULT_MODEL,
-    embedded_models,
-    load_checkpoint,
-    save_checkpoint,
-)
+from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.errors import SerError
+from ser_pcq.model_folder import ABOUT, DEFAULT_MODEL, embedded_models
 from ser_pcq.predict import Predictor, load_predictor
 
 KEYS = ["path", "status", "reason", "duration", "label", "confidence", "probabilities", "model"]

@@ -133,7 +133,7 @@ def predict(
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
     """
     files = _recordings(paths)
-    from ser_pcq.checkpoint import DEFAULT_MODEL
+    from ser_pcq.model_folder import DEFAULT_MODEL
     from ser_pcq.predict import load_predictor
 
     with progress("loading the model"):

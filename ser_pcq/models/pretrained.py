@@ -116,7 +116,7 @@ def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder |
     The embedded model holds it frozen, in the precision of the release: blocks 1 to 3, and the
     positions of 10 s.
     """
-    from ser_pcq.checkpoint import ABOUT, EMBEDDED, LARGE_MODEL, WEIGHTS
+    from ser_pcq.model_folder import ABOUT, EMBEDDED, LARGE_MODEL, WEIGHTS
 
     folder = EMBEDDED / LARGE_MODEL
     if config.encoder != "whisper-base" or not (folder / ABOUT).is_file():

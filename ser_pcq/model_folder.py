@@ -1,0 +1,61 @@
+"""Where models lie: names and files of a package folder, and those that come with the toolkit.
+
+Nothing here loads one; `checkpoint` and `load` do.
+"""
+
+from pathlib import Path
+
+from ser_pcq.errors import CheckpointError
+
+FORMAT = "ser-pcq/1"
+"""What the JSON of a package says it is."""
+
+WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"
+
+PRINTS = "audio.safetensors"
+"""Fingerprints of the recordings that the model was trained or chosen on."""
+
+GRAPH = "model.onnx"
+"""The graph of an embedded model, to predict without torch; its weights are those of WEIGHTS."""
+
+EMBEDDED = Path(__file__).parent / "embedded"
+"""The models that ship inside the package."""
+
+LARGE_MODEL = "emodb-large"
+"""The one that holds a pretrained encoder."""
+
+DEFAULT_MODEL = LARGE_MODEL
+"""The one that is used when none is named."""
+
+
+def embedded_models() -> list[str]:
+    """Return the names of the models inside the package."""
+    return sorted(p.parent.name for p in EMBEDDED.glob(f"*/{ABOUT}"))
+
+
+def find_model(model: str) -> Path:
+    """Return the folder of a model given by embedded name or by path, or a file of its own.
+
+    A path may be an ONNX file, a package, or the folder of a fold or of a whole experiment that
+    holds exactly one package.
+
+    Raises:
+        CheckpointError: When there is none, or more than one.
+    """
+    if model in embedded_models():
+        return EMBEDDED / model
+    path = Path(model).expanduser()
+    if path.suffix.lower() == ".onnx" and path.is_file():
+        return path
+    if (path / ABOUT).is_file():
+        return path
+    found = sorted(p.parent for p in path.glob(f"**/{ABOUT}")) if path.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(str(p.relative_to(path)) for p in found[:3])
+        raise CheckpointError("more than one model there", given=model, do=f"name one: {names} …")
+    names = ", ".join(embedded_models()) or "(none embedded)"
+    raise CheckpointError(
+        "no such model", given=model, accepted=f"{names}, a folder with {ABOUT}, or an .onnx file"
+    )
