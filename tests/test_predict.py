@@ -21,7 +21,10 @@ from ser_pcq.checkpoint import (
 from ser_pcq.errors import SerError
 from ser_pcq.predict import Predictor, load_predictor
 
-KEYS = ["path", "status", "reason", "duration", "label", "confidence", "probabilities", "model"]
+KEYS = [
+    "path", "status", "reason", "duration", "label", "confidence", "probabilities", "model",
+    "warnings",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
