@@ -16,7 +16,10 @@ from ser_pcq.errors import SerError
 from ser_pcq.model_folder import ABOUT, DEFAULT_MODEL, embedded_models
 from ser_pcq.predict import Predictor, load_predictor
 
-KEYS = ["path", "status", "reason", "duration", "label", "confidence", "probabilities", "model"]
+KEYS = [
+    "path", "status", "reason", "duration", "label", "confidence", "probabilities", "model",
+    "warnings",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

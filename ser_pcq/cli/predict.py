@@ -1,24 +1,20 @@
 """`ser-predict PATH…`."""
 
-import csv
 import io
-import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 from ser_pcq.errors import SerError
-
-if TYPE_CHECKING:
-    from ser_pcq.predict import Prediction
+from ser_pcq.formats import csv, jsonl, table
+from ser_pcq.prediction import Prediction
 
 app = new_app(help="Tell the emotion in recordings of speech.")
 
@@ -31,61 +27,11 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
-def _print_table(predictions: Iterable["Prediction"], width: int) -> None:
-    """Print aligned columns, a line as soon as its file is done.
-
-    Args:
-        predictions: What to print.
-        width: Of the first column; a longer path loses its beginning.
-    """
-    typer.echo(f"{'file':<{width}} {'length':>7}  {'emotion':<12} {'confidence':>10}")
-    for p in predictions:
-        # A name may hold a line end or control characters; they must not reach the terminal.
-        name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in p.path)
-        name = name if len(name) <= width else "…" + name[1 - width :]
-        length = "" if p.duration is None else f"{p.duration:.1f} s"
-        if p.status == "ok":
-            share = min(99, int(100 * (p.confidence or 0)))
-            line = f"{name:<{width}} {length:>7}  {p.label:<12} {share:>8} %"
-        else:
-            # The whole reason stands in the other formats.
-            line = f"{name:<{width}} {length:>7}  {p.status}: {(p.reason or '').split(';')[0]}"
-        typer.echo(line)
-
-
-def _print_csv(predictions: Iterable["Prediction"], labels: tuple[str, ...]) -> None:
-    """Print a header and one row per file, a probability column per label."""
-    rows = csv.writer(sys.stdout, lineterminator="\n")
-    plain = ["path", "status", "reason", "duration", "label", "confidence"]
-    rows.writerow([*plain, *labels, "model"])
-    for p in predictions:
-        values = [getattr(p, key) for key in plain]
-        numbers = [p.probabilities.get(label) for label in labels]
-        rows.writerow(["" if v is None else _short(v) for v in [*values, *numbers, p.model]])
-        sys.stdout.flush()
-
-
-def _print_jsonl(predictions: Iterable["Prediction"]) -> None:
-    """Print one JSON object per file."""
-    for p in predictions:
-        record = asdict(p)
-        record["probabilities"] = {k: _short(v) for k, v in p.probabilities.items()}
-        record["duration"] = _short(p.duration)
-        record["confidence"] = _short(p.confidence)
-        # ASCII only: file names may hold bytes that are no UTF-8.
-        typer.echo(json.dumps(record))
-
-
 def _checked(min_confidence: float) -> float:
     """Refuse a threshold that is none; NaN, which an option's own range lets through, too."""
     if not 0 <= min_confidence <= 1:
         raise typer.BadParameter(f"{min_confidence} is not a number from 0 to 1")
     return min_confidence
-
-
-def _short(value: object) -> object:
-    """Round a float to six decimals, leave anything else."""
-    return round(value, 6) if isinstance(value, float) else value
 
 
 def _recordings(paths: list[Path]) -> list[Path]:
@@ -145,25 +91,28 @@ def predict(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
-    def counted() -> Iterator["Prediction"]:
+    def counted() -> Iterator[Prediction]:
         nonlocal failed
         # Where lines are seen as they come they are progress enough; into a file they are not.
         quiet = nullcontext(lambda done, total: None)
         with quiet if sys.stdout.isatty() else progress("predicting") as advance:
             for done, prediction in enumerate(predictor.predict_all(files), start=1):
                 failed += prediction.status not in ("ok", "abstained")
-                yield prediction
+                yield Prediction(**vars(prediction))
                 advance(done, len(files))
 
     if output_format is Format.table:
         # Paths are shown whole, unless a terminal is too narrow for them.
         longest = max(len(str(file)) for file in files)
         room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
-        _print_table(counted(), max(4, min(longest, room)))
+        parts = table.lines(counted(), width=max(4, min(longest, room)))
     elif output_format is Format.csv:
-        _print_csv(counted(), predictor.labels)
+        parts = csv.lines(counted(), predictor.labels)
     else:
-        _print_jsonl(counted())
+        parts = jsonl.lines(counted())
+    for part in parts:
+        sys.stdout.write(part)
+        sys.stdout.flush()  # a line is seen as soon as its file is done
     if failed:
         say(f"ser-predict: {failed} of {len(files)} files could not be judged")
         raise typer.Exit(1)

@@ -1,0 +1,91 @@
+"""Formats that hold one recording per file, written beside each other into a folder."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ser_pcq.errors import SerError
+from ser_pcq.files import whole_file
+from ser_pcq.formats import Format, encoded
+from ser_pcq.prediction import Prediction
+
+
+def output_names(paths: Sequence[str | Path], suffix: str) -> list[str]:
+    """Return a file name for each recording, no two of them alike, in order.
+
+    It is the name of the recording with another suffix. Recordings that share it keep their own
+    suffix before the new one: `a.wav.srt`, `a.flac.srt`. Those that still are alike, from several
+    folders, are numbered from the second on: `a.wav-2.srt`. Upper and lower case count as alike,
+    since they do on the disks of many computers.
+    """
+    stems = [Path(path).stem for path in paths]
+    folded = [stem.casefold() for stem in stems]
+    twice = {stem for stem, n in Counter(folded).items() if n > 1}
+    wanted = [
+        Path(path).name if stem.casefold() in twice else stem
+        for path, stem in zip(paths, stems, strict=True)
+    ]
+    taken: set[str] = set()
+    # What needs no number gets its name first, so that no number takes it away.
+    reserved = {name.casefold() for name in wanted}
+    names = []
+    for name in wanted:
+        unique, number = name, 1
+        while unique.casefold() in taken or (number > 1 and unique.casefold() in reserved):
+            number += 1
+            unique = f"{name}-{number}"
+        taken.add(unique.casefold())
+        names.append(unique + suffix)
+    return names
+
+
+def write_each(
+    predictions: Iterable[Prediction],
+    paths: Sequence[str | Path],
+    output_format: Format,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+) -> Iterator[tuple[Prediction, Path | None]]:
+    """Write each prediction as it comes; yield it with the file written.
+
+    A recording that could not be read, so that its length is not known, gets no file.
+
+    Args:
+        predictions: One for each of the paths, in the same order.
+        paths: The recordings, from which the files are named; see `output_names`.
+        output_format: One that holds one recording.
+        folder: Where to; it is made when missing.
+        overwrite: Replace files that are there.
+
+    Raises:
+        SerError: When the format holds many recordings, or, before anything is computed, when a
+            file is there already.
+    """
+    if output_format.text is None:
+        raise SerError("the format holds many recordings in one file", accepted="a format for one")
+    names = output_names(paths, output_format.suffix)
+    there = [name for name in names if os.path.lexists(folder / name)]
+    if there and not overwrite:
+        raise SerError(
+            "a file to be written is there already",
+            given=folder / there[0],
+            do="move it away, or name another folder",
+        )
+    return _written(predictions, names, output_format.text, folder)
+
+
+def _written(
+    predictions: Iterable[Prediction],
+    names: list[str],
+    text: Callable[[Prediction], str],
+    folder: Path,
+) -> Iterator[tuple[Prediction, Path | None]]:
+    for prediction, name in zip(predictions, names, strict=True):
+        if prediction.duration is None:
+            yield prediction, None
+            continue
+        with whole_file(folder / name) as temporary:
+            temporary.write_bytes(encoded(text(prediction)))
+        yield prediction, folder / name
