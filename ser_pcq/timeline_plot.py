@@ -23,6 +23,8 @@ _COLUMNS = 1200  # at most; what a figure of this width can show
 _N_FFT, _HOP = 512, 128  # samples
 _RANGE = 70.0  # dB that the spectrogram shows below its loudest point
 
+_STEPS = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # s
+
 COLORS = {
     "anger": "#d1495b",
     "happiness": "#edae49",
@@ -151,12 +153,17 @@ def _draw(figure: "Figure", sound: Overview, prediction: Prediction) -> None:
         from matplotlib.patches import Patch
 
         patches = [Patch(color=colors[label], label=label.replace("$", r"\$")) for label in shown]
-        figure.legend(handles=patches, loc="outside lower center", ncols=6, frameon=False)
+        figure.legend(handles=patches, loc="outside lower center", ncols=8, frameon=False)
     for axes in (upper, middle, lower):
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlim(0, sound.duration)
     lower.set_xlabel("time in s" if sound.duration < 60 else "time")
     if sound.duration >= 60:
+        # Marks at round times of the clock, ten at most.
+        step = next((t for t in _STEPS if sound.duration <= 10 * t), _STEPS[-1])
+        lower.set_xticks(
+            np.arange(0, sound.duration, max(step, sound.duration // 10 // 3600 * 3600))
+        )
         lower.xaxis.set_major_formatter(lambda seconds, _: clock(seconds).removesuffix(".0"))
 
 
@@ -221,8 +228,8 @@ def _draw_emotions(
         style: dict[str, Any] = {"align": "edge", "color": colors[s.label]}
         axes.bar(s.start, 1.0, width, alpha=0.12, **style)
         axes.bar(s.start, s.confidence, width, alpha=0.35 + 0.65 * s.confidence, **style)
-        # Letters are about 0.8 % of the width; what does not fit stands in the legend.
-        if width / duration > 0.009 * (len(s.label) + 1):
+        # A letter is about 0.6 % of the width; what does not fit stands in the legend.
+        if width / duration > 0.0065 * (len(s.label) + 1):
             middle, text = s.start + width / 2, s.label.replace("$", r"\$")
             axes.text(middle, 1.03, text, ha="center", va="bottom", fontsize=9, color="#333333")
     axes.set_ylim(0, 1.16)
