@@ -82,9 +82,8 @@ def export_onnx(model: str, path: Path, *, precision: Precision = "float32") -> 
     refuse_adapted(checkpoint)
     card = find_model(model) / CARD
     graph = as_graph(checkpoint.recognizer)
-    content = _with_metadata(
-        _translate(graph), checkpoint, card.read_text(encoding="utf-8") if card.is_file() else ""
-    )
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    content = _with_metadata(_translate(graph), checkpoint, text, precision)
     if precision == "int8":
         content = _in_8_bits(content)
     difference = _difference(content, checkpoint)
@@ -144,7 +143,7 @@ def _translate(graph: NetworkGraph | LinearGraph) -> Any:
     return model
 
 
-def _with_metadata(model: Any, checkpoint: Checkpoint, card: str) -> bytes:
+def _with_metadata(model: Any, checkpoint: Checkpoint, card: str, precision: Precision) -> bytes:
     """Return the file's content, with all that a program or a reader wants to know in it."""
     model.producer_name, model.producer_version = "ser-pcq", checkpoint.about["versions"]["ser-pcq"]
     model.graph.name = checkpoint.name
@@ -152,6 +151,7 @@ def _with_metadata(model: Any, checkpoint: Checkpoint, card: str) -> bytes:
         "name": checkpoint.name,
         "labels": list(checkpoint.recognizer.labels),
         "sample_rate": SAMPLE_RATE,
+        "precision": precision,
         **{k: v for k, v in checkpoint.about.items() if k in ("data", "protocol_name", "leaky")},
     }
     for key, value in ((ABOUT_KEY, json.dumps(about)), ("card", card)):

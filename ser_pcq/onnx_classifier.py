@@ -89,6 +89,8 @@ class OnnxClassifier:
                 "foreign sample rate", given=f"{sample_rate} Hz", accepted=f"{SAMPLE_RATE} Hz"
             )
         self.card: str = metadata.get("card", "")
+        # In 8 bits, what flows through is scaled over a whole batch, so neighbours would matter.
+        self._alone = self.about.get("precision") == "int8"
 
     def probabilities(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score recordings of one length; none of them depends on the others.
@@ -99,11 +101,12 @@ class OnnxClassifier:
         Raises:
             RuntimeError: When it cannot be computed, for want of memory for example.
         """
+        parts = np.split(waveforms, len(waveforms)) if self._alone else [waveforms]
         try:
-            (scores,) = self._session.run([OUTPUT], {INPUT: waveforms})
+            runs = [self._session.run([OUTPUT], {INPUT: part})[0] for part in parts]
         except Exception as error:  # its errors share no class
             raise RuntimeError(str(error).strip().splitlines()[0]) from error
-        wide = np.asarray(scores, dtype=np.float64)
+        wide = np.concatenate(runs).astype(np.float64)
         return wide / wide.sum(axis=1, keepdims=True)
 
 

@@ -5,12 +5,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_pcq.audio import SAMPLE_RATE, read_waveform, refuse_silence
 from ser_pcq.classifier import Classifier
 from ser_pcq.errors import AudioError, SerError
 from ser_pcq.model_folder import DEFAULT_MODEL, find_model
-from ser_pcq.prediction import Prediction
+from ser_pcq.prediction import EmotionSegment, Prediction
+from ser_pcq.speech import is_steady, speech_detector
+from ser_pcq.timeline import EmotionTimeline
 
 
 class Predictor:
@@ -20,18 +23,28 @@ class Predictor:
         classifier: The model.
         min_confidence: The lowest confidence, rounded to 6 decimals, that is an answer, 0 to 1;
             under it the prediction abstains. 0 never does.
+        segments: Tell also how the emotion changes over time.
+        speech: What finds the pauses between segments; see `speech.speech_detector`.
 
     Raises:
-        SerError: When `min_confidence` is out of range.
+        SerError: When `min_confidence` is out of range, or there is no such detector.
     """
 
-    def __init__(self, classifier: Classifier, *, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        min_confidence: float = 0.0,
+        segments: bool = False,
+        speech: str = "auto",
+    ) -> None:
         if not 0 <= min_confidence <= 1:
             raise SerError(
                 "min_confidence is out of range", given=min_confidence, accepted="0 to 1"
             )
         self.classifier = classifier
         self.min_confidence = min_confidence
+        self._detector = speech_detector(speech) if segments else None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -49,7 +62,9 @@ class Predictor:
             samples = read_waveform(Path(path))
             duration = len(samples) / SAMPLE_RATE
             refuse_silence(samples)
+            _refuse_steady(samples)
             scores = self.classifier.probabilities(samples[np.newaxis])[0]
+            segments = self._segments(samples)
         except AudioError as error:
             reason = f"{error.reason}: {error}"
             return Prediction(str(path), "rejected", reason, duration, None, None, {}, name)
@@ -65,14 +80,52 @@ class Predictor:
         if shown < self.min_confidence:
             reason = f"unsure: confidence {shown} is under {self.min_confidence}, best is {best}"
             return Prediction(
-                str(path), "abstained", reason, duration, None, confidence, probabilities, name
+                str(path),
+                "abstained",
+                reason,
+                duration,
+                None,
+                confidence,
+                probabilities,
+                name,
+                segments=segments,
             )
-        return Prediction(str(path), "ok", None, duration, best, confidence, probabilities, name)
+        return Prediction(
+            str(path),
+            "ok",
+            None,
+            duration,
+            best,
+            confidence,
+            probabilities,
+            name,
+            segments=segments,
+        )
+
+    def _segments(self, samples: NDArray[np.float32]) -> tuple[EmotionSegment, ...]:
+        """Return how the emotion changes over (time,), where that is wanted."""
+        if self._detector is None:
+            return ()
+        return tuple(EmotionTimeline(self.classifier, self._detector).segments([samples]))
 
     def predict_all(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
         """Yield one prediction for each file, in order."""
         for path in paths:
             yield self.predict(path)
+
+
+def _refuse_steady(samples: NDArray[np.float32]) -> None:
+    """Refuse noise, hum and tones, (time,): a model would name an emotion for them all the same.
+
+    Raises:
+        AudioError: With the reason `no_speech`.
+    """
+    if is_steady(samples):
+        raise AudioError(
+            "no_speech",
+            "this is a steady sound such as noise, hum or a tone, and no speech",
+            do="check the recording",
+        )
 
 
 def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
@@ -108,7 +161,12 @@ def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Class
 
 
 def load_predictor(
-    model: str = DEFAULT_MODEL, *, device: str = "cpu", min_confidence: float = 0.0
+    model: str = DEFAULT_MODEL,
+    *,
+    device: str = "cpu",
+    min_confidence: float = 0.0,
+    segments: bool = False,
+    speech: str = "auto",
 ) -> Predictor:
     """Load a model and predict with it; arguments of `load_classifier` and `Predictor`.
 
@@ -116,4 +174,9 @@ def load_predictor(
         CheckpointError: When there is no such model, or it is damaged.
         SerError: When `min_confidence` is out of range, or there is no such device.
     """
-    return Predictor(load_classifier(model, device=device), min_confidence=min_confidence)
+    return Predictor(
+        load_classifier(model, device=device),
+        min_confidence=min_confidence,
+        segments=segments,
+        speech=speech,
+    )

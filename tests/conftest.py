@@ -51,7 +51,8 @@ def whisper_dir(shared_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tone() -> Callable[..., Path]:
-    """Write a sine: `tone(path, seconds=1, rate=16000, channels=1, frequency=440, peak=0.5)`."""
+    """Write a sine: `tone(path, seconds=1, rate=16000, channels=1, frequency=440, peak=0.5,
+    swell=0)`; with `swell` it comes and goes so many times a second, as syllables do."""
 
     def write(
         path: Path,
@@ -61,11 +62,14 @@ def tone() -> Callable[..., Path]:
         channels: int = 1,
         frequency: float = 440.0,
         peak: float = 0.5,
+        swell: float = 0.0,
         **options: str,
     ) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         times = np.arange(round(seconds * rate)) / rate
         wave = peak * np.sin(2 * np.pi * frequency * times)
+        if swell:
+            wave *= np.sin(np.pi * swell * times) ** 2
         soundfile.write(path, np.stack([wave] * channels, axis=1), rate, **options)
         return path
 
@@ -94,7 +98,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
 def commands_on_path(tmp_path_factory):
     """An environment with the commands on its path, also where tests run from a checkout."""
     folder = tmp_path_factory.mktemp("bin")
-    for name in ("data", "train", "eval", "predict"):
+    for name in ("data", "train", "eval", "predict", "export"):
         script = folder / f"ser-{name}"
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ser_pcq.cli.{name} "$@"\n')
         script.chmod(0o755)

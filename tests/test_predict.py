@@ -15,6 +15,7 @@ from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.errors import SerError
 from ser_pcq.model_folder import ABOUT, DEFAULT_MODEL, embedded_models
 from ser_pcq.predict import Predictor, load_predictor
+from ser_pcq.torch_classifier import TorchClassifier
 
 KEYS = [
     "path", "status", "reason", "duration", "label", "confidence", "probabilities", "model",
@@ -36,9 +37,9 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def recordings(tmp_path, tone):
-    tone(tmp_path / "good.wav", seconds=1.5)
-    tone(tmp_path / "stereo.flac", seconds=2.0, rate=44_100, channels=2)
-    tone(tmp_path / "deep" / "telephone.ogg", seconds=1.0, rate=8_000)
+    tone(tmp_path / "good.wav", seconds=1.5, swell=3)
+    tone(tmp_path / "stereo.flac", seconds=2.0, rate=44_100, channels=2, swell=3)
+    tone(tmp_path / "deep" / "telephone.ogg", seconds=1.0, rate=8_000, swell=3)
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("this is no audio")
     soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
@@ -174,7 +175,7 @@ def test_a_threshold_that_is_none_is_wrong_usage(command, model, value):
 
 def test_abstaining_in_python(model, recordings):
     checkpoint = load_checkpoint(str(model))
-    answer = Predictor(checkpoint).predict(recordings / "good.wav")
+    answer = Predictor(TorchClassifier(checkpoint)).predict(recordings / "good.wav")
     assert answer.status == "ok"
     predictor = load_predictor(str(model), min_confidence=1)
     unsure, silent = predictor.predict_all([recordings / "good.wav", recordings / "silent.wav"])
@@ -184,11 +185,11 @@ def test_abstaining_in_python(model, recordings):
     # The confidence that is shown is a threshold that is reached; a hair above, it is not.
     for hair, status in ((0, "ok"), (1e-6, "abstained")):
         threshold = round(answer.confidence, 6) + hair
-        predictor = Predictor(checkpoint, min_confidence=threshold)
+        predictor = Predictor(TorchClassifier(checkpoint), min_confidence=threshold)
         assert predictor.predict(recordings / "good.wav").status == status
     for value in (-0.1, 1.1, float("nan")):
         with pytest.raises(SerError, match=r"min_confidence is out of range.*accepted: 0 to 1"):
-            Predictor(checkpoint, min_confidence=value)
+            Predictor(TorchClassifier(checkpoint), min_confidence=value)
 
 
 def test_a_folder_without_recordings_says_what_it_looked_for(command, tmp_path):

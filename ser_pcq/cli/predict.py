@@ -3,18 +3,24 @@
 import io
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_pcq import formats
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 from ser_pcq.errors import SerError
-from ser_pcq.formats import csv, jsonl, table
+from ser_pcq.formats import FORMATS, csv, table
+from ser_pcq.formats.folder import write_each
 from ser_pcq.prediction import Prediction
+
+if TYPE_CHECKING:
+    from ser_pcq.predict import Predictor
 
 app = new_app(help="Tell the emotion in recordings of speech.")
 
@@ -25,6 +31,19 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     jsonl = "jsonl"
+    rttm = "rttm"
+    textgrid = "textgrid"
+    srt = "srt"
+    audacity = "audacity"
+
+
+class Speech(StrEnum):
+    """What finds pauses."""
+
+    auto = "auto"
+    energy = "energy"
+    silero = "silero"
+    off = "off"
 
 
 def _checked(min_confidence: float) -> float:
@@ -71,6 +90,17 @@ def predict(
             help="Abstain where the confidence is under X, 0 to 1: no label is given.",
         ),
     ] = 0.0,
+    segments: Annotated[
+        bool,
+        typer.Option("--segments", help="Tell also how the emotion changes over time."),
+    ] = False,
+    speech: Annotated[
+        Speech, typer.Option(help="What finds the pauses between segments.")
+    ] = Speech.auto,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(help="For textgrid, srt and audacity: the folder for a file per recording."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
     version: bool = VERSION_OPTION,
 ) -> None:
@@ -78,44 +108,92 @@ def predict(
 
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
     """
+    kind = _kind(output_format, output_dir)
     files = _recordings(paths)
     from ser_pcq.model_folder import DEFAULT_MODEL
     from ser_pcq.predict import load_predictor
 
+    timed = kind.one_recording or output_format is Format.rttm
     with progress("loading the model"):
         predictor = load_predictor(
-            model or DEFAULT_MODEL, device=device, min_confidence=min_confidence
+            model or DEFAULT_MODEL,
+            device=device,
+            min_confidence=min_confidence,
+            segments=segments or timed,
+            speech=speech.value,
         )
-    failed = 0
+    statuses: Counter[str] = Counter()
+    # Where lines are seen as they come they are progress enough; into a file they are not.
+    lines_seen = sys.stdout.isatty() and output_dir is None
+    predictions = _counted(predictor, files, statuses, quiet=lines_seen)
+    if output_dir is not None:
+        _write_files(predictions, files, kind, output_dir)
+    else:
+        _print(predictions, files, output_format, predictor.labels, segments=segments)
+    failed = sum(n for status, n in statuses.items() if status not in ("ok", "abstained"))
+    if failed:
+        say(f"ser-predict: {failed} of {len(files)} files could not be judged")
+        raise typer.Exit(1)
+
+
+def _kind(output_format: Format, output_dir: Path | None) -> formats.Format:
+    """Return the format; refuse one recording per file without a folder, and a folder otherwise."""
+    kind = FORMATS[output_format.value]
+    if kind.one_recording != (output_dir is not None):
+        needs = "needs" if kind.one_recording else "does not take"
+        raise typer.BadParameter(f"--format {output_format.value} {needs} --output-dir")
+    return kind
+
+
+def _counted(
+    predictor: "Predictor", files: list[Path], statuses: Counter[str], *, quiet: bool
+) -> Iterator[Prediction]:
+    """Yield a prediction for each file, count its status, and show the progress unless `quiet`."""
+    shown = nullcontext(lambda done, total: None) if quiet else progress("predicting")
+    with shown as advance:
+        for done, prediction in enumerate(predictor.predict_all(files), start=1):
+            statuses[prediction.status] += 1
+            yield prediction
+            advance(done, len(files))
+
+
+def _write_files(
+    predictions: Iterator[Prediction], files: list[Path], kind: formats.Format, output_dir: Path
+) -> None:
+    """Write a file for each recording, and print the names of the files."""
+    for prediction, written in write_each(predictions, files, kind, output_dir):
+        if written is None:
+            say(f"ser-predict: {prediction.path}: {prediction.reason}")
+        else:
+            typer.echo(str(written).encode(errors="backslashreplace").decode())
+
+
+def _print(
+    predictions: Iterator[Prediction],
+    files: list[Path],
+    output_format: Format,
+    labels: tuple[str, ...],
+    *,
+    segments: bool,
+) -> None:
+    """Print each prediction as soon as it is there."""
     # A file name may hold bytes that are no text; it is shown with escapes then.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-    def counted() -> Iterator[Prediction]:
-        nonlocal failed
-        # Where lines are seen as they come they are progress enough; into a file they are not.
-        quiet = nullcontext(lambda done, total: None)
-        with quiet if sys.stdout.isatty() else progress("predicting") as advance:
-            for done, prediction in enumerate(predictor.predict_all(files), start=1):
-                failed += prediction.status not in ("ok", "abstained")
-                yield Prediction(**vars(prediction))
-                advance(done, len(files))
-
     if output_format is Format.table:
         # Paths are shown whole, unless a terminal is too narrow for them.
         longest = max(len(str(file)) for file in files)
         room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
-        parts = table.lines(counted(), width=max(4, min(longest, room)))
+        parts = table.lines(predictions, width=max(4, min(longest, room)))
     elif output_format is Format.csv:
-        parts = csv.lines(counted(), predictor.labels)
+        parts = csv.lines(predictions, labels, segments=segments)
     else:
-        parts = jsonl.lines(counted())
+        lines = FORMATS[output_format.value].lines
+        assert lines is not None
+        parts = lines(predictions, labels)
     for part in parts:
         sys.stdout.write(part)
         sys.stdout.flush()  # a line is seen as soon as its file is done
-    if failed:
-        say(f"ser-predict: {failed} of {len(files)} files could not be judged")
-        raise typer.Exit(1)
 
 
 def main() -> None:
