@@ -105,9 +105,10 @@ def test_pauses_between_real_utterances_are_found(name):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(1, 5000), min_size=1, max_size=4), st.integers(0, 40_000))
+@given(st.lists(st.integers(40, 5000), min_size=1, max_size=4), st.integers(0, 20_000))
 def test_how_samples_are_cut_makes_no_difference(lengths, n):
     samples = read_waveform(EXAMPLES[0])[:n]
+    n = len(samples)
     for detector in (EnergyDetector(), NoDetector()):
         whole = heard(detector, samples, (max(1, n),))
         assert len(whole) == -(-n // FRAME)
