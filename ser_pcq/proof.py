@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.audio_copies import AUDIO, read_copies
-from ser_pcq.errors import DataError, ScoreError
+from ser_pcq.config_file import from_dict, to_dict
+from ser_pcq.errors import ConfigError, DataError, ScoreError
 from ser_pcq.files import write_json, write_text
 from ser_pcq.leakage import Leak, Verdict, check_folds, check_provenance
 from ser_pcq.protocols import rule_of
@@ -128,6 +129,8 @@ def keep_facts(exp_dir: Path, proof: Proof, out_dir: Path) -> list[Path]:
 def read_config(exp_dir: Path) -> dict[str, Any] | None:
     """Return the configuration that an experiment folder was made with; None without one.
 
+    A key that was added since has its default, which is what went without saying before.
+
     Raises:
         ScoreError: When the file is damaged.
     """
@@ -138,4 +141,7 @@ def read_config(exp_dir: Path) -> dict[str, Any] | None:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ScoreError("config.json is damaged", given=path) from error
-    return config
+    try:
+        return to_dict(from_dict(config))
+    except (ConfigError, TypeError, AttributeError):
+        return config  # of a version with other keys: it can still be compared as it stands
