@@ -14,10 +14,12 @@ import typer
 
 from ser_pcq import formats
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
+from ser_pcq.cli.predict_more import print_stream, refuse_with_stream, with_plots
 from ser_pcq.errors import SerError
 from ser_pcq.formats import FORMATS, csv, table
 from ser_pcq.formats.folder import write_each
 from ser_pcq.prediction import Prediction
+from ser_pcq.stream import PcmFormat
 
 if TYPE_CHECKING:
     from ser_pcq.predict import Predictor
@@ -74,33 +76,52 @@ def _recordings(paths: list[Path]) -> list[Path]:
     return files
 
 
+Paths = Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Files and folders.")]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
+]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        callback=_checked,
+        help="Abstain where the confidence is under X, 0 to 1: no label is given.",
+    ),
+]
+Segments = Annotated[
+    bool, typer.Option("--segments", help="Tell also how the emotion changes over time.")
+]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option(help="For textgrid, srt and audacity: the folder for a file per recording."),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Draw each recording and its segments as PNG into a folder."),
+]
+Stream = Annotated[
+    bool,
+    typer.Option("--stream", help="Read raw samples from standard input, and tell as they come."),
+]
+
+
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders.")],
-    model: Annotated[
-        str | None,
-        typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
-    ] = None,
+    paths: Paths = None,
+    model: Model = None,
     output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
-    min_confidence: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            callback=_checked,
-            help="Abstain where the confidence is under X, 0 to 1: no label is given.",
-        ),
-    ] = 0.0,
-    segments: Annotated[
-        bool,
-        typer.Option("--segments", help="Tell also how the emotion changes over time."),
-    ] = False,
+    min_confidence: MinConfidence = 0.0,
+    segments: Segments = False,
     speech: Annotated[
         Speech, typer.Option(help="What finds the pauses between segments.")
     ] = Speech.auto,
-    output_dir: Annotated[
-        Path | None,
-        typer.Option(help="For textgrid, srt and audacity: the folder for a file per recording."),
-    ] = None,
+    output_dir: OutputDir = None,
+    plot: Plot = None,
+    stream: Stream = False,
+    rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
+    channels: Annotated[int, typer.Option(help="Channels, of --stream.")] = 1,
+    encoding: Annotated[str, typer.Option(help="Samples of --stream: s16le, f32le, …")] = "s16le",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
     version: bool = VERSION_OPTION,
 ) -> None:
@@ -108,24 +129,30 @@ def predict(
 
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
     """
+    if stream:
+        others = (paths, segments, output_dir, plot, min_confidence)
+        refuse_with_stream(any(others) or output_format not in (Format.table, Format.jsonl))
+        print_stream(
+            model,
+            PcmFormat(encoding, rate, channels),
+            speech.value,
+            device,
+            as_json=output_format is Format.jsonl,
+        )
+        return
+    if not paths:
+        raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
     kind = _kind(output_format, output_dir)
     files = _recordings(paths)
-    from ser_pcq.model_folder import DEFAULT_MODEL
-    from ser_pcq.predict import load_predictor
-
-    timed = kind.one_recording or output_format is Format.rttm
+    timed = segments or plot is not None or kind.one_recording or output_format is Format.rttm
     with progress("loading the model"):
-        predictor = load_predictor(
-            model or DEFAULT_MODEL,
-            device=device,
-            min_confidence=min_confidence,
-            segments=segments or timed,
-            speech=speech.value,
-        )
+        predictor = _load(model, device, min_confidence, timed, speech)
     statuses: Counter[str] = Counter()
     # Where lines are seen as they come they are progress enough; into a file they are not.
     lines_seen = sys.stdout.isatty() and output_dir is None
     predictions = _counted(predictor, files, statuses, quiet=lines_seen)
+    if plot is not None:
+        predictions = with_plots(predictions, files, plot)
     if output_dir is not None:
         _write_files(predictions, files, kind, output_dir)
     else:
@@ -134,6 +161,22 @@ def predict(
     if failed:
         say(f"ser-predict: {failed} of {len(files)} files could not be judged")
         raise typer.Exit(1)
+
+
+def _load(
+    model: str | None, device: str, min_confidence: float, segments: bool, speech: Speech
+) -> "Predictor":
+    """Load the model that is named, or the default."""
+    from ser_pcq.model_folder import DEFAULT_MODEL
+    from ser_pcq.predict import load_predictor
+
+    return load_predictor(
+        model or DEFAULT_MODEL,
+        device=device,
+        min_confidence=min_confidence,
+        segments=segments,
+        speech=speech.value,
+    )
 
 
 def _kind(output_format: Format, output_dir: Path | None) -> formats.Format:
