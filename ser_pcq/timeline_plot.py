@@ -12,7 +12,7 @@ from ser_pcq.audio import SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.formats.table import clock
-from ser_pcq.formats.values import told_segments
+from ser_pcq.formats.values import percent, told_segments
 from ser_pcq.prediction import EmotionSegment, Prediction
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _title(prediction: Prediction) -> str:
     """Name the recording and the answer."""
     name = "".join(c if c.isprintable() else "�" for c in Path(prediction.path).name)
     if prediction.status == "ok" and prediction.label is not None:
-        answer = f"{prediction.label}, {100 * (prediction.confidence or 0):.0f} %"
+        answer = f"{prediction.label}, {percent(prediction.confidence)} %"
     else:
         answer = prediction.status
     # A dollar sign would begin a formula.

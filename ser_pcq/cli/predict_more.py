@@ -10,6 +10,7 @@ import typer
 from ser_pcq.cli.app import progress, say
 from ser_pcq.files import rounded
 from ser_pcq.formats.folder import output_names
+from ser_pcq.formats.values import percent
 from ser_pcq.prediction import Prediction
 from ser_pcq.stream import LiveResult, PcmFormat
 
@@ -68,7 +69,7 @@ def _line(result: LiveResult) -> str:
     when = f"{result.start:9.2f} {result.end:9.2f} s"
     if result.label is None:
         return f"{when}  (no speech)"
-    return f"{when}  {result.label:<12} {min(99, int(100 * (result.confidence or 0))):>3} %"
+    return f"{when}  {result.label:<12} {percent(result.confidence):>3} %"
 
 
 def _json(result: LiveResult) -> str:
