@@ -1,4 +1,5 @@
 # make demo   set up and predict the emotion in the example recordings
+# make train  set up what training and the recipes need, PyTorch included
 # make test   set up and run every check: format, lint, types, tests
 
 VENV ?= .venv
@@ -7,10 +8,12 @@ BIN := $(VENV)/bin
 # The version that the tests are run with, as the CPU build where pip is offered one (see README.md).
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check format clean
+.PHONY: demo train test check format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ser-predict examples
+
+train: $(VENV)/.installed-train
 
 test: $(VENV)/.installed-dev check
 	$(BIN)/python -m pytest
@@ -28,14 +31,18 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 
-# torch goes first: any later requirement is then met by this build.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@echo "installing torch and what else is needed, 1 to 2 GB: a few minutes" >&2
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+# torch goes first: any later requirement is then met by this build.
+$(VENV)/.installed-train: $(VENV)/.installed
+	@echo "installing torch and what else is needed, 1 to 2 GB: a few minutes" >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[train]"
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-train
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	touch $@
 

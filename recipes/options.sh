@@ -34,9 +34,9 @@ options_for_everybody() {
   changes+=(--set protocol.name=all --set 'protocol.split=""')
 }
 say() { echo "== $*" >&2; }
-# The commands of `make demo` serve where none are on the path.
+# The commands of `make train` serve where none are on the path.
 commands=$(cd "$(dirname "$0")/../.." && pwd)/.venv/bin
 command -v ser-data > /dev/null || PATH=$commands:$PATH
 if ! command -v ser-data > /dev/null; then
-  echo "$0: ser-data is not on the path: run 'make demo' first, or activate the environment" >&2; exit 1
+  echo "$0: ser-data is not on the path: run 'make train' first, or activate the environment" >&2; exit 1
 fi

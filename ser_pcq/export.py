@@ -20,14 +20,16 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from ser_pcq.audio import MIN_DURATION, SAMPLE_RATE
 from ser_pcq.checkpoint import Checkpoint, load_checkpoint, refuse_adapted
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.graphs.recognizers import LinearGraph, NetworkGraph, as_graph
-from ser_pcq.model_folder import CARD, find_model
+from ser_pcq.model_folder import CARD, WEIGHTS, find_model
 from ser_pcq.onnx_classifier import ABOUT_KEY, INPUT, OUTPUT, OnnxClassifier, new_session
+from ser_pcq.shared_weights import without_weights, write_sources
 
 Precision = Literal["float32", "int8"]
 
@@ -58,13 +60,18 @@ class Export:
     difference: float
 
 
-def export_onnx(model: str, path: Path, *, precision: Precision = "float32") -> Export:
+def export_onnx(
+    model: str, path: Path, *, precision: Precision = "float32", share_weights: bool = False
+) -> Export:
     """Write a model as an ONNX file.
 
     Args:
         model: Embedded name or path of a checkpoint.
         path: The file to write; its name should end in `.onnx`.
         precision: `int8` is smaller and faster, and a little off.
+        share_weights: Leave out what the checkpoint's `model.safetensors` holds, and write a JSON
+            file beside that says how it is made from there. For a graph in the checkpoint's own
+            folder, which then predicts without torch.
 
     Raises:
         CheckpointError: When there is no such model, or it needs more than one recording.
@@ -94,6 +101,11 @@ def export_onnx(model: str, path: Path, *, precision: Precision = "float32") -> 
             accepted=f"up to {TOLERANCE:g}",
             do="report this, with the model's configuration",
         )
+    if share_weights:
+        tensors = load_file(find_model(model) / WEIGHTS)
+        full = {name: value.astype(np.float32) for name, value in tensors.items()}
+        content, sources = without_weights(content, full)
+        write_sources(path.with_suffix(".json"), sources, find_model(model) / WEIGHTS)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     return Export(path, precision, len(content), difference)

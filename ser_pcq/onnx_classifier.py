@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
+from ser_pcq.model_folder import WEIGHTS
+from ser_pcq.shared_weights import session_options
 
 INPUT, OUTPUT = "waveform", "probabilities"
 """Names of the graph's input, (batch, time) at 16 kHz, and of its output, (batch, class)."""
@@ -60,6 +62,7 @@ class OnnxClassifier:
 
     Args:
         session: Of the file.
+        keep: What has to live as long as the session.
 
     Attributes:
         name: Name of the model.
@@ -71,8 +74,8 @@ class OnnxClassifier:
         CheckpointError: When the file is no such model.
     """
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, session: Any, *, keep: Any = None) -> None:
+        self._session, self._kept = session, keep
         metadata = session.get_modelmeta().custom_metadata_map
         try:
             self.about: dict[str, Any] = json.loads(metadata[ABOUT_KEY])
@@ -111,7 +114,7 @@ class OnnxClassifier:
 
 
 def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:
-    """Load a file.
+    """Load a file, with the weights of the folder that it lies in where it shares them.
 
     Raises:
         CheckpointError: When it is missing, damaged, or no model of ser-pcq.
@@ -119,9 +122,14 @@ def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClass
     """
     if not path.is_file():
         raise CheckpointError("no such model file", given=path)
+    options = keep = None
+    weights = path.with_name(WEIGHTS)
+    if path.with_suffix(".json").is_file() and weights.is_file():
+        options, keep = session_options(path, weights)
     try:
-        return OnnxClassifier(new_session(str(path), device=device, threads=threads))
+        session = new_session(str(path), device=device, threads=threads, options=options)
     except RuntimeError as error:
         raise CheckpointError(
             "damaged or foreign ONNX file", given=path, do=f"export it again ({error})"
         ) from error
+    return OnnxClassifier(session, keep=keep)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio import SAMPLE_RATE, read_waveform, refuse_silence
 from ser_pcq.classifier import Classifier
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.model_folder import DEFAULT_MODEL, find_model
+from ser_pcq.model_folder import DEFAULT_MODEL, GRAPH, find_model
 from ser_pcq.prediction import EmotionSegment, Prediction
 from ser_pcq.speech import is_steady, speech_detector
 from ser_pcq.timeline import EmotionTimeline
@@ -129,7 +129,9 @@ def _refuse_steady(samples: NDArray[np.float32]) -> None:
 
 
 def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
-    """Load a model, with ONNX Runtime where it is an ONNX file, else with PyTorch.
+    """Load a model: with ONNX Runtime where it is an ONNX file or has one, else with PyTorch.
+
+    On another device than the CPU, a package is run by PyTorch where that is installed.
 
     Args:
         model: Embedded name, path of a package, or of an ONNX file.
@@ -141,15 +143,17 @@ def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Class
         SerError: When there is no such device, or what runs the model is not installed.
     """
     path = find_model(model)
-    if path.is_file():
+    has_torch = find_spec("torch") is not None
+    graph = path if path.is_file() else path / GRAPH
+    if path.is_file() or (graph.is_file() and not (has_torch and device in ("auto", "cuda"))):
         from ser_pcq.onnx_classifier import load_onnx
 
-        return load_onnx(path, device=device)
-    if find_spec("torch") is None:
+        return load_onnx(graph, device=device)
+    if not has_torch:
         raise SerError(
             "this model needs PyTorch",
             given=model,
-            do="install torch, or export the model where it is: ser-export MODEL OUT.onnx",
+            do="pip install 'ser-pcq[train]', or give a file that ser-export made of it",
         )
     from ser_pcq.checkpoint import load_checkpoint, refuse_adapted
     from ser_pcq.device import resolve_device

@@ -1,6 +1,7 @@
 """ONNX files compute what the models do, whatever the length, and tell what they are."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 import tiny
 import torch
+from conftest import ROOT
 
 from ser_pcq.audio import read_waveform
 from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
@@ -17,7 +19,9 @@ from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.export import export_onnx
 from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
 from ser_pcq.graphs.recognizers import as_graph
-from ser_pcq.onnx_classifier import load_onnx
+from ser_pcq.model_folder import EMBEDDED, WEIGHTS
+from ser_pcq.onnx_classifier import OnnxClassifier, load_onnx
+from ser_pcq.predict import load_classifier
 from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
 
 LENGTHS = (0.1, 0.31, 1.0, 1.01, 2.0, 3.7, 10.0, 10.01, 23.4)
@@ -192,3 +196,51 @@ def test_what_cannot_be_exported_or_read_says_so(command, tmp_path):
     with pytest.raises(CheckpointError, match="damaged or foreign"):
         load_onnx(tmp_path / "broken.onnx")
     assert not (tmp_path / "x.onnx").exists()
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("emodb-small", 1e-4), ("emodb-large", 0.05)])
+def test_embedded_graphs_predict_as_their_models(name, tolerance, emodb_dir):
+    recognizer, classifier = load_checkpoint(name).recognizer, load_classifier(name)
+    assert isinstance(classifier, OnnxClassifier)
+    assert classifier.name == name
+    for file in sorted((emodb_dir / "wav").glob("*.wav"))[::40]:
+        waveform = read_waveform(file)
+        expected = recognizer.log_probabilities(torch.from_numpy(waveform)).exp().numpy()
+        given = classifier.probabilities(waveform[np.newaxis])[0]
+        assert given.argmax() == expected.argmax()
+        np.testing.assert_allclose(given, expected, atol=tolerance)
+
+
+def test_a_plain_installation_is_enough_for_the_embedded_models():
+    heavy = ("torch", "torchaudio", "scipy", "pandas", "librosa", "transformers", "sklearn")
+    blocked = "".join(f"sys.modules[{name!r}] = None; " for name in (*heavy, "matplotlib", "onnx"))
+    code = f"import sys; {blocked}from ser_pcq.cli.predict import app; app()"
+    for model in ("emodb-large", "emodb-small"):
+        result = subprocess.run(
+            [sys.executable, "-c", code, "examples", "--model", model, "--segments"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+    other = "import sys; sys.modules['torch'] = None; from ser_pcq.cli.train import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", other, "recipes/conf/pcq-small.toml", "data", "exp"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "ser-pcq[train]" in result.stderr
+
+
+def test_a_graph_beside_other_weights_than_its_own_is_refused(tmp_path):
+    shutil.copytree(EMBEDDED / "emodb-small", tmp_path / "model")
+    load_classifier(str(tmp_path / "model"))
+    with (tmp_path / "model" / WEIGHTS).open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    with pytest.raises(CheckpointError, match="damaged model"):
+        load_classifier(str(tmp_path / "model"))

@@ -202,6 +202,9 @@ def test_only_a_model_that_is_as_its_card_says_gets_into_the_package(commands_on
         "touch model.safetensors checkpoint.json; echo trained > README.md\n"
     )
     stub.chmod(0o755)
+    export = stub.with_name("ser-export")
+    export.write_text('#!/usr/bin/env bash\nset -eu\ngrep -q Limits "$1/README.md"\ntouch "$2"\n')
+    export.chmod(0o755)
     env = commands_on_path | {"PATH": f"{stub.parent}:{commands_on_path['PATH']}"}
     options = ("--stage", 5, "--stop-stage", 5, "--work-dir", tmp_path / "work")
     embedded = tmp_path / "ser_pcq" / "embedded"
@@ -215,3 +218,4 @@ def test_only_a_model_that_is_as_its_card_says_gets_into_the_package(commands_on
     card = (embedded / "emodb-large" / "README.md").read_text()
     assert card.startswith("trained")
     assert "## Limits" in card
+    assert (embedded / "emodb-large" / "model.onnx").is_file()

@@ -76,6 +76,12 @@ def run(app: Callable[[], Any], name: str) -> None:
     except SerError as error:
         say(f"{name}: {error}")
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        # Only predicting works with what a plain installation brings.
+        if error.name is None or error.name.partition(".")[0] == "ser_pcq":
+            raise
+        say(f"{name}: this needs the package {error.name}; pip install 'ser-pcq[train]'")
+        sys.exit(1)
     except BrokenPipeError:
         # The reader of our output is gone (for example `| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

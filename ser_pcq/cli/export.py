@@ -26,6 +26,13 @@ def export(
     precision: Annotated[
         Precision, typer.Option(help="int8 is smaller and faster, and a little off.")
     ] = Precision.float32,
+    share_weights: Annotated[
+        bool,
+        typer.Option(
+            "--share-weights",
+            help="Leave out the weights that MODEL's folder has; for OUT in that folder.",
+        ),
+    ] = False,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Write MODEL as an ONNX file, labels and card in its metadata.
@@ -38,7 +45,7 @@ def export(
     with waiting("translating, about a minute"):
         from ser_pcq.export import export_onnx
 
-        written = export_onnx(model, out, precision=precision.value)
+        written = export_onnx(model, out, precision=precision.value, share_weights=share_weights)
     say(
         f"ser-export: wrote {written.path}, {written.size / 1e6:.1f} MB, {written.precision}; "
         f"probabilities within {written.difference:.1g} of the model on made-up sounds"
