@@ -183,7 +183,10 @@ def test_the_page_installs_what_the_project_asks_for():
     assert f"pip install {torch_version[1]} " in text
     for extra in re.findall(r"pip install '\.\[(\w+)\]'", text):
         assert extra in project["optional-dependencies"]
-    least = dict(re.findall(r"([\w-]+)>=([\d.]+)", " ".join(project["dependencies"])))
+    least = dict(
+        re.findall(r"([\w-]+)>=([\d.]+)", " ".join(project["optional-dependencies"]["train"]))
+    )
+    assert "pip install '.[train]'" in text
     assert f"transformers {least['transformers'].removesuffix('.0')} or newer" in text
     assert f"accelerate {least['accelerate']} or newer" in text
 
