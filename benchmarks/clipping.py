@@ -11,10 +11,17 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser_pcq.audio import find_audio
-from ser_pcq.audio_faults import CLIP_SHARE, clipped_share
+from ser_pcq.find_audio import find_audio
+from ser_pcq.signal_faults import CLIP_SHARE, SignalMeter
 
 GAINS = (0, 3, 6, 10)  # dB
+
+
+def _share(samples: np.ndarray) -> float:
+    """Return the share of clipped samples, (time, channel)."""
+    meter = SignalMeter(samples.shape[1])
+    meter.add(samples)
+    return meter.clipped_share
 
 
 def main() -> None:
@@ -26,7 +33,7 @@ def main() -> None:
     print(f"| gain in dB | called clipped, of {len(recordings)} |\n| --- | --- |")
     for gain in GAINS:
         factor = np.float32(10 ** (gain / 20))
-        shares = [clipped_share(np.clip(factor * r, -1, 32767 / 32768)) for r in recordings]
+        shares = [_share(np.clip(factor * r, -1, 32767 / 32768)) for r in recordings]
         print(f"| {gain} | {np.mean(np.array(shares) > CLIP_SHARE):.1%} |")
 
 

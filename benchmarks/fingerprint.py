@@ -20,7 +20,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from ser_pcq.audio import SAMPLE_RATE, find_audio, read_waveform
+from ser_pcq.audio import SAMPLE_RATE, read_waveform
+from ser_pcq.find_audio import find_audio
 from ser_pcq.fingerprint import STEP, audio_print, find_copies
 
 Samples = NDArray[np.floating]

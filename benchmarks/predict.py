@@ -30,7 +30,7 @@ def contenders() -> dict[str, Callable[[Path], object]]:
     import torch
 
     from ser_pcq.checkpoint import load_checkpoint
-    from ser_pcq.predict import Predictor, load_predictor
+    from ser_pcq.predict import Predictor, load
     from ser_pcq.torch_classifier import TorchClassifier
 
     torch.set_num_threads(1)
@@ -39,7 +39,7 @@ def contenders() -> dict[str, Callable[[Path], object]]:
         "openSMILE eGeMAPSv02": lambda path: smile.process_file(str(path))
     }
     for model in MODELS:
-        named[model] = load_predictor(model).predict
+        named[model] = load(model).predict
         named[f"{model}, torch"] = Predictor(TorchClassifier(load_checkpoint(model))).predict
     return named
 

@@ -1,8 +1,37 @@
 """ser_pcq: speech emotion recognition with progressive channel querying (PCQ).
 
+    from ser_pcq import load
+    print(load().predict("recording.wav").label)
+
 Importing the package has no side effects and loads nothing heavy; each module imports what it
-needs. Start with the commands `ser-data`, `ser-train`, `ser-eval` and `ser-predict`, or in Python
-with `ser_pcq.predict.load_predictor`.
+needs. What users of the library need has a name here; the commands are `ser-data`, `ser-train`,
+`ser-eval`, `ser-predict` and `ser-export`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ser_pcq.errors import SerError
+    from ser_pcq.predict import PredictOptions, Predictor, load
+    from ser_pcq.prediction import EmotionSegment, Prediction
+
 __version__ = "0.1.0"
+
+__all__ = ["EmotionSegment", "PredictOptions", "Prediction", "Predictor", "SerError", "load"]
+
+_HOMES = {
+    "load": "predict",
+    "Predictor": "predict",
+    "PredictOptions": "predict",
+    "Prediction": "prediction",
+    "EmotionSegment": "prediction",
+    "SerError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

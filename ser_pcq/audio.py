@@ -1,15 +1,13 @@
 """Any readable audio file to a mono float32 waveform at one sample rate, or a typed refusal."""
 
 import os
-import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_pcq.decoder import Decoder, opened
 from ser_pcq.errors import AudioError
 
 SAMPLE_RATE = 16_000
@@ -25,133 +23,115 @@ About three steps of 16-bit audio: dither passes as silence, the quietest real r
 (peak 0.006) do not.
 """
 
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd"}
-    | {".caf", ".w64", ".rf64", ".sph", ".nist"}
-)
-"""What `find_audio` looks for in folders, in lower case. A file named outright may end in anything,
-for its content is what decides."""
-
-_RATES = (1_000, 1_000_000)  # Hz; a damaged header can state any rate, and ask for any memory
-_BLOCK = 1 << 20  # frames decoded at once
-_LFS_POINTER = b"version https://git-lfs"
-_CONVERT = "convert it first, for example: sox INPUT -r 16000 -c 1 OUTPUT.wav"
-_FORMATS = "WAV, FLAC, OGG, MP3, AIFF and what else libsndfile reads"
+CANCELLING = 0.01
+"""Channels that do not resemble one another keep a share of 1 / channels of their mean power when
+they are averaged. With less than this part of it they are taken for copies of opposite sign."""
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what is not a regular file with content, before any decoder can hang or crash on it.
+class ChannelLevels:
+    """What decides how channels become one; sums over blocks.
 
-    Raises:
-        AudioError: `missing`, `unreadable`, `not_regular` or `empty`.
+    Args:
+        channels: How many.
+
+    Attributes:
+        n_frames: How many were seen.
+        low, high: Least and greatest sample of each channel and, last, of their mean, full scale
+            being 1; (channel + 1,), (1,) of a single channel.
+        total: Sums, the same way.
     """
-    try:
-        status = path.stat()
-        if stat.S_ISREG(status.st_mode):
-            with path.open("rb") as file:
-                head = file.read(len(_LFS_POINTER))
-    except (FileNotFoundError, NotADirectoryError):
-        raise AudioError(
-            "missing", "there is no such audio file", given=path, do="check the path"
-        ) from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise AudioError(
-            "unreadable",
-            f"the audio file cannot be opened ({why})",
-            given=path,
-            do="check the path and its permissions",
-        ) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise AudioError(
-            "unreadable",
-            "this is a folder, and not one whose files can be listed",
-            given=path,
-            accepted=_FORMATS,
-            do="name files, or check the folder's permissions",
-        )
-    if not stat.S_ISREG(status.st_mode):
-        raise AudioError(
-            "not_regular",
-            "this is a pipe or a device, not an audio file",
-            given=path,
-            accepted="a regular file",
-            do="save the audio to a file first",
-        )
-    if status.st_size == 0:
-        raise AudioError(
-            "empty", "the audio file has zero bytes", given=path, do="copy or record it again"
-        )
-    if head == _LFS_POINTER:
-        raise AudioError(
-            "unreadable",
-            "this is a Git LFS pointer, not the audio itself",
-            given=path,
-            do="fetch the audio with `git lfs pull`",
-        )
+
+    def __init__(self, channels: int) -> None:
+        self.channels = channels
+        size = channels + 1 if channels > 1 else 1
+        self.n_frames = 0
+        self.low, self.high = np.full(size, np.inf), np.full(size, -np.inf)
+        self.total, self._squares = np.zeros(size), np.zeros(size)
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        """Take the next samples, (frame, channel)."""
+        if self.channels > 1:
+            samples = np.concatenate([samples, averaged(samples)[:, np.newaxis]], axis=1)
+        self.n_frames += len(samples)
+        with np.errstate(all="ignore"):  # infinite samples are refused later, by name
+            self.low = np.minimum(self.low, samples.min(axis=0))
+            self.high = np.maximum(self.high, samples.max(axis=0))
+            self.total += samples.sum(axis=0, dtype=np.float64)
+            if self.channels > 1:
+                self._squares += np.einsum("fc,fc->c", samples, samples, dtype=np.float64)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all samples are numbers."""
+        # A sum holds on to NaN and to infinity; extremes to infinities of both signs.
+        return bool(np.isfinite(self.total).all() and np.isfinite([self.low, self.high]).all())
+
+    def chosen(self) -> int | None:
+        """Return the loudest channel where channels cancel one another out; None elsewhere.
+
+        Samples that are no numbers have no power: then it is None.
+        """
+        if self.channels == 1 or not self.n_frames or not self.is_finite:
+            return None
+        power = self._squares / self.n_frames - (self.total / self.n_frames) ** 2
+        if power[-1] * self.channels >= CANCELLING * power[:-1].mean() or power.max() <= 0:
+            return None
+        return int(power[:-1].argmax())
+
+    def spread(self) -> float:
+        """Return how far, of full scale, any sample that counts is from the mean."""
+        at = self.chosen()
+        at = -1 if at is None else at
+        mean = self.total[at] / max(1, self.n_frames)
+        return float(max(self.high[at] - mean, mean - self.low[at]))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Yield an open `soundfile.SoundFile`; turn the decoder's errors into an `AudioError`."""
-    # The decoder library costs 50 ms and is not needed to import the package.
-    import soundfile
-
-    _check_file(path)
-    try:
-        # As bytes, since soundfile cannot encode a name that is not UTF-8.
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            if not _RATES[0] <= file.samplerate <= _RATES[1]:
-                raise AudioError(
-                    "unreadable",
-                    "the header states an impossible sample rate",
-                    given=f"{file.samplerate} Hz in {path}",
-                    accepted=f"{_RATES[0]} to {_RATES[1]} Hz",
-                    do=_CONVERT,
-                )
-            yield file
-    # TypeError is what soundfile raises for a name ending in .raw, which has no header to read.
-    except (soundfile.SoundFileError, TypeError) as error:
-        why = getattr(error, "error_string", "no header").strip().rstrip(".")
-        raise AudioError(
-            "unreadable",
-            f"the file is not audio, or is damaged ({why})",
-            given=path,
-            accepted=_FORMATS,
-            do=_CONVERT,
-        ) from error
+def averaged(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average channels, (frame, channel) to (frame,)."""
+    # Infinite samples are refused later, by name; numpy need not warn of them here.
+    with np.errstate(all="ignore"):
+        return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
 
 
-def _decode(file: Any, n_frames: int) -> NDArray[np.float32]:
-    """Read up to `n_frames` frames and average the channels; (time,) at the rate of the file.
+def mono(samples: NDArray[np.float32], channel: int | None) -> NDArray[np.float32]:
+    """Make one channel of several: the mean, or the one that `ChannelLevels` chose.
 
-    In blocks, because the length in a damaged header can be anything, and so as never to hold all
-    channels of a long recording at once.
+    Shape:
+        samples (frame, channel) to (frame,).
     """
-    blocks = []
-    while n_frames > 0:
-        block = file.read(min(n_frames, _BLOCK), dtype="float32", always_2d=True)
-        if not len(block):
-            break
-        # Infinite samples are refused later, by name; numpy need not warn of them here.
-        with np.errstate(all="ignore"):
-            blocks.append(block.mean(axis=1, dtype=np.float32))
-        n_frames -= len(block)
-    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+    return averaged(samples) if channel is None else samples[:, channel]
 
 
-def _frame_range(file: Any, path: Path, start: float | None, end: float | None) -> tuple[int, int]:
+def _decode(file: Decoder, first: int, n_frames: int | None) -> NDArray[np.float32]:
+    """Read a part of a file, (time,) at its own rate; never all channels of it at once."""
+    levels = ChannelLevels(file.channels)
+    parts = []
+    for block in file.blocks(first, n_frames):
+        levels.add(block)
+        parts.append(averaged(block))
+    channel = levels.chosen()
+    if channel is not None:
+        parts = [block[:, channel].copy() for block in file.blocks(first, n_frames)]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _frame_range(
+    file: Decoder, path: Path, start: float | None, end: float | None
+) -> tuple[int, int | None]:
     """Return the first frame and the number of frames between two times, cut at the end of file."""
-    first = 0 if start is None else round(start * file.samplerate)
-    last = file.frames if end is None else min(round(end * file.samplerate), file.frames)
-    if file.frames and not 0 <= first < last:
+    first = 0 if start is None else round(start * file.rate)
+    last = None if end is None else round(end * file.rate)
+    if file.n_frames is not None:
+        last = file.n_frames if last is None else min(last, file.n_frames)
+    if file.n_frames != 0 and not 0 <= first < (np.inf if last is None else last):
+        known = "the end" if file.n_frames is None else f"{file.n_frames / file.rate:.3f} s"
         raise AudioError(
             "bad_range",
             "the part asked for does not lie in the recording",
             given=f"{start} to {end} s of {path}",
-            accepted=f"0 to {file.frames / file.samplerate:.3f} s, start before end",
+            accepted=f"0 to {known}, start before end",
         )
-    return first, last - first
+    return first, None if last is None else last - first
 
 
 def read_waveform(
@@ -163,8 +143,9 @@ def read_waveform(
 ) -> NDArray[np.float32]:
     """Read an audio file of any format, rate and number of channels that libsndfile knows.
 
-    The content decides about the format, not the name. Channels are averaged. A file that was cut
-    off is read as far as it decodes.
+    The content decides about the format, not the name. Channels are averaged; where they cancel one
+    another out, the loudest is taken. A file that was cut off is read as far as its header, put
+    right by libsndfile, goes.
 
     Args:
         path: The file.
@@ -180,35 +161,82 @@ def read_waveform(
             `too_short` (under `MIN_DURATION`) or `bad_range` (`start` and `end` do not fit).
     """
     path = Path(path)
-    with _opened(path) as file:
-        first, n_frames = _frame_range(file, path, start, end)
-        if first:
-            file.seek(first)
-        waveform = _decode(file, n_frames)
-        rate: int = file.samplerate
-    if not waveform.size:
+    with opened(path) as file:
+        waveform = _decode(file, *_frame_range(file, path, start, end))
+        rate = file.rate
+    refuse_useless(len(waveform), rate, bool(np.isfinite(waveform).all()), path)
+    return resampled(waveform, rate, sample_rate)
+
+
+def refuse_useless(n_frames: int, rate: int, is_finite: bool, path: Path) -> None:
+    """Refuse decoded audio that nobody can work with.
+
+    Args:
+        n_frames: How much could be read.
+        rate: Hz.
+        is_finite: Whether all samples are numbers.
+        path: The file.
+
+    Raises:
+        AudioError: `empty`, `not_finite` or `too_short`.
+    """
+    if not n_frames:
         raise AudioError(
             "empty", "the audio file has no samples", given=path, do="copy or record it again"
         )
-    if not np.isfinite(waveform).all():
+    if not is_finite:
         raise AudioError(
             "not_finite",
             "the audio has samples that are not numbers (NaN or infinite)",
             given=path,
             do="export it again, as 16-bit PCM",
         )
-    if waveform.size < MIN_DURATION * rate:
+    if n_frames < MIN_DURATION * rate:
         raise AudioError(
             "too_short",
             "the audio is too short",
-            given=f"{waveform.size / rate:.3f} s in {path}",
+            given=f"{n_frames / rate:.3f} s in {path}",
             accepted=f"{MIN_DURATION} s or more",
         )
-    if rate == sample_rate:
-        return waveform
+
+
+def resampled(waveform: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    """Change the sample rate, Hz, of a whole waveform, (time,)."""
+    if rate == wanted:
+        return np.ascontiguousarray(waveform)
     import soxr
 
-    return np.asarray(soxr.resample(waveform, rate, sample_rate, quality="HQ"), dtype=np.float32)
+    return np.asarray(soxr.resample(waveform, rate, wanted, quality="HQ"), dtype=np.float32)
+
+
+def resampled_blocks(
+    blocks: Iterable[NDArray[np.float32]], rate: int, wanted: int
+) -> Iterator[NDArray[np.float32]]:
+    """Change the sample rate, Hz, of a waveform in parts, each (time,); none that come are empty.
+
+    Together they are what `resampled` gives, but for rounding. The filter keeps up to 0.1 s back.
+    """
+    if rate == wanted:
+        yield from (block for block in blocks if block.size)
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        if block.size and (part := stream.resample_chunk(block)).size:
+            yield part
+    if (part := stream.resample_chunk(np.zeros(0, np.float32), last=True)).size:
+        yield part
+
+
+def silence() -> AudioError:
+    """Return the refusal of a recording in which nothing is to be heard."""
+    return AudioError(
+        "silent",
+        "the audio is silent",
+        accepted=f"a peak of {SILENCE_PEAK} of full scale or more",
+        do="check the recording",
+    )
 
 
 def refuse_silence(waveform: NDArray[np.float32]) -> None:
@@ -224,63 +252,22 @@ def refuse_silence(waveform: NDArray[np.float32]) -> None:
         AudioError: With the reason `silent`.
     """
     if not waveform.size or np.abs(waveform - waveform.mean()).max() < SILENCE_PEAK:
-        raise AudioError(
-            "silent",
-            "the audio is silent",
-            accepted=f"a peak of {SILENCE_PEAK} of full scale or more",
-            do="check the recording",
-        )
+        raise silence()
 
 
 def duration(path: str | os.PathLike[str]) -> float:
-    """Return the length of a recording in s, as its header states it; nothing is decoded.
+    """Return the length of a recording in s, as its header states it.
+
+    Nothing is decoded, unless the header does not know.
 
     Raises:
         AudioError: With the reason `missing`, `unreadable`, `not_regular` or `empty`.
     """
     path = Path(path)
-    with _opened(path) as file:
-        if not file.frames:
+    with opened(path) as file:
+        n_frames = file.n_frames
+        if n_frames is None:
+            n_frames = sum(len(block) for block in file.blocks())
+        if not n_frames:
             raise AudioError("empty", "the audio file has no samples", given=path)
-        return float(file.frames / file.samplerate)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the audio files below a folder, each real folder once, so that links cannot loop."""
-    # A folder that cannot be listed stands for itself: it gets its own refusal on reading, and the
-    # files beside it are not lost.
-    locked: list[Path] = []
-
-    def keep(error: OSError) -> None:
-        locked.append(Path(error.filename))
-
-    seen = set()
-    for root, folders, names in os.walk(folder, onerror=keep, followlinks=True):
-        real = os.path.realpath(root)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            # `._name.wav` is what macOS leaves on foreign disks: not audio, whatever its name says.
-            if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES:
-                yield Path(root, name)
-    yield from locked
-
-
-def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """List the audio files that `paths` name, each once.
-
-    A folder stands for the audio files below it, sorted, hidden ones left out. Anything else is
-    kept as it is and in its place, even if it does not exist or cannot be listed: reading it will
-    say what is wrong.
-    """
-    found: dict[str, Path] = {}
-    for path in map(Path, paths):
-        # Not Path.is_dir(), which raises where a folder on the way may not be entered.
-        is_folder = os.path.isdir(path)  # noqa: PTH112
-        for file in sorted(_walk(path)) if is_folder else [path]:
-            # Not Path.resolve(), which would take a link and its target for one file.
-            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100
-    return list(found.values())
+        return n_frames / file.rate

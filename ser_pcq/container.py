@@ -72,7 +72,7 @@ def _unpack(layout: str, file: BinaryIO) -> tuple[int, ...]:
     return struct.unpack(layout, file.read(struct.calcsize(layout)))
 
 
-def _chunks(
+def chunks(
     file: BinaryIO, first: int, layout: str, *, padding: int = 2, counted: int = 0
 ) -> Iterator[tuple[bytes, int]]:
     """Yield id and size of each chunk, the file standing at its content.
@@ -101,7 +101,7 @@ def _riff(file: BinaryIO, end: int) -> Size:
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     long_size = 0
-    for name, size in _chunks(file, 12, f"{order}4sI"):
+    for name, size in chunks(file, 12, f"{order}4sI"):
         if name == b"ds64":
             long_size = _unpack("<QQ", file)[1]
         if name == b"data":
@@ -114,7 +114,7 @@ def _aiff(file: BinaryIO, end: int) -> Size:
     file.seek(8)
     is_compressed = file.read(4) == b"AIFC"
     frames_size = 0
-    for name, size in _chunks(file, 12, ">4sI"):
+    for name, size in chunks(file, 12, ">4sI"):
         if name == b"COMM":
             channels, frames, bits = _unpack(">hIh", file)
             file.seek(10, 1)  # the sample rate
@@ -129,7 +129,7 @@ def _aiff(file: BinaryIO, end: int) -> Size:
 
 def _caf(file: BinaryIO, end: int) -> Size:
     """Core Audio: -1 is an unknown size; an edit count of 4 bytes stands before the samples."""
-    for name, size in _chunks(file, 8, ">4sq", padding=1):
+    for name, size in chunks(file, 8, ">4sq", padding=1):
         if name == b"data":
             return size - 4, end - file.tell() - 4
     return 0, 0
@@ -137,7 +137,7 @@ def _caf(file: BinaryIO, end: int) -> Size:
 
 def _wave64(file: BinaryIO, end: int) -> Size:
     """Wave64: chunk names of 16 bytes, and sizes that include their own header of 24."""
-    for name, size in _chunks(file, 40, "<16sQ", padding=8, counted=24):
+    for name, size in chunks(file, 40, "<16sQ", padding=8, counted=24):
         if name.startswith(b"data"):
             return size, end - file.tell()
     return 0, 0

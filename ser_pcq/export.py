@@ -204,7 +204,7 @@ def _difference(content: bytes, checkpoint: Checkpoint) -> float:
     for k, seconds in enumerate((0.1, 0.7, 2.5, 4.1, 11.3)):
         sound = _made_up_sound(seconds, seed=k)
         scores = checkpoint.recognizer.log_probabilities(torch.from_numpy(sound)).exp()
-        given = classifier.probabilities(sound[np.newaxis])[0]
+        given = classifier.probabilities([sound])[0]
         worst = max(worst, float(np.abs(given - scores.double().numpy()).max()))
     return worst
 

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -50,14 +50,10 @@ def map_isolated(
     jobs: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[R | Crash]:
-    """Call a function with each item, in `jobs` processes.
-
-    When a process crashes, the few items that were under way are tried one by one, each in a fresh
-    process, so that the one that is to blame is known and the others have their results.
+    """Call a function with each item, in `jobs` processes; see `each_isolated`.
 
     Args:
-        function: At the top level of a module that can be imported; so a script that calls this
-            needs `if __name__ == "__main__"`.
+        function: At the top level of a module that can be imported.
         items: Its inputs, which can be pickled.
         jobs: How many processes, from 1.
         on_progress: Called with (done, total).
@@ -68,17 +64,46 @@ def map_isolated(
     Raises:
         SerError: When processes cannot be started at all.
     """
+    results: list[R | Crash] = []
+    for result in each_isolated(function, items, jobs=jobs):
+        results.append(result)
+        on_progress(len(results), len(items))
+    return results
+
+
+def each_isolated(
+    function: Callable[[T], R], items: Sequence[T], *, jobs: int
+) -> Iterator[R | Crash]:
+    """Yield what a function makes of each item, in order, as soon as it is there.
+
+    When a process crashes, the few items that were under way are tried one by one, each in a fresh
+    process, so that the one that is to blame is known and the others have their results. Few
+    results wait at any time: whoever takes them slowly slows the processes down.
+
+    Args:
+        function: At the top level of a module that can be imported; so a script that calls this
+            needs `if __name__ == "__main__"`.
+        items: Its inputs, which can be pickled.
+        jobs: How many processes, from 1.
+
+    Raises:
+        SerError: When processes cannot be started at all.
+    """
     results: dict[int, R | Crash] = {}
     waiting = deque(range(len(items)))
-
-    def keep(index: int, result: R | Crash) -> None:
-        results[index] = result
-        on_progress(len(results), len(items))
-
-    while waiting:
-        for index in _in_pool(function, items, waiting, jobs, keep):
-            keep(index, _alone(function, items[index]))
-    return [results[index] for index in range(len(items))]
+    n_told = 0
+    while n_told < len(items):
+        suspects: list[int] = []
+        for index, result in _in_pool(function, items, waiting, jobs, suspects, results):
+            results[index] = result
+            while n_told in results:
+                yield results.pop(n_told)
+                n_told += 1
+        for index in suspects:
+            results[index] = _alone(function, items[index])
+        while n_told in results:
+            yield results.pop(n_told)
+            n_told += 1
 
 
 def _in_pool(
@@ -86,12 +111,18 @@ def _in_pool(
     items: Sequence[T],
     waiting: deque[int],
     jobs: int,
-    keep: Callable[[int, R | Crash], None],
-) -> list[int]:
-    """Work off the items that wait until none are left or a process crashes.
+    suspects: list[int],
+    untold: Sized,
+) -> Iterator[tuple[int, R | Crash]]:
+    """Work off the items that wait until none are left or a process crashes; yield results.
 
-    Returns:
-        The items that were under way in a crash.
+    Args:
+        function: What to call.
+        items: All of them.
+        waiting: Which are left, in order.
+        jobs: How many processes.
+        suspects: Gets the items that were under way in a crash.
+        untold: The results that wait for an earlier one.
     """
     context = multiprocessing.get_context("spawn")
     workers = max(1, min(jobs, len(waiting)))
@@ -101,7 +132,7 @@ def _in_pool(
             while waiting or running:
                 # Few at a time: they are all under suspicion when a process crashes, and all that
                 # is waited for after Ctrl-C.
-                while waiting and len(running) < 2 * workers:
+                while waiting and len(running) < 2 * workers and len(untold) < 8 * workers:
                     with _interrupts_held():
                         running[pool.submit(function, items[waiting[0]])] = waiting[0]
                     waiting.popleft()
@@ -109,10 +140,10 @@ def _in_pool(
                     error = future.exception()
                     if isinstance(error, BrokenProcessPool):
                         raise error
-                    keep(running.pop(future), _told(error) if error else future.result())
+                    index = running.pop(future)
+                    yield index, _told(error) if error else future.result()
         except BrokenProcessPool:
-            return sorted(running.values())
-    return []
+            suspects += sorted(running.values())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Models as ONNX files, run by ONNX Runtime: nothing here needs torch."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ class OnnxClassifier:
     Attributes:
         name: Name of the model.
         labels: The emotions.
+        batch_size: 1: several at once are hardly faster on a CPU.
         about: What the file says of itself.
         card: The model card.
 
@@ -76,6 +78,7 @@ class OnnxClassifier:
 
     def __init__(self, session: Any, *, keep: Any = None) -> None:
         self._session, self._kept = session, keep
+        self.batch_size = 1
         metadata = session.get_modelmeta().custom_metadata_map
         try:
             self.about: dict[str, Any] = json.loads(metadata[ABOUT_KEY])
@@ -95,22 +98,26 @@ class OnnxClassifier:
         # In 8 bits, what flows through is scaled over a whole batch, so neighbours would matter.
         self._alone = self.about.get("precision") == "int8"
 
-    def probabilities(self, waveforms: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Score recordings of one length; none of them depends on the others.
+    def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Score recordings; none of them depends on the others, and nothing is padded.
 
         Shape:
-            waveforms (batch, time) at 16 kHz, to (batch, class).
+            waveforms, each (time,) at 16 kHz, to (recording, class).
 
         Raises:
             RuntimeError: When it cannot be computed, for want of memory for example.
         """
-        parts = np.split(waveforms, len(waveforms)) if self._alone else [waveforms]
+        scores = np.empty((len(waveforms), len(self.labels)))
+        by_length: dict[int, list[int]] = {}
+        for k, waveform in enumerate(waveforms):
+            by_length.setdefault(-1 - k if self._alone else len(waveform), []).append(k)
         try:
-            runs = [self._session.run([OUTPUT], {INPUT: part})[0] for part in parts]
+            for same in by_length.values():
+                batch = np.stack([waveforms[k] for k in same])
+                scores[same] = self._session.run([OUTPUT], {INPUT: batch})[0]
         except Exception as error:  # its errors share no class
             raise RuntimeError(str(error).strip().splitlines()[0]) from error
-        wide = np.concatenate(runs).astype(np.float64)
-        return wide / wide.sum(axis=1, keepdims=True)
+        return scores / scores.sum(axis=1, keepdims=True)
 
 
 def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:

@@ -1,19 +1,57 @@
 """Recordings to emotions: one result per file, whatever the file is."""
 
-from collections.abc import Iterable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_pcq.audio import SAMPLE_RATE, read_waveform, refuse_silence
-from ser_pcq.classifier import Classifier
+from ser_pcq.classifier import Classifier, load_classifier
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.model_folder import DEFAULT_MODEL, GRAPH, find_model
+from ser_pcq.listen import Recording, Refusal, hear
+from ser_pcq.model_folder import DEFAULT_MODEL
 from ser_pcq.prediction import EmotionSegment, Prediction
-from ser_pcq.speech import is_steady, speech_detector
+from ser_pcq.speech import SpeechDetector, speech_detector
+from ser_pcq.steady import SteadyMeter
 from ser_pcq.timeline import EmotionTimeline
+
+Probabilities = dict[str, float]
+
+_STEADY = "this is a steady sound such as noise, hum or a tone, and no speech"
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to predict; what `load` is called with.
+
+    Raises:
+        SerError: When `min_confidence` is out of range.
+    """
+
+    model: str = DEFAULT_MODEL
+    """Embedded name, path of a package, or of an ONNX file."""
+
+    device: str = "cpu"
+    """`auto`, `cpu` or `cuda`."""
+
+    min_confidence: float = 0.0
+    """The lowest confidence, rounded to 6 decimals, that is an answer, 0 to 1; under it the
+    prediction abstains. 0 never does."""
+
+    segments: bool = False
+    """Tell also how the emotion changes over time."""
+
+    speech: str = "auto"
+    """What finds the pauses in long recordings and between segments: `speech.DETECTORS`."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise SerError(
+                "min_confidence is out of range", given=self.min_confidence, accepted="0 to 1"
+            )
 
 
 class Predictor:
@@ -21,30 +59,19 @@ class Predictor:
 
     Args:
         classifier: The model.
-        min_confidence: The lowest confidence, rounded to 6 decimals, that is an answer, 0 to 1;
-            under it the prediction abstains. 0 never does.
-        segments: Tell also how the emotion changes over time.
-        speech: What finds the pauses between segments; see `speech.speech_detector`.
+        options: How to predict. Processes of their own (`predict_all` with jobs) load
+            `options.model`.
 
     Raises:
-        SerError: When `min_confidence` is out of range, or there is no such detector.
+        SerError: When there is no such speech detector.
     """
 
-    def __init__(
-        self,
-        classifier: Classifier,
-        *,
-        min_confidence: float = 0.0,
-        segments: bool = False,
-        speech: str = "auto",
-    ) -> None:
-        if not 0 <= min_confidence <= 1:
-            raise SerError(
-                "min_confidence is out of range", given=min_confidence, accepted="0 to 1"
-            )
+    def __init__(self, classifier: Classifier, options: PredictOptions | None = None) -> None:
         self.classifier = classifier
-        self.min_confidence = min_confidence
-        self._detector = speech_detector(speech) if segments else None
+        self.options = options or PredictOptions()
+        self._detector: SpeechDetector | None = None
+        if self.options.segments or self.options.speech != "auto":
+            self._detector = speech_detector(self.options.speech)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -56,62 +83,127 @@ class Predictor:
 
         A bad file gives a rejected prediction, a low confidence one that abstains.
         """
+        return self.judge([hear(Path(path))])[0]
+
+    def predict_all(self, paths: Iterable[str | Path], *, jobs: int = 1) -> Iterator[Prediction]:
+        """Yield one prediction for each file, in order.
+
+        Args:
+            paths: The files.
+            jobs: Processes that work on files side by side, from 1. On the CPU each of them has a
+                model of its own; for a GPU they read, and the model is here. A file whose decoder
+                crashes then loses only itself. In a script, call this under
+                `if __name__ == "__main__"`.
+
+        Raises:
+            SerError: When processes cannot be started.
+        """
+        if jobs > 1:
+            from ser_pcq.predict_jobs import predict_with_jobs
+
+            yield from predict_with_jobs(self, paths, jobs)
+            return
+        yield from self.judge_all(hear(Path(path)) for path in paths)
+
+    def judge_all(self, heard: Iterable[Recording | Refusal]) -> Iterator[Prediction]:
+        """Judge what was heard, in order, as many at once as suits the model."""
+        waiting = iter(heard)
+        while batch := list(islice(waiting, self.classifier.batch_size)):
+            yield from self.judge(batch)
+
+    def judge(self, heard: Sequence[Recording | Refusal]) -> list[Prediction]:
+        """Judge recordings together."""
+        whole = {
+            k: one.waveform
+            for k, one in enumerate(heard)
+            if isinstance(one, Recording) and one.waveform is not None
+        }
+        scores: dict[int, NDArray[np.float64]] = {}
+        if len(whole) > 1:
+            # When it fails one of them is to blame: then each is tried alone.
+            with suppress(AudioError, RuntimeError, MemoryError):
+                rows = self.classifier.probabilities(list(whole.values()))
+                scores = dict(zip(whole, rows, strict=True))
+        return [
+            self._unanswered(one.path, one.status, one.reason)
+            if isinstance(one, Refusal)
+            else self._judged(one, scores.get(k))
+            for k, one in enumerate(heard)
+        ]
+
+    def _unanswered(
+        self, path: Path, status: str, reason: str, duration: float | None = None
+    ) -> Prediction:
+        """Return the prediction of a file without an answer."""
         name = self.classifier.name
-        duration = None
+        return Prediction(str(path), status, reason, duration, None, None, {}, name)
+
+    def _judged(self, recording: Recording, scores: NDArray[np.float64] | None) -> Prediction:
+        """Judge one recording, whose probabilities, (class,), may be known."""
+        path, duration = recording.path, recording.duration
         try:
-            samples = read_waveform(Path(path))
-            duration = len(samples) / SAMPLE_RATE
-            refuse_silence(samples)
-            _refuse_steady(samples)
-            scores = self.classifier.probabilities(samples[np.newaxis])[0]
-            segments = self._segments(samples)
+            if recording.waveform is None:
+                shares, segments = self._over_time(recording)
+            else:
+                _refuse_steady(recording.waveform)
+                if scores is None:
+                    scores = self.classifier.probabilities([recording.waveform])[0]
+                shares = dict(zip(self.labels, scores.tolist(), strict=True))
+                segments = self._over_time(recording)[1] if self.options.segments else ()
         except AudioError as error:
-            reason = f"{error.reason}: {error}"
-            return Prediction(str(path), "rejected", reason, duration, None, None, {}, name)
+            return self._unanswered(path, "rejected", f"{error.reason}: {error}", duration)
         except (RuntimeError, MemoryError) as error:
-            # For example a recording too long for the memory; the other files go on.
-            reason = f"failed: {error}"
-            return Prediction(str(path), "error", reason, duration, None, None, {}, name)
-        probabilities: dict[str, float] = dict(zip(self.labels, scores.tolist(), strict=True))
-        best = self.labels[int(scores.argmax())]
-        confidence = probabilities[best]
-        # As it is printed: a confidence that is shown as the threshold must not abstain.
-        shown = round(confidence, 6)
-        if shown < self.min_confidence:
-            reason = f"unsure: confidence {shown} is under {self.min_confidence}, best is {best}"
-            return Prediction(
-                str(path),
-                "abstained",
-                reason,
-                duration,
-                None,
-                confidence,
-                probabilities,
-                name,
-                segments=segments,
-            )
-        return Prediction(
-            str(path),
+            # For example want of memory; the other files go on.
+            return self._unanswered(path, "error", f"failed: {error}", duration)
+        return self._answer(recording, shares, segments)
+
+    def _over_time(self, recording: Recording) -> tuple[Probabilities, tuple[EmotionSegment, ...]]:
+        """Judge a recording window by window: what it tells as a whole, and its segments.
+
+        Raises:
+            AudioError: `no_speech`, when no window of a long recording holds any.
+        """
+        self._detector = self._detector or speech_detector(self.options.speech)
+        timeline = EmotionTimeline(self.classifier, self._detector)
+        steady = SteadyMeter()
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            for block in recording.blocks():
+                steady.add(block)
+                yield block
+
+        segments = []
+        for segment in timeline.segments(blocks()):
+            if self.options.segments:
+                segments.append(segment)
+        shares = timeline.summary().probabilities
+        if recording.waveform is None and (steady.is_steady or not shares):
+            raise _no_speech(_STEADY if steady.is_steady else "no speech was found")
+        return shares, tuple(segments)
+
+    def _answer(
+        self, recording: Recording, shares: Probabilities, segments: tuple[EmotionSegment, ...]
+    ) -> Prediction:
+        """Return what probabilities tell, or that they are too low to tell anything."""
+        best = max(shares, key=shares.__getitem__)
+        answer = Prediction(
+            str(recording.path),
             "ok",
             None,
-            duration,
+            recording.duration,
             best,
-            confidence,
-            probabilities,
-            name,
+            shares[best],
+            shares,
+            self.classifier.name,
+            warnings=recording.warnings,
             segments=segments,
         )
-
-    def _segments(self, samples: NDArray[np.float32]) -> tuple[EmotionSegment, ...]:
-        """Return how the emotion changes over (time,), where that is wanted."""
-        if self._detector is None:
-            return ()
-        return tuple(EmotionTimeline(self.classifier, self._detector).segments([samples]))
-
-    def predict_all(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
-        """Yield one prediction for each file, in order."""
-        for path in paths:
-            yield self.predict(path)
+        # As it is printed: a confidence that is shown as the threshold must not abstain.
+        shown, least = round(shares[best], 6), self.options.min_confidence
+        if shown >= least:
+            return answer
+        reason = f"unsure: confidence {shown} is under {least}, best is {best}"
+        return replace(answer, status="abstained", reason=reason, label=None)
 
 
 def _refuse_steady(samples: NDArray[np.float32]) -> None:
@@ -120,67 +212,30 @@ def _refuse_steady(samples: NDArray[np.float32]) -> None:
     Raises:
         AudioError: With the reason `no_speech`.
     """
-    if is_steady(samples):
-        raise AudioError(
-            "no_speech",
-            "this is a steady sound such as noise, hum or a tone, and no speech",
-            do="check the recording",
-        )
+    meter = SteadyMeter()
+    meter.add(samples)
+    if meter.is_steady:
+        raise _no_speech(_STEADY)
 
 
-def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
-    """Load a model: with ONNX Runtime where it is an ONNX file or has one, else with PyTorch.
-
-    On another device than the CPU, a package is run by PyTorch where that is installed.
-
-    Args:
-        model: Embedded name, path of a package, or of an ONNX file.
-        device: `auto`, `cpu` or `cuda`.
-
-    Raises:
-        CheckpointError: When there is no such model, it is damaged, or cannot judge single
-            recordings.
-        SerError: When there is no such device, or what runs the model is not installed.
-    """
-    path = find_model(model)
-    has_torch = find_spec("torch") is not None
-    graph = path if path.is_file() else path / GRAPH
-    if path.is_file() or (graph.is_file() and not (has_torch and device in ("auto", "cuda"))):
-        from ser_pcq.onnx_classifier import load_onnx
-
-        return load_onnx(graph, device=device)
-    if not has_torch:
-        raise SerError(
-            "this model needs PyTorch",
-            given=model,
-            do="pip install 'ser-pcq[train]', or give a file that ser-export made of it",
-        )
-    from ser_pcq.checkpoint import load_checkpoint, refuse_adapted
-    from ser_pcq.device import resolve_device
-    from ser_pcq.torch_classifier import TorchClassifier
-
-    checkpoint = load_checkpoint(model, device=resolve_device(device))
-    refuse_adapted(checkpoint)
-    return TorchClassifier(checkpoint)
+def _no_speech(wrong: str) -> AudioError:
+    """Return the refusal of a recording without speech."""
+    return AudioError("no_speech", wrong, do="check the recording")
 
 
-def load_predictor(
-    model: str = DEFAULT_MODEL,
+def load(
+    model: str | Path = DEFAULT_MODEL,
     *,
     device: str = "cpu",
     min_confidence: float = 0.0,
     segments: bool = False,
     speech: str = "auto",
 ) -> Predictor:
-    """Load a model and predict with it; arguments of `load_classifier` and `Predictor`.
+    """Load a model, ready to predict; arguments as in `PredictOptions`.
 
     Raises:
         CheckpointError: When there is no such model, or it is damaged.
-        SerError: When `min_confidence` is out of range, or there is no such device.
+        SerError: When `min_confidence` is out of range, there is no such device or speech detector.
     """
-    return Predictor(
-        load_classifier(model, device=device),
-        min_confidence=min_confidence,
-        segments=segments,
-        speech=speech,
-    )
+    options = PredictOptions(str(model), device, min_confidence, segments, speech)
+    return Predictor(load_classifier(options.model, device=device), options)

@@ -4,6 +4,7 @@ Frontend, encoder and network with everything that was fitted, so that one `stat
 it and training, evaluation and prediction go through the same code.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,23 +130,37 @@ class Recognizer(nn.Module):
         return self.network(self.frontend(spectrogram), context)
 
     @torch.inference_mode()
-    def log_probabilities(self, waveform: Tensor, *, batch_size: int = 16) -> Tensor:
+    def batch_log_probabilities(
+        self, waveforms: Sequence[Tensor], *, batch_size: int = 16
+    ) -> Tensor:
+        """Score utterances together; call `eval()` before.
+
+        Segments have one length whatever the utterance, so a batch of them may come from several.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+        """
+        device = next(self.network.parameters()).device
+        cut = [self.segments(waveform.to(device)) for waveform in waveforms]
+        pieces = [
+            self(spectrogram, piece)
+            for spectrogram, piece in zip(
+                torch.cat([one.spectrogram for one in cut]).split(batch_size),
+                torch.cat([one.waveform for one in cut]).split(batch_size),
+                strict=True,
+            )
+        ]
+        logits = torch.cat(pieces).split([len(one.waveform) for one in cut])
+        scores = [utterance_log_probabilities(one, self.temperature) for one in logits]
+        return torch.stack(scores).cpu()
+
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
         """Score one utterance; call `eval()` before.
 
         Shape:
             waveform (time,) at 16 kHz to (class,) log-probabilities on the CPU.
         """
-        device = next(self.network.parameters()).device
-        segments = self.segments(waveform.to(device))
-        pieces = [
-            self(spectrogram, piece)
-            for spectrogram, piece in zip(
-                segments.spectrogram.split(batch_size),
-                segments.waveform.split(batch_size),
-                strict=True,
-            )
-        ]
-        return utterance_log_probabilities(torch.cat(pieces), self.temperature).cpu()
+        return self.batch_log_probabilities([waveform])[0]
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of parameters of the encoder and of the network."""

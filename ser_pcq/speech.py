@@ -16,8 +16,6 @@ DETECTORS = ("auto", "energy", "silero", "off")
 
 _BAND = (150.0, 4000.0)  # Hz; holds the voice and most consonants, leaves out the hum of the mains
 _SILENCE = 1e-11  # power in full scale squared, -110 dB: under the last bit of 16-bit audio
-_SPREAD = 3.0  # dB; see is_steady
-_PIECE = 1024  # samples of a frame of is_steady, 64 ms: short ones would see the periods of hum
 
 
 class SpeechDetector(Protocol):
@@ -64,7 +62,7 @@ class _Frames:
         return self.cut(np.zeros(-len(self.rest) % FRAME, np.float32))
 
 
-def _levels(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+def band_levels(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the level in the band of the voice in dB, full scale being 0; (frame, time) in."""
     length = frames.shape[-1]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)  # Hann
@@ -106,12 +104,12 @@ class EnergyDetector:
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `SpeechDetector.feed`."""
-        told = [self._add(level) for level in _levels(self._frames.cut(samples))]
+        told = [self._add(level) for level in band_levels(self._frames.cut(samples))]
         return np.concatenate([*told, np.zeros(0, np.float32)])
 
     def flush(self) -> NDArray[np.float32]:
         """See `SpeechDetector.flush`."""
-        levels = _levels(self._frames.last())
+        levels = band_levels(self._frames.last())
         # The cut at the end of a hum sounds like a click: go by the frame before.
         levels = self._known[-1:] if levels.size and self._known.size else levels
         told = [self._add(level) for level in levels]
@@ -221,24 +219,3 @@ def speech_detector(name: str = "auto") -> SpeechDetector:
     if name == "off":
         return NoDetector()
     raise SerError("unknown speech detector", given=name, accepted=suggest(name, DETECTORS))
-
-
-def is_steady(waveform: NDArray[np.float32]) -> bool:
-    """Tell whether a whole recording is a steady sound, noise, hum or a tone: it holds no speech.
-
-    It is where the levels of its frames of 64 ms, from 150 to 4000 Hz, lie within 3 dB (5th to 95th
-    percentile). Measured at lengths of 0.5 to 10 s, at any level: white noise up to 1.9 dB, pink
-    noise 2.3, tones 0.0, the bare 50 Hz of the mains 2.8, hum with harmonics 0.1. The recordings of
-    EMO-DB: from 21.8 dB on, half of them over 47; with as much white noise as speech added (0 dB)
-    still from 4.1 on. Sounds that beat or swell are not steady, and speech is not proved.
-
-    Args:
-        waveform: (time,) at 16 kHz. Under 0.5 s nothing can be told, and the answer is no.
-    """
-    if len(waveform) < SAMPLE_RATE // 2:
-        return False
-    frames = np.lib.stride_tricks.sliding_window_view(waveform, _PIECE)[:: _PIECE // 2]
-    # In parts, because all frames of a long recording at once would be four copies of it.
-    levels = np.concatenate([_levels(frames[i : i + 500]) for i in range(0, len(frames), 500)])
-    low, high = np.percentile(levels, [5, 95])
-    return bool(high - low < _SPREAD)

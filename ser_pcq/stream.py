@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_pcq.audio import MIN_DURATION, SAMPLE_RATE
+from ser_pcq.audio import MIN_DURATION, SAMPLE_RATE, resampled_blocks
 from ser_pcq.classifier import Classifier
 from ser_pcq.errors import AudioError, SerError, suggest
 from ser_pcq.speech import FRAME, SpeechDetector
@@ -115,12 +115,12 @@ def read_pcm(
         AudioError: `not_finite`, for samples that are no numbers.
         SerError: When the source does not block.
     """
-    import soxr
-
     what = pcm_format or PcmFormat()
-    resampler: Any = None
-    if what.rate != SAMPLE_RATE:
-        resampler = soxr.ResampleStream(what.rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+    yield from resampled_blocks(_decoded(source, what), what.rate, SAMPLE_RATE)
+
+
+def _decoded(source: BinaryIO, what: PcmFormat) -> Iterator[NDArray[np.float32]]:
+    """Yield the samples at their own rate, mono."""
     # A buffered reader waits in read() until all is there, in read1() only until something is; a
     # raw one has read() only, which does not wait either.
     read = getattr(source, "read1", source.read)
@@ -130,19 +130,11 @@ def read_pcm(
         if content is None:
             raise SerError("the source does not wait for data", accepted="a blocking pipe or file")
         if not content:
-            break
+            return
         content = rest + content
         n_whole = len(content) // what.frame_bytes * what.frame_bytes
         rest = content[n_whole:]
-        samples = what.decode(content[:n_whole])
-        if resampler and samples.size:
-            samples = resampler.resample_chunk(samples)
-        if samples.size:
-            yield samples
-    if resampler:
-        samples = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        if samples.size:
-            yield samples
+        yield what.decode(content[:n_whole])
 
 
 @dataclass(frozen=True)
@@ -244,7 +236,7 @@ def _judge(last: _LastWindow, classifier: Classifier, config: WindowConfig) -> L
     start, end = (last.end - len(last.samples)) / SAMPLE_RATE, last.end / SAMPLE_RATE
     if len(last.samples) < MIN_DURATION * SAMPLE_RATE or not last.holds_speech():
         return LiveResult(start, end, False, None, None, {}, 0.0)
-    shares = classifier.probabilities(last.samples[np.newaxis])[0]
+    shares = classifier.probabilities([last.samples])[0]
     best = int(shares.argmax())
     named = dict(zip(classifier.labels, shares.tolist(), strict=True))
     return LiveResult(start, end, True, classifier.labels[best], float(shares[best]), named, 0.0)

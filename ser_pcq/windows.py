@@ -103,7 +103,7 @@ class Windows:
         """Score the windows set aside, as one batch, and add them to the cells that they cover."""
         if not self._waiting:
             return
-        batch = np.stack([samples for _, samples in self._waiting])
+        batch = [samples for _, samples in self._waiting]
         scores = np.log(np.maximum(self._classifier.probabilities(batch), _LEAST))
         for (start, samples), score in zip(self._waiting, scores, strict=True):
             end = start + len(samples)

@@ -14,11 +14,13 @@ class BandClassifier:
 
     name = "bands"
     labels = LABELS
+    batch_size = 1
 
     def __init__(self):
         self.batches = []
 
     def probabilities(self, waveforms):
+        waveforms = np.stack(waveforms)
         self.batches.append(waveforms.shape)
         power = np.abs(np.fft.rfft(waveforms.astype(np.float64))) ** 2
         frequency = np.fft.rfftfreq(waveforms.shape[1], 1 / RATE)

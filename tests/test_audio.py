@@ -14,11 +14,11 @@ from ser_pcq.audio import (
     MIN_DURATION,
     SAMPLE_RATE,
     duration,
-    find_audio,
     read_waveform,
     refuse_silence,
 )
 from ser_pcq.errors import AudioError
+from ser_pcq.find_audio import find_audio
 
 Tone = Callable[..., Path]
 
@@ -107,7 +107,7 @@ def test_long_file_is_read_across_blocks(
 ) -> None:
     path = tone(tmp_path / "a.wav", seconds=2.0, channels=2)
     whole = read_waveform(path)
-    monkeypatch.setattr("ser_pcq.audio._BLOCK", 1_000)
+    monkeypatch.setattr("ser_pcq.decoder.BLOCK", 1_000)
     np.testing.assert_array_equal(read_waveform(path), whole)
 
 

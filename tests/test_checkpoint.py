@@ -50,7 +50,7 @@ def test_scores_do_not_depend_on_the_batch_that_segments_are_run_in():
     recognizer = fitted(with_encoder=True)
     waveform = torch.randn(5 * 16_000, generator=torch.Generator().manual_seed(0))
     together = recognizer.log_probabilities(waveform)
-    one_by_one = recognizer.log_probabilities(waveform, batch_size=1)
+    one_by_one = recognizer.batch_log_probabilities([waveform], batch_size=1)[0]
     assert torch.allclose(together, one_by_one, atol=1e-5)
 
 

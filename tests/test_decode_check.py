@@ -23,7 +23,7 @@ import soundfile
 
 from ser_pcq import datadir
 from ser_pcq.audio import read_waveform
-from ser_pcq.audio_faults import Inspection, clipped_share, inspect_recording, zero_share
+from ser_pcq.audio_faults import Inspection, inspect_recording
 from ser_pcq.container import missing_audio
 from ser_pcq.datadir import Utterance
 from ser_pcq.decode_check import check_recordings
@@ -134,9 +134,9 @@ def with_sizes(path: Path, riff: int, data: int) -> Path:
 def test_a_header_written_into_a_pipe_is_not_truncated(tmp_path, size):
     path = tmp_path / "a.wav"
     soundfile.write(path, babble(0), RATE)
-    found = kinds(utterance(with_sizes(path, size, size)))
-    # libsndfile takes 0 at its word: training would stop, but nothing was cut off.
-    assert found == (["empty"] if size == 0 else [])
+    whole = read_waveform(path)
+    assert kinds(utterance(with_sizes(path, size, size))) == []
+    np.testing.assert_array_equal(read_waveform(path), whole)
 
 
 def test_a_header_that_counts_itself_is_not_truncated_and_one_that_promises_more_is(tmp_path):
@@ -245,7 +245,7 @@ def test_silence_and_what_is_nearly_silence(tmp_path):
         "click": ["silent"],
         "half": [],
         "faint": ["quiet"],
-        "opposite": ["silent"],
+        "opposite": ["cancelling-channels"],
         "offset": ["offset"],
         "integers": ["over-scale"],
     }
@@ -269,23 +269,6 @@ def test_a_clipped_sine_is_told_from_a_loud_one(tmp_path, subtype):
     found = {p.stem for p in tmp_path.iterdir() if "clipped" in kinds(utterance(p))}
     clipped = {"clipped", "lowered", "one-sided"}
     assert found == clipped | {f"{name}-right" for name in clipped}
-
-
-def test_the_share_of_clipped_samples_is_that_of_the_flat_tops():
-    samples = np.linspace(-0.5, 0.5, 1000, dtype=np.float32)[:, None]
-    samples[100:110], samples[200:202], samples[300:305] = 0.9, 0.9, -0.9
-    # Two in a row are chance, ten and (at the other side) five are not.
-    assert clipped_share(samples) == pytest.approx(15 / 1000)
-    assert clipped_share(samples / 2) == 0
-    assert zero_share(np.zeros((10, 2), dtype=np.float32)) == 1
-
-
-def test_clipping_is_seen_before_resampling(tmp_path):
-    times = np.arange(48_000) / 48_000
-    clipped = np.clip(2 * np.sin(2 * np.pi * 300 * times), -1, 1)
-    soundfile.write(tmp_path / "a.wav", clipped, 48_000)
-    assert kinds(utterance(tmp_path / "a.wav")) == ["clipped"]
-    assert clipped_share(read_waveform(tmp_path / "a.wav")[:, None]) < 0.01
 
 
 def test_duplicates_are_told_once_and_with_what_contradicts(tmp_path):

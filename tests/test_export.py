@@ -14,6 +14,7 @@ from conftest import ROOT
 
 from ser_pcq.audio import read_waveform
 from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
+from ser_pcq.classifier import load_classifier
 from ser_pcq.config import SegmentConfig
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.export import export_onnx
@@ -21,7 +22,6 @@ from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
 from ser_pcq.graphs.recognizers import as_graph
 from ser_pcq.model_folder import EMBEDDED, WEIGHTS
 from ser_pcq.onnx_classifier import OnnxClassifier, load_onnx
-from ser_pcq.predict import load_classifier
 from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
 
 LENGTHS = (0.1, 0.31, 1.0, 1.01, 2.0, 3.7, 10.0, 10.01, 23.4)

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ser_pcq.audio import SAMPLE_RATE, find_audio, read_waveform
+from ser_pcq.audio import SAMPLE_RATE, read_waveform
 from ser_pcq.corpora import synthetic
 from ser_pcq.errors import AudioError, DataError
+from ser_pcq.find_audio import find_audio
 from ser_pcq.fingerprint import (
     STEP,
     WINDOW,

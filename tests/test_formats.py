@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from ser_pcq.errors import SerError
 from ser_pcq.formats import FORMATS, audacity, csv, encoded, jsonl, rttm, srt, table, textgrid
-from ser_pcq.formats.folder import output_names, write_each
+from ser_pcq.formats.folder import left_to_write, output_names, write_each
 from ser_pcq.prediction import EmotionSegment, Prediction
 
 LABELS = ("anger", 'the "calm" one', "joy, loud")
@@ -236,16 +237,18 @@ def test_no_two_recordings_share_a_file():
 def test_files_are_written_as_they_come_and_none_is_replaced(tmp_path):
     paths = ["a.wav", "bad, name.wav", os.fsdecode(b"caf\xe9.wav")]
     told = [LONG, REJECTED, prediction(paths[2])]
-    written = write_each(iter(told), paths, FORMATS["textgrid"], tmp_path / "out")
+    folder, kind = tmp_path / "out", FORMATS["textgrid"]
+    names = left_to_write(paths, kind, folder).values()
+    written = write_each(iter(told), names, kind, folder)
     first = next(written)
-    assert first == (LONG, tmp_path / "out" / "a.TextGrid")
+    assert first == (LONG, folder / "a.TextGrid")
     assert read_textgrid(first[1].read_text(encoding="utf-8"))["emotion"]
     rest = list(written)
-    assert [file for _, file in rest] == [None, tmp_path / "out" / os.fsdecode(b"caf\xe9.TextGrid")]
-    assert len(list((tmp_path / "out").iterdir())) == 2
-    with pytest.raises(SerError, match="there already"):
-        write_each(iter(told), paths, FORMATS["textgrid"], tmp_path / "out")
-    again = write_each(iter(told), paths, FORMATS["textgrid"], tmp_path / "out", overwrite=True)
-    assert len(list(again)) == 3
+    assert [file for _, file in rest] == [None, folder / os.fsdecode(b"caf\xe9.TextGrid")]
+    assert len(list(folder.iterdir())) == 2
+    with pytest.raises(SerError, match=r"there already.*--resume"):
+        left_to_write(paths, kind, folder)
+    # What has no file yet is left: it could not be read.
+    assert list(left_to_write(paths, kind, folder, resume=True)) == [Path("bad, name.wav")]
     with pytest.raises(SerError, match="many recordings"):
-        write_each(iter(told), paths, FORMATS["csv"], tmp_path / "out")
+        left_to_write(paths, FORMATS["csv"], folder)

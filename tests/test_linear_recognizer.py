@@ -7,7 +7,7 @@ import pytest
 import tiny
 import torch
 
-from ser_pcq import datadir
+from ser_pcq import datadir, load
 from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.config_file import from_dict
 from ser_pcq.dataset import read_utterance
@@ -16,7 +16,6 @@ from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
 from ser_pcq.models.linear_recognizer import Functionals
 from ser_pcq.models.pretrained import load_encoder
-from ser_pcq.predict import load_predictor
 from ser_pcq.predictions import read_predictions
 from ser_pcq.proof import prove
 from ser_pcq.provenance import read_provenance
@@ -97,7 +96,7 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
     best = max(candidates, key=lambda c: (round(c["wa"] + c["ua"], 9), -c["setting"]))
     assert about["training"]["features"] == [best["feature_set"]]
     assert about["encoder"]["layers"] == [int(best["feature_set"][-1])]  # only this one is kept
-    predictor = load_predictor(str(tmp_path / "exp" / "fold_01"))
+    predictor = load(str(tmp_path / "exp" / "fold_01"))
     row = rows.rows[0]
     (utterance,) = [u for u in data.utterances if u.utterance_id == row.utterance_id]
     said = predictor.predict(utterance.audio)
@@ -129,7 +128,7 @@ def test_averaged_discriminants_are_one_linear_map_that_predicts_as_it_was_teste
     assert len(checkpoint.about["training"]["features"]) == 4
     # 2 layers of width 32; mean and deviation, and with two parts two means more; two ranges.
     assert checkpoint.recognizer.mean.numel() == 2 * 32 * (2 + 4) * 2
-    predictor = load_predictor(str(folder))
+    predictor = load(str(folder))
     known = {u.utterance_id: u for u in data.utterances}
     for row in rows.rows[:3]:
         said = predictor.predict(known[row.utterance_id].audio)

@@ -14,7 +14,7 @@ import torch
 from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.errors import SerError
 from ser_pcq.model_folder import ABOUT, DEFAULT_MODEL, embedded_models
-from ser_pcq.predict import Predictor, load_predictor
+from ser_pcq.predict import PredictOptions, Predictor, load
 from ser_pcq.torch_classifier import TorchClassifier
 
 KEYS = [
@@ -177,7 +177,7 @@ def test_abstaining_in_python(model, recordings):
     checkpoint = load_checkpoint(str(model))
     answer = Predictor(TorchClassifier(checkpoint)).predict(recordings / "good.wav")
     assert answer.status == "ok"
-    predictor = load_predictor(str(model), min_confidence=1)
+    predictor = load(str(model), min_confidence=1)
     unsure, silent = predictor.predict_all([recordings / "good.wav", recordings / "silent.wav"])
     assert (unsure.status, unsure.label) == ("abstained", None)
     assert (unsure.confidence, unsure.probabilities) == (answer.confidence, answer.probabilities)
@@ -185,11 +185,11 @@ def test_abstaining_in_python(model, recordings):
     # The confidence that is shown is a threshold that is reached; a hair above, it is not.
     for hair, status in ((0, "ok"), (1e-6, "abstained")):
         threshold = round(answer.confidence, 6) + hair
-        predictor = Predictor(TorchClassifier(checkpoint), min_confidence=threshold)
+        predictor = Predictor(TorchClassifier(checkpoint), PredictOptions(min_confidence=threshold))
         assert predictor.predict(recordings / "good.wav").status == status
     for value in (-0.1, 1.1, float("nan")):
         with pytest.raises(SerError, match=r"min_confidence is out of range.*accepted: 0 to 1"):
-            Predictor(TorchClassifier(checkpoint), min_confidence=value)
+            PredictOptions(min_confidence=value)
 
 
 def test_a_folder_without_recordings_says_what_it_looked_for(command, tmp_path):
@@ -216,7 +216,7 @@ def test_a_name_that_is_no_text_is_shown_with_escapes(command, model, recordings
 def test_level_is_no_cue(tmp_path, model):
     rng = np.random.default_rng(0)
     samples = rng.standard_normal(24_000) * 0.1
-    predictor = load_predictor(str(model))
+    predictor = load(str(model))
     for name, gain in (("loud", 1.0), ("quiet", 0.05)):
         soundfile.write(tmp_path / f"{name}.wav", samples * gain, 16_000, subtype="FLOAT")
     loud, quiet = (predictor.predict(tmp_path / f"{n}.wav") for n in ("loud", "quiet"))
@@ -226,7 +226,7 @@ def test_level_is_no_cue(tmp_path, model):
 @pytest.mark.parametrize("model", embedded_models())
 def test_an_embedded_model_hears_emotion_in_real_speech(model, emodb_dir):
     """On its own training corpus: this proves the shipped weights and the path, not accuracy."""
-    predictor = load_predictor(model)
+    predictor = load(model)
     names = {
         "W": "anger", "L": "boredom", "E": "disgust", "A": "fear",
         "F": "happiness", "T": "sadness", "N": "neutral",

@@ -6,6 +6,7 @@ import pytest
 import tiny
 import torch
 
+from ser_pcq import load
 from ser_pcq.augment import Batch, augment_batch
 from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.config import AugmentConfig, ModelConfig
@@ -14,7 +15,6 @@ from ser_pcq.errors import ConfigError
 from ser_pcq.experiment import open_experiment
 from ser_pcq.fold import run_fold
 from ser_pcq.models.residual import ResidualNetwork
-from ser_pcq.predict import load_predictor
 from ser_pcq.recognizer import Recognizer
 from ser_pcq.train import EpochRecord
 
@@ -145,5 +145,5 @@ def test_it_is_trained_scored_and_loaded_like_every_network(tmp_path):
     model = str(tmp_path / "exp" / "fold_01")
     assert load_checkpoint(model).about["encoder"] is None
     audio = {u.utterance_id: u.audio for u in data.utterances}
-    said = load_predictor(model).predict(audio[rows.rows[0].utterance_id])
+    said = load(model).predict(audio[rows.rows[0].utterance_id])
     assert list(said.probabilities.values()) == pytest.approx(rows.rows[0].probabilities, abs=1e-4)

@@ -10,6 +10,7 @@ import pytest
 import tiny
 import torch
 
+from ser_pcq import load
 from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.config import ContextConfig
 from ser_pcq.config_file import from_dict
@@ -20,7 +21,6 @@ from ser_pcq.linear_config import SlimConfig
 from ser_pcq.models.pretrained import load_encoder
 from ser_pcq.models.slim_whisper import LowRank, SlimWhisper, attend
 from ser_pcq.models.whisper_input import sinusoids
-from ser_pcq.predict import load_predictor
 from ser_pcq.provenance import Provenance, read_provenance
 from ser_pcq.slimming import STAGES, Moments, _Teacher, slim_encoder
 from ser_pcq.train_linear import _slimmed
@@ -233,7 +233,7 @@ def trained(tmp_path_factory):
 def test_a_trained_fold_predicts_as_it_was_tested_without_transformers(trained):
     experiment, rows, folder = trained
     model = str(folder / "exp" / "fold_01")
-    predictor = load_predictor(model)
+    predictor = load(model)
     audio = {u.utterance_id: u.audio for u in experiment.data.utterances}
     for row in rows.rows[:4]:
         said = predictor.predict(audio[row.utterance_id])
@@ -241,8 +241,8 @@ def test_a_trained_fold_predicts_as_it_was_tested_without_transformers(trained):
     about = load_checkpoint(model).about
     assert about["encoder"]["family"] == "slim-whisper"
     code = (
-        "import sys; from ser_pcq.predict import load_predictor; "
-        f"load_predictor({model!r}).predict({str(audio[rows.rows[0].utterance_id])!r}); "
+        "import sys; from ser_pcq.predict import load; "
+        f"load({model!r}).predict({str(audio[rows.rows[0].utterance_id])!r}); "
         "assert 'transformers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -259,7 +259,7 @@ def test_one_of_two_layers_is_chosen_and_kept(trained, tmp_path):
         config, experiment.data, tmp_path / "exp", cache_dir=tmp_path, seed=0, device="cpu"
     )
     rows = run_fold(again, again.folds[0], None)
-    predictor = load_predictor(str(tmp_path / "exp" / "fold_01"))
+    predictor = load(str(tmp_path / "exp" / "fold_01"))
     audio = {u.utterance_id: u.audio for u in experiment.data.utterances}
     said = predictor.predict(audio[rows.rows[0].utterance_id])
     assert list(said.probabilities.values()) == pytest.approx(rows.rows[0].probabilities, abs=1e-4)

@@ -9,18 +9,25 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.audio import SAMPLE_RATE, find_audio, read_waveform
+from ser_pcq.audio import SAMPLE_RATE, read_waveform
 from ser_pcq.errors import SerError
+from ser_pcq.find_audio import find_audio
 from ser_pcq.speech import (
     FRAME,
     EnergyDetector,
     NoDetector,
     SileroDetector,
-    is_steady,
     speech_detector,
 )
+from ser_pcq.steady import SteadyMeter
 
 EXAMPLES = find_audio([ROOT / "examples"])
+
+
+def is_steady(samples):
+    meter = SteadyMeter()
+    meter.add(samples)
+    return meter.is_steady
 
 
 def heard(detector, samples, lengths=(4096,)):

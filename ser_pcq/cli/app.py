@@ -69,6 +69,18 @@ def waiting(title: str) -> Iterator[None]:
         yield
 
 
+def quiet_libraries() -> None:
+    """Keep what decoders in C print away from the terminal: results say it in better words.
+
+    They write to file descriptor 2; Python goes on writing to what that was.
+    """
+    real = os.dup(2)
+    sys.stderr = os.fdopen(real, "w", buffering=1, errors="backslashreplace")
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    os.close(silent)
+
+
 def run(app: Callable[[], Any], name: str) -> None:
     """Run a command; turn a `SerError` into one line on stderr and exit code 1."""
     try:

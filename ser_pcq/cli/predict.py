@@ -1,11 +1,5 @@
 """`ser-predict PATH…`."""
 
-import io
-import shutil
-import sys
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pcq import formats
-from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
+from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, quiet_libraries, run, say
 from ser_pcq.cli.predict_more import print_stream, refuse_with_stream, with_plots
 from ser_pcq.errors import SerError
-from ser_pcq.formats import FORMATS, csv, table
-from ser_pcq.formats.folder import write_each
-from ser_pcq.prediction import Prediction
+from ser_pcq.formats import FORMATS
 from ser_pcq.stream import PcmFormat
 
 if TYPE_CHECKING:
-    from ser_pcq.predict import Predictor
+    from ser_pcq.cli.predict_results import Job
 
 app = new_app(help="Tell the emotion in recordings of speech.")
 
@@ -61,11 +53,11 @@ def _recordings(paths: list[Path]) -> list[Path]:
     Raises:
         SerError: When there is no file at all.
     """
-    from ser_pcq.audio import find_audio
+    from ser_pcq.find_audio import find_audio
 
-    files = find_audio(paths)
+    files = find_audio(paths, foreign=True)
     for path in paths:
-        if path.is_dir() and not find_audio([path]):
+        if path.is_dir() and not find_audio([path], foreign=True):
             say(f"ser-predict: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
@@ -92,9 +84,20 @@ MinConfidence = Annotated[
 Segments = Annotated[
     bool, typer.Option("--segments", help="Tell also how the emotion changes over time.")
 ]
+Output = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write all results into a file, whole or not at all."),
+]
 OutputDir = Annotated[
     Path | None,
     typer.Option(help="For textgrid, srt and audacity: the folder for a file per recording."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with --output or --output-dir after an interruption."),
+]
+Jobs = Annotated[
+    int, typer.Option(min=1, help="Processes that work on files side by side; needs many files.")
 ]
 Plot = Annotated[
     Path | None,
@@ -116,7 +119,10 @@ def predict(
     speech: Annotated[
         Speech, typer.Option(help="What finds the pauses between segments.")
     ] = Speech.auto,
+    output: Output = None,
     output_dir: OutputDir = None,
+    resume: Resume = False,
+    jobs: Jobs = 1,
     plot: Plot = None,
     stream: Stream = False,
     rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
@@ -130,117 +136,116 @@ def predict(
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
     """
     if stream:
-        others = (paths, segments, output_dir, plot, min_confidence)
+        others = (paths, segments, output, output_dir, resume, plot, min_confidence, jobs > 1)
         refuse_with_stream(any(others) or output_format not in (Format.table, Format.jsonl))
-        print_stream(
-            model,
-            PcmFormat(encoding, rate, channels),
-            speech.value,
-            device,
-            as_json=output_format is Format.jsonl,
-        )
+        pcm_format = PcmFormat(encoding, rate, channels)
+        as_json = output_format is Format.jsonl
+        print_stream(model, pcm_format, speech.value, device, as_json=as_json)
         return
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
-    kind = _kind(output_format, output_dir)
+    kind = _kind(output_format, output, output_dir, resume=resume)
     files = _recordings(paths)
     timed = segments or plot is not None or kind.one_recording or output_format is Format.rttm
     with progress("loading the model"):
-        predictor = _load(model, device, min_confidence, timed, speech)
-    statuses: Counter[str] = Counter()
-    # Where lines are seen as they come they are progress enough; into a file they are not.
-    lines_seen = sys.stdout.isatty() and output_dir is None
-    predictions = _counted(predictor, files, statuses, quiet=lines_seen)
-    if plot is not None:
-        predictions = with_plots(predictions, files, plot)
+        job = _load(files, jobs, model, device, min_confidence, timed, speech)
     if output_dir is not None:
-        _write_files(predictions, files, kind, output_dir)
+        _into_folder(job, kind, output_dir, plot, resume=resume)
+    elif output is not None:
+        _into_file(job, output_format.value, output, plot, resume=resume, segments=segments)
     else:
-        _print(predictions, files, output_format, predictor.labels, segments=segments)
-    failed = sum(n for status, n in statuses.items() if status not in ("ok", "abstained"))
-    if failed:
-        say(f"ser-predict: {failed} of {len(files)} files could not be judged")
+        _to_terminal(job, output_format.value, plot, segments=segments)
+    if job.n_failed:
+        say(f"ser-predict: {job.n_failed} of {len(files)} files could not be judged")
         raise typer.Exit(1)
 
 
 def _load(
-    model: str | None, device: str, min_confidence: float, segments: bool, speech: Speech
-) -> "Predictor":
+    files: list[Path],
+    jobs: int,
+    model: str | None,
+    device: str,
+    min_confidence: float,
+    segments: bool,
+    speech: Speech,
+) -> "Job":
     """Load the model that is named, or the default."""
+    from ser_pcq.cli.predict_results import Job
     from ser_pcq.model_folder import DEFAULT_MODEL
-    from ser_pcq.predict import load_predictor
+    from ser_pcq.predict import load
 
-    return load_predictor(
+    predictor = load(
         model or DEFAULT_MODEL,
         device=device,
         min_confidence=min_confidence,
         segments=segments,
         speech=speech.value,
     )
+    return Job(predictor, files, jobs)
 
 
-def _kind(output_format: Format, output_dir: Path | None) -> formats.Format:
+def _kind(
+    output_format: Format, output: Path | None, output_dir: Path | None, *, resume: bool
+) -> formats.Format:
     """Return the format; refuse one recording per file without a folder, and a folder otherwise."""
     kind = FORMATS[output_format.value]
     if kind.one_recording != (output_dir is not None):
         needs = "needs" if kind.one_recording else "does not take"
         raise typer.BadParameter(f"--format {output_format.value} {needs} --output-dir")
+    if output is not None and output_dir is not None:
+        raise typer.BadParameter(f"--format {output_format.value} does not take --output")
+    if resume and output is None and output_dir is None:
+        raise typer.BadParameter("--resume needs --output or --output-dir")
     return kind
 
 
-def _counted(
-    predictor: "Predictor", files: list[Path], statuses: Counter[str], *, quiet: bool
-) -> Iterator[Prediction]:
-    """Yield a prediction for each file, count its status, and show the progress unless `quiet`."""
-    shown = nullcontext(lambda done, total: None) if quiet else progress("predicting")
-    with shown as advance:
-        for done, prediction in enumerate(predictor.predict_all(files), start=1):
-            statuses[prediction.status] += 1
-            yield prediction
-            advance(done, len(files))
+def _to_terminal(job: "Job", name: str, plot: Path | None, *, segments: bool) -> None:
+    """Print results as they come."""
+    import sys
+
+    from ser_pcq.cli.predict_results import print_lines
+
+    # Where lines are seen as they come they are progress enough; into a file they are not.
+    seen = job.counted(job.predictions(job.files), len(job.files), quiet=sys.stdout.isatty())
+    predictions = seen if plot is None else with_plots(seen, job.files, plot)
+    print_lines(predictions, job, name, segments=segments)
 
 
-def _write_files(
-    predictions: Iterator[Prediction], files: list[Path], kind: formats.Format, output_dir: Path
+def _into_file(
+    job: "Job", name: str, output: Path, plot: Path | None, *, resume: bool, segments: bool
 ) -> None:
-    """Write a file for each recording, and print the names of the files."""
-    for prediction, written in write_each(predictions, files, kind, output_dir):
-        if written is None:
-            say(f"ser-predict: {prediction.path}: {prediction.reason}")
-        else:
-            typer.echo(str(written).encode(errors="backslashreplace").decode())
+    """Write all results into one file, which an interrupted job can complete later."""
+    from ser_pcq.cli.predict_results import open_journal, write_output
+
+    journal = open_journal(job, output, resume=resume)
+    if journal is None:
+        say(f"ser-predict: {output} is complete; nothing is left to do")
+        return
+    completed = journal.completed(job.files, job.predictions)
+    seen = job.counted(completed, len(job.files), quiet=False)
+    predictions = seen if plot is None else with_plots(seen, job.files, plot)
+    write_output(predictions, job, name, output, segments=segments)
+    journal.remove()
 
 
-def _print(
-    predictions: Iterator[Prediction],
-    files: list[Path],
-    output_format: Format,
-    labels: tuple[str, ...],
-    *,
-    segments: bool,
+def _into_folder(
+    job: "Job", kind: formats.Format, output_dir: Path, plot: Path | None, *, resume: bool
 ) -> None:
-    """Print each prediction as soon as it is there."""
-    # A file name may hold bytes that are no text; it is shown with escapes then.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    if output_format is Format.table:
-        # Paths are shown whole, unless a terminal is too narrow for them.
-        longest = max(len(str(file)) for file in files)
-        room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
-        parts = table.lines(predictions, width=max(4, min(longest, room)))
-    elif output_format is Format.csv:
-        parts = csv.lines(predictions, labels, segments=segments)
-    else:
-        lines = FORMATS[output_format.value].lines
-        assert lines is not None
-        parts = lines(predictions, labels)
-    for part in parts:
-        sys.stdout.write(part)
-        sys.stdout.flush()  # a line is seen as soon as its file is done
+    """Write a file for each recording that has none."""
+    from ser_pcq.cli.predict_results import write_files
+    from ser_pcq.formats.folder import left_to_write
+
+    left = left_to_write(job.files, kind, output_dir, resume=resume)
+    if n_there := len(job.files) - len(left):
+        say(f"ser-predict: going on; {n_there} files are there")
+    seen = job.counted(job.predictions(list(left)), len(left), quiet=False)
+    predictions = seen if plot is None else with_plots(seen, list(left), plot)
+    write_files(predictions, list(left.values()), kind, output_dir)
 
 
 def main() -> None:
     """Entry point of `ser-predict`."""
+    quiet_libraries()
     run(app, "ser-predict")
 
 

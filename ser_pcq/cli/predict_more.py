@@ -19,13 +19,13 @@ def with_plots(
     predictions: Iterator[Prediction], files: list[Path], folder: Path
 ) -> Iterator[Prediction]:
     """Pass predictions on, and draw each recording that could be read into a folder."""
-    from ser_pcq.audio import read_waveform
+    from ser_pcq.listen import listen
     from ser_pcq.timeline_plot import plot_timeline
 
     names = output_names(files, ".png")
     for prediction, file, name in zip(predictions, files, names, strict=True):
         if prediction.duration is not None:
-            plot_timeline([read_waveform(file)], prediction, folder / name)
+            plot_timeline(listen(file).blocks(), prediction, folder / name)
         yield prediction
 
 
@@ -46,8 +46,8 @@ def print_stream(
     model: str | None, pcm_format: PcmFormat, speech: str, device: str, *, as_json: bool
 ) -> None:
     """Print a line for each second of standard input, as soon as it is judged."""
+    from ser_pcq.classifier import load_classifier
     from ser_pcq.model_folder import DEFAULT_MODEL
-    from ser_pcq.predict import load_classifier
     from ser_pcq.speech import speech_detector
     from ser_pcq.stream import live, read_pcm
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ser_pcq.errors import SerError
@@ -40,48 +40,49 @@ def output_names(paths: Sequence[str | Path], suffix: str) -> list[str]:
     return names
 
 
-def write_each(
-    predictions: Iterable[Prediction],
-    paths: Sequence[str | Path],
-    output_format: Format,
-    folder: Path,
-    *,
-    overwrite: bool = False,
-) -> Iterator[tuple[Prediction, Path | None]]:
-    """Write each prediction as it comes; yield it with the file written.
-
-    A recording that could not be read, so that its length is not known, gets no file.
+def left_to_write(
+    paths: Sequence[str | Path], output_format: Format, folder: Path, *, resume: bool = False
+) -> dict[Path, str]:
+    """Return the name of the file that each recording is to get, in order.
 
     Args:
-        predictions: One for each of the paths, in the same order.
         paths: The recordings, from which the files are named; see `output_names`.
         output_format: One that holds one recording.
-        folder: Where to; it is made when missing.
-        overwrite: Replace files that are there.
+        folder: Where they are to lie.
+        resume: Leave those out whose file is there.
 
     Raises:
-        SerError: When the format holds many recordings, or, before anything is computed, when a
-            file is there already.
+        SerError: When the format holds many recordings, or a file is there already and `resume` is
+            not wanted.
     """
     if output_format.text is None:
         raise SerError("the format holds many recordings in one file", accepted="a format for one")
     names = output_names(paths, output_format.suffix)
-    there = [name for name in names if os.path.lexists(folder / name)]
-    if there and not overwrite:
+    there = {name for name in names if os.path.lexists(folder / name)}
+    if there and not resume:
         raise SerError(
             "a file to be written is there already",
-            given=folder / there[0],
-            do="move it away, or name another folder",
+            given=folder / min(there),
+            do="go on with --resume, move it away, or name another folder",
         )
-    return _written(predictions, names, output_format.text, folder)
+    return {Path(path): name for path, name in zip(paths, names, strict=True) if name not in there}
 
 
-def _written(
-    predictions: Iterable[Prediction],
-    names: list[str],
-    text: Callable[[Prediction], str],
-    folder: Path,
+def write_each(
+    predictions: Iterable[Prediction], names: Iterable[str], output_format: Format, folder: Path
 ) -> Iterator[tuple[Prediction, Path | None]]:
+    """Write each prediction as it comes, whole; yield it with the file written.
+
+    A recording that could not be read, so that its length is not known, gets no file.
+
+    Args:
+        predictions: What to write.
+        names: Of the files, one for each prediction, in the same order: `left_to_write`.
+        output_format: One that holds one recording.
+        folder: Where to; it is made when missing.
+    """
+    text = output_format.text
+    assert text is not None
     for prediction, name in zip(predictions, names, strict=True):
         if prediction.duration is None:
             yield prediction, None

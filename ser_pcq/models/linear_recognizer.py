@@ -5,7 +5,7 @@ They stand behind the same calls as the network's `Recognizer`, so that a checkp
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -129,7 +129,6 @@ class Functionals:
             source = f"{self.encoder.fingerprint()} {cut} {sorted(self.sets)}"
         return f"{source} {frontend.level} {frontend.preemphasis}"
 
-    @torch.inference_mode()
     def __call__(self, waveform: Tensor) -> dict[str, Tensor]:
         """Return the features of an utterance, by the name of their set.
 
@@ -137,11 +136,23 @@ class Functionals:
             waveform (time,) at 16 kHz to (feature,) for each set: the functionals of openSMILE, or
             the statistics of an encoder over all frames of all segments.
         """
-        if self.smile is not None:
-            functionals = self.smile(self._clean(waveform).numpy())
-            return {self.smile.name: torch.from_numpy(functionals).float()}
-        frames, energy = self._encode(self.segments(waveform))
-        return {name: self._statistics(one, frames, energy) for name, one in self.sets.items()}
+        return self.of_all([waveform])[0]
+
+    @torch.inference_mode()
+    def of_all(self, waveforms: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+        """Return the features of several utterances, as one call for each of them would.
+
+        Args:
+            waveforms: Each (time,) at 16 kHz. Their segments of one length are encoded together.
+        """
+        if (smile := self.smile) is not None:
+            heard = [smile(self._clean(waveform).numpy()) for waveform in waveforms]
+            return [{smile.name: torch.from_numpy(one).float()} for one in heard]
+        encoded = self._encode([self.segments(waveform) for waveform in waveforms])
+        return [
+            {name: self._statistics(one, *frames) for name, one in self.sets.items()}
+            for frames in encoded
+        ]
 
     def _clean(self, waveform: Tensor) -> Tensor:
         """Bring the recording to its level, and apply pre-emphasis; (time,) to the same."""
@@ -160,13 +171,28 @@ class Functionals:
         spans = segment_spans(cleaned.shape[0], length, self.config.frontend.hop_length, padding)
         return torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
 
-    def _encode(self, segments: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the frames of all segments, (depth, frame, width), and their energy, (frame,)."""
+    def _encode(self, utterances: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the frames of all segments, (depth, frame, width), and their energy, (frame,).
+
+        Shape:
+            utterances, each (segment, time).
+        """
         assert self.encoder is not None
         device = next(self.encoder.parameters()).device
-        context = torch.cat([self.encoder(part.to(device)) for part in segments.split(16)]).cpu()
-        energy = frame_energy(segments, context.shape[2])
-        return context.transpose(0, 1).flatten(1, 2), energy.flatten()
+        # An encoder sees every frame of a segment, so none is padded to the length of another.
+        by_length: dict[int, list[int]] = {}
+        for k, segments in enumerate(utterances):
+            by_length.setdefault(segments.shape[1], []).append(k)
+        encoded: dict[int, Tensor] = {}
+        for same in by_length.values():
+            together = torch.cat([utterances[k] for k in same])
+            parts = [self.encoder(part.to(device)).cpu() for part in together.split(16)]
+            sizes = [len(utterances[k]) for k in same]
+            encoded.update(zip(same, torch.cat(parts).split(sizes), strict=True))
+        for k, segments in enumerate(utterances):
+            context = encoded.pop(k)
+            energy = frame_energy(segments, context.shape[2])
+            yield context.transpose(0, 1).flatten(1, 2), energy.flatten()
 
     def _statistics(self, chosen: FeatureSet, frames: Tensor, energy: Tensor) -> Tensor:
         """Return one feature set, (feature,): layer after layer."""
@@ -221,15 +247,25 @@ class LinearRecognizer(nn.Module):
         return self.classify((features - self.mean) / self.scale)
 
     @torch.inference_mode()
+    def batch_log_probabilities(self, waveforms: Sequence[Tensor]) -> Tensor:
+        """Score utterances together.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+        """
+        values = self.functionals.of_all([waveform.cpu() for waveform in waveforms])
+        features = torch.stack([torch.cat(list(one.values())) for one in values])
+        # One by one: what a product of matrices rounds to depends on how many rows it has.
+        rows = [self(row.unsqueeze(0)) for row in features.to(self.mean.device)]
+        return (torch.cat(rows).cpu() / self.temperature).log_softmax(dim=-1)
+
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """Score one utterance.
 
         Shape:
             waveform (time,) at 16 kHz to (class,) log-probabilities on the CPU.
         """
-        features = torch.cat(list(self.functionals(waveform.cpu()).values()))
-        logits = self(features.unsqueeze(0).to(self.mean.device))[0].cpu()
-        return (logits / self.temperature).log_softmax(dim=-1)
+        return self.batch_log_probabilities([waveform])[0]
 
     def parameter_counts(self) -> dict[str, int]:
         """Return the number of parameters of the encoder and of the linear map."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser_pcq.corpora.corpus import Prepared, refuse_lfs_pointers
 from ser_pcq.errors import DataError, suggest
+from ser_pcq.foreign_audio import FOREIGN_SUFFIXES
 from ser_pcq.kaldi_tables import few
 from ser_pcq.own_data.entry import Entry, prepared, refuse
 
@@ -14,9 +15,6 @@ GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""
 
 _LAYOUT = "a folder for each emotion, as in anger/anna_01.wav"
-_UNREADABLE = frozenset(
-    {".m4a", ".aac", ".mp4", ".mov", ".wma", ".amr", ".3gp", ".webm", ".mkv", ".avi"}
-)
 _CONVERT = "convert them, for example: ffmpeg -i INPUT -ar 16000 -ac 1 OUTPUT.wav"
 _EXAMPLE = r"(?P<speaker>[^/_]+)_[^/]*$"
 
@@ -37,7 +35,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
         DataError: When there is no audio, a recording lies in no folder, or the pattern does not
             match a path.
     """
-    from ser_pcq.audio import find_audio  # numpy, which reading tables does not need
+    from ser_pcq.find_audio import find_audio  # numpy, which reading tables does not need
 
     if not folder.is_dir():
         raise DataError("there is no such folder", given=folder, accepted=_LAYOUT)
@@ -46,7 +44,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
     if locked := [p for p in paths if p.is_dir()]:
         raise DataError("folders cannot be listed", given=few(map(str, locked)))
     if not paths:
-        closed = [n for n in _others(folder, set()) if Path(n).suffix.lower() in _UNREADABLE]
+        closed = [n for n in _others(folder, set()) if Path(n).suffix.lower() in FOREIGN_SUFFIXES]
         raise DataError(
             "there are no recordings that can be read" if closed else "there are no recordings",
             given=f"{folder} with {few(closed)}" if closed else folder,
@@ -131,7 +129,7 @@ def _notes(
     others = list(_others(folder, audio))
     notes = []
     hidden = [name for name in others if Path(name).name.startswith(".")]
-    closed = [name for name in others if Path(name).suffix.lower() in _UNREADABLE]
+    closed = [name for name in others if Path(name).suffix.lower() in FOREIGN_SUFFIXES]
     stray = [name for name in others if name not in hidden and name not in closed]
     if hidden:
         notes.append(f"left out: {len(hidden)} hidden files: {few(hidden)}")
