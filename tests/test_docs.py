@@ -67,8 +67,9 @@ def test_configuration_keys_exist(page):
             assert key in tables[section], f"{page.name}: {section}.{key}"
 
 
-def test_the_python_of_the_readme_runs():
-    examples = blocks(ROOT / "README.md", "python")
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_python_of_the_pages_runs(page):
+    examples = blocks(ROOT / page, "python")
     assert examples
     for example in examples:
         result = subprocess.run(
