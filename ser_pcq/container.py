@@ -84,9 +84,10 @@ def chunks(
         padding: Chunks begin at multiples of this.
         counted: Bytes of the chunk's own header that its size includes.
     """
-    place = first
+    place, end = first, file.seek(0, 2)
     for _ in range(_MAX_CHUNKS):
-        file.seek(place)
+        # A size that is wrong may lead further than any file system goes.
+        file.seek(min(place, end))
         header = file.read(struct.calcsize(layout))
         if len(header) < struct.calcsize(layout):
             return
