@@ -58,9 +58,11 @@ class _FlatTops:
             values = channel
             is_top = values == self._top
             places = np.arange(len(channel))
-        self._n_top += int(is_top.sum())
-        runs = np.split(places[is_top], np.flatnonzero(np.diff(places[is_top]) > 1) + 1)
-        self._in_runs += sum(len(run) for run in runs if len(run) >= CLIP_RUN)
+        self._n_top += int(np.count_nonzero(is_top))
+        tops = places[is_top]
+        if len(tops) >= CLIP_RUN:
+            runs = np.split(tops, np.flatnonzero(np.diff(tops) > 1) + 1)
+            self._in_runs += sum(len(run) for run in runs if len(run) >= CLIP_RUN)
         lower = values[~is_top]
         if lower.size and (next_best := lower.max()) >= self._below:
             if next_best > self._below:

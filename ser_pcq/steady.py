@@ -10,7 +10,9 @@ SPREAD = 3.0
 """dB; see `SteadyMeter`."""
 
 _PIECE = 1024  # samples of a frame, 64 ms: short ones would see the periods of hum
-_STRETCH = 5 * SAMPLE_RATE // (_PIECE // 2)  # frames
+_HOP = _PIECE // 2
+_STRETCH = 5 * SAMPLE_RATE // _HOP * _HOP
+_COARSE = 4  # every fourth frame is looked at first
 
 
 class SteadyMeter:
@@ -26,8 +28,8 @@ class SteadyMeter:
 
     def __init__(self) -> None:
         self._n_samples = 0
-        self._rest = np.zeros(0, np.float32)
-        self._levels = np.zeros(0)  # of the last stretch
+        self._parts: list[NDArray[np.float32]] = []  # the samples of the last stretch
+        self._n_waiting = 0
         self._has_changed = False
 
     def add(self, samples: NDArray[np.float32]) -> None:
@@ -35,27 +37,31 @@ class SteadyMeter:
         self._n_samples += len(samples)
         if self._has_changed:
             return
-        hop = _PIECE // 2
-        samples = np.concatenate([self._rest, samples]) if self._rest.size else samples
-        n_frames = max(0, (len(samples) - _PIECE) // hop + 1)
-        for first in range(0, n_frames, _STRETCH):
-            part = samples[first * hop : min(first + _STRETCH, n_frames) * hop + hop]
-            frames = np.lib.stride_tricks.sliding_window_view(part, _PIECE)[::hop]
-            self._levels = np.concatenate([self._levels, band_levels(frames)])
-            if len(self._levels) >= 2 * _STRETCH:
-                self._has_changed |= _spread(self._levels[:_STRETCH]) >= SPREAD
-                self._levels = self._levels[_STRETCH:]
-        self._rest = samples[n_frames * hop :].copy()
+        self._parts.append(samples)
+        self._n_waiting += len(samples)
+        if self._n_waiting < 2 * _STRETCH:
+            return
+        waiting = np.concatenate(self._parts)
+        while len(waiting) >= 2 * _STRETCH and not self._has_changed:
+            self._has_changed = _changes(waiting[: _STRETCH + _HOP])
+            waiting = waiting[_STRETCH:]
+        self._parts, self._n_waiting = [waiting.copy()], len(waiting)
 
     @property
     def is_steady(self) -> bool:
         """Whether it is. Under 0.5 s nothing can be told, and the answer is no."""
         if self._has_changed or self._n_samples < SAMPLE_RATE // 2:
             return False
-        return _spread(self._levels) < SPREAD
+        return not _changes(np.concatenate(self._parts))
 
 
-def _spread(levels: NDArray[np.float64]) -> float:
-    """Return the distance of the 5th and 95th percentile, dB."""
-    low, high = np.percentile(levels, [5, 95])
-    return float(high - low)
+def _changes(samples: NDArray[np.float32]) -> bool:
+    """Tell whether the level of a stretch changes, (time,)."""
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _PIECE)[::_HOP]
+    # Where enough of a few frames differ, the few are enough of all of them, and that is sure.
+    few = np.sort(band_levels(frames[::_COARSE]))
+    outside = int(np.ceil(0.05 * len(frames)))
+    if len(few) > 2 * outside and few[-1 - outside] - few[outside] >= SPREAD:
+        return True
+    low, high = np.percentile(band_levels(frames), [5, 95])
+    return bool(high - low >= SPREAD)
