@@ -1,10 +1,10 @@
 """Time prediction against openSMILE on the same recordings, on one thread.
 
 Prints tab-separated lines: what was timed, processor milliseconds for a second of speech, and that
-as a share of what openSMILE takes to compute its eGeMAPSv02 functionals. From file to answer, in
-rounds in which all of them take turns on every file, so that other work on the machine meets all of
-them alike; the median over the rounds. Then the time of a whole `ser-predict FILE`, wall clock, and
-on how many files 8 bits and single precision (torch) decide alike.
+as a share of what openSMILE takes to compute its eGeMAPSv02 functionals. From file to answer, all
+of them taking turns on all files, in rounds, so that other work on the machine meets all of them
+alike; the median over the rounds. Then where the time of a prediction goes, the time of a whole
+`ser-predict FILE`, wall clock, and on how many files the embedded graph and torch decide alike.
 
     python benchmarks/predict.py path/to/emodb/wav --files 60
 """
@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
@@ -54,19 +55,49 @@ def measure(files: list[Path], rounds: int) -> None:
     seconds = sum(map(duration, files))
     totals: dict[str, list[float]] = {name: [] for name in named}
     for _ in range(rounds):
-        spent = dict.fromkeys(named, 0.0)
-        for file in files:
-            for name, run in named.items():
-                begun = time.process_time()
+        for name, run in named.items():
+            begun = time.process_time()
+            for file in files:
                 run(file)
-                spent[name] += time.process_time() - begun
-        for name, total in spent.items():
-            totals[name].append(1000 * total / seconds)
+            totals[name].append(1000 * (time.process_time() - begun) / seconds)
     medians = {name: statistics.median(values) for name, values in totals.items()}
     unit = next(iter(medians.values()))
     print("what\tms for 1 s\tof openSMILE")
     for name, value in medians.items():
         print(f"{name}\t{value:.2f}\t{value / unit:.3f}")
+
+
+def measure_steps(files: list[Path], rounds: int) -> None:
+    """Print the processor time of the steps of a prediction, for a second of speech."""
+    from ser_pcq import load
+    from ser_pcq.audio import duration
+    from ser_pcq.listen import listen
+    from ser_pcq.steady import SteadyMeter
+
+    def is_steady(path: Path) -> bool:
+        meter = SteadyMeter()
+        meter.add(heard[path].waveform)
+        return meter.is_steady
+
+    heard: Any = {path: listen(path) for path in files}
+    steps: dict[str, Callable[[Path], object]] = {
+        "read and look at the samples": listen,
+        "is it a steady sound": is_steady,
+    }
+    for model in MODELS:
+        classifier = load(model).classifier
+        steps[f"the graph of {model}"] = lambda path, classifier=classifier: (
+            classifier.probabilities([heard[path].waveform])
+        )
+    seconds = sum(map(duration, files))
+    for name, run in steps.items():
+        times = []
+        for _ in range(rounds):
+            begun = time.process_time()
+            for file in files:
+                run(file)
+            times.append(1000 * (time.process_time() - begun) / seconds)
+        print(f"step: {name}\t{statistics.median(times):.2f}")
 
 
 def measure_start(file: Path, rounds: int) -> None:
@@ -103,6 +134,7 @@ def main() -> None:
     if not files:
         parser.error(f"no WAV file in {options.folder}")
     measure(files[:: max(1, len(files) // options.files)], options.rounds)
+    measure_steps(files[:: max(1, len(files) // options.files)], options.rounds)
     measure_start(files[0], options.rounds)
     measure_agreement(files)
 

@@ -48,17 +48,18 @@ class ChannelLevels:
         self.low, self.high = np.full(size, np.inf), np.full(size, -np.inf)
         self.total, self._squares = np.zeros(size), np.zeros(size)
 
-    def add(self, samples: NDArray[np.float32]) -> None:
-        """Take the next samples, (frame, channel)."""
+    def add(self, samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Take the next samples, (frame, channel), one or more; return their own `low`, `high`."""
         if self.channels > 1:
             samples = np.concatenate([samples, averaged(samples)[:, np.newaxis]], axis=1)
         self.n_frames += len(samples)
         with np.errstate(all="ignore"):  # infinite samples are refused later, by name
-            self.low = np.minimum(self.low, samples.min(axis=0))
-            self.high = np.maximum(self.high, samples.max(axis=0))
+            low, high = samples.min(axis=0), samples.max(axis=0)
+            self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
             self.total += samples.sum(axis=0, dtype=np.float64)
             if self.channels > 1:
                 self._squares += np.einsum("fc,fc->c", samples, samples, dtype=np.float64)
+        return low, high
 
     @property
     def is_finite(self) -> bool:

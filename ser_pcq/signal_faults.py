@@ -36,26 +36,36 @@ _NEAR = 0.9  # of the extreme; the value next to it is looked for here first
 
 
 class _FlatTops:
-    """Counts samples at the greatest value of a channel, seen block by block."""
+    """Counts samples at the extreme of a channel, seen block by block.
 
-    def __init__(self) -> None:
+    Args:
+        sign: 1 for the greatest value, -1 for the least.
+    """
+
+    def __init__(self, sign: int) -> None:
+        self._sign = sign
         self._top, self._n_top, self._in_runs = -np.inf, 0, 0
         self._below, self._n_below = -np.inf, 0  # the value next to the greatest
 
-    def add(self, channel: NDArray[np.float32]) -> None:
-        """Take the next samples, (time,). A run that the end of a block parts counts as two."""
-        greatest = channel.max(initial=-np.inf)
+    def add(self, channel: NDArray[np.float32], greatest: float) -> None:
+        """Take the next samples, (time,). A run that the end of a block parts counts as two.
+
+        Args:
+            channel: The samples.
+            greatest: Of them, after the sign.
+        """
         if greatest < self._below:
             return
         if greatest > self._top:
             self._below, self._n_below = self._top, self._n_top
             self._top, self._n_top, self._in_runs = greatest, 0, 0
         # Nearly all samples lie far below, and need not be looked at twice.
-        places = np.flatnonzero(channel > (_NEAR * self._top if self._top > 0 else -np.inf))
-        values = channel[places]
+        near = _NEAR * self._top if self._top > 0 else -np.inf
+        places = np.flatnonzero(channel > near if self._sign > 0 else channel < -near)
+        values = self._sign * channel[places]
         is_top = values == self._top
         if is_top.all() and len(places) < len(channel):
-            values = channel
+            values = self._sign * channel
             is_top = values == self._top
             places = np.arange(len(channel))
         self._n_top += int(np.count_nonzero(is_top))
@@ -90,16 +100,16 @@ class SignalMeter:
     def __init__(self, channels: int) -> None:
         self.levels = ChannelLevels(channels)
         self._n_zero = 0
-        self._tops = [(_FlatTops(), _FlatTops()) for _ in range(channels)]
+        self._tops = [(_FlatTops(1), _FlatTops(-1)) for _ in range(channels)]
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """Take the next samples as decoded, (frame, channel), at the rate of the file."""
-        self.levels.add(samples)
+        low, high = self.levels.add(samples)
         zero = samples == 0
         self._n_zero += int(np.count_nonzero(zero if zero.shape[1] == 1 else zero.all(axis=1)))
-        for (high, low), channel in zip(self._tops, samples.T, strict=True):
-            high.add(channel)
-            low.add(-channel)
+        for k, ((upper, lower), channel) in enumerate(zip(self._tops, samples.T, strict=True)):
+            upper.add(channel, high[k])
+            lower.add(channel, -low[k])
 
     @property
     def zero_share(self) -> float:

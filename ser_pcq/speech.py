@@ -1,5 +1,6 @@
 """Where a recording holds speech, told frame by frame as it comes."""
 
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,14 +63,20 @@ class _Frames:
         return self.cut(np.zeros(-len(self.rest) % FRAME, np.float32))
 
 
-def band_levels(frames: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the level in the band of the voice in dB, full scale being 0; (frame, time) in."""
-    length = frames.shape[-1]
+@lru_cache(maxsize=4)
+def _analysis(length: int) -> tuple[NDArray[np.float64], slice, float]:
+    """Return the window of a frame, the bins in the band of the voice, and how power is scaled."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)  # Hann
     frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
-    inside = (_BAND[0] <= frequency) & (frequency <= _BAND[1])
-    spectrum = np.fft.rfft(frames.astype(np.float64) * window)[:, inside]
-    power = 2 * (np.abs(spectrum) ** 2).sum(axis=1) / (length * (window**2).sum())
+    inside = np.flatnonzero((_BAND[0] <= frequency) & (frequency <= _BAND[1]))
+    return window, slice(inside[0], inside[-1] + 1), 2 / (length * (window**2).sum())
+
+
+def band_levels(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the level in the band of the voice in dB, full scale being 0; (frame, time) in."""
+    window, inside, scale = _analysis(frames.shape[-1])
+    spectrum = np.fft.rfft(frames * window)[:, inside]
+    power = scale * (spectrum.real**2 + spectrum.imag**2).sum(axis=1)
     return np.asarray(10 * np.log10(power + _SILENCE))
 
 

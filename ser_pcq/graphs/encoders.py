@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from ser_pcq.graphs.spectra import WhisperLogMelGraph
 from ser_pcq.models.context import ContextEncoder
-from ser_pcq.models.slim_whisper import LowRankConv
-from ser_pcq.models.whisper_input import WhisperLogMel
+from ser_pcq.models.slim_whisper import LowRankConv, Positions
+from ser_pcq.models.whisper_input import WhisperLogMel, sinusoids
 
 
 class NeighbourProduct(nn.Module):
@@ -62,12 +62,51 @@ class LowRankConvGraph(nn.Module):
         return self.up(self.down(x))
 
 
-def graph_encoder(encoder: ContextEncoder) -> ContextEncoder:
-    """Return a copy of an encoder with parts that a graph runs fast."""
+class PositionsGraph(nn.Module):
+    """`Positions` of any number of frames from two small tables, by the sine of a sum.
+
+    A runtime takes long for a sine, and a table of all positions would be larger than the model.
+
+    Args:
+        original: What it stands for.
+        n_most: Frames of the longest segment.
+    """
+
+    coarse: Tensor
+    fine: Tensor
+    STEP = 16
+
+    def __init__(self, original: Positions, n_most: int) -> None:
+        super().__init__()
+        half, step = original.width // 2, self.STEP
+        table = sinusoids(n_most + step, original.width)
+        both = torch.stack([table[:, :half], table[:, half:]])  # sines and cosines
+        self.register_buffer("coarse", both[:, ::step].unsqueeze(2).contiguous())
+        self.register_buffer("fine", both[:, :step].unsqueeze(1).contiguous())
+
+    def forward(self, n_frames: int) -> Tensor:
+        """Return the positions of the first frames, (frame, width)."""
+        n_steps = (n_frames + self.STEP - 1) // self.STEP
+        sine, cosine = self.coarse[:, :n_steps].unbind(0)  # each (step, 1, width / 2)
+        fine_sine, fine_cosine = self.fine.unbind(0)  # each (1, STEP, width / 2)
+        sines = sine * fine_cosine + cosine * fine_sine
+        cosines = cosine * fine_cosine - sine * fine_sine
+        return torch.cat([sines, cosines], dim=2).flatten(0, 1).narrow(0, 0, n_frames)
+
+
+def graph_encoder(encoder: ContextEncoder, n_samples: int) -> ContextEncoder:
+    """Return a copy of an encoder with parts that a graph runs fast.
+
+    Args:
+        encoder: The original.
+        n_samples: The longest segment.
+    """
     encoder = copy.deepcopy(encoder)
     for name, module in list(encoder.named_children()):
         if isinstance(module, WhisperLogMel):
             setattr(encoder, name, WhisperLogMelGraph(module))
+        elif isinstance(module, Positions):
+            setattr(encoder, name, PositionsGraph(module, encoder.n_frames(n_samples)))
         elif isinstance(module, LowRankConv):
             setattr(encoder, name, LowRankConvGraph(module))
         elif isinstance(module, nn.Conv1d):

@@ -18,6 +18,7 @@ from ser_pcq.graphs.statistics import frame_energies, masked_statistics
 from ser_pcq.models.linear_recognizer import LinearRecognizer, frame_rate
 from ser_pcq.models.statistics import FeatureSet
 from ser_pcq.recognizer import Recognizer
+from ser_pcq.segment import SHORTEST
 
 
 class NetworkGraph(nn.Module):
@@ -32,7 +33,9 @@ class NetworkGraph(nn.Module):
         self.config, self.temperature = recognizer.config, recognizer.temperature
         self.frontend, self.network = recognizer.frontend, recognizer.network
         self.spectrogram = SpectrogramGraph(recognizer.frontend)
-        self.encoder = None if recognizer.encoder is None else graph_encoder(recognizer.encoder)
+        self.encoder = None
+        if recognizer.encoder is not None:
+            self.encoder = graph_encoder(recognizer.encoder, recognizer.segment_length)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return probabilities."""
@@ -73,7 +76,9 @@ class LinearGraph(nn.Module):
                 accepted="networks, and linear models over an encoder",
             )
         self.config, self.temperature = recognizer.config, recognizer.temperature
-        self.encoder = graph_encoder(recognizer.encoder)
+        self.encoder = graph_encoder(
+            recognizer.encoder, max(recognizer.functionals.segment_length, SHORTEST)
+        )
         self.sets = tuple(recognizer.functionals.sets.values())
         self.rate = frame_rate(recognizer.encoder)
         self.classify = recognizer.classify

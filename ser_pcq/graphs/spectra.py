@@ -1,4 +1,4 @@
-"""Spectra by convolution: every runtime computes that fast, few a Fourier transform."""
+"""Spectra by products of matrices: every runtime computes those fast, few a Fourier transform."""
 
 import math
 from typing import Any
@@ -8,12 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_pcq.frontend import FLOOR, Frontend
+from ser_pcq.graphs.statistics import squared
 from ser_pcq.models.whisper_input import HOP, N_FFT, WhisperLogMel
 from ser_pcq.torchaudio_loader import torchaudio
 
 
 class PowerSpectrum(nn.Module):
-    """Squared magnitudes of a centred short-time Fourier transform, as one convolution.
+    """Squared magnitudes of a centred short-time Fourier transform.
+
+    A cosine has the same value at equal distances from the beginning and from the end of a frame, a
+    sine the opposite one: so what stands there is added, or subtracted, before the products, which
+    are half as large then.
 
     Args:
         window: Analysis window, (win_length,); in the middle of the transform when it is shorter.
@@ -25,24 +30,47 @@ class PowerSpectrum(nn.Module):
         (batch, time) to (batch, bin, time // hop + 1).
     """
 
-    basis: Tensor
+    window: Tensor
+    cosines: Tensor
+    sines: Tensor
 
     def __init__(self, window: Tensor, n_fft: int, hop: int, n_bins: int | None = None) -> None:
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
+        self.n_pairs = (n_fft - 1) // 2
         before = (n_fft - len(window)) // 2
-        window = F.pad(window.double(), (before, n_fft - len(window) - before))
+        self.register_buffer("window", F.pad(window, (before, n_fft - len(window) - before)))
         turns = torch.outer(torch.arange(n_bins or n_fft // 2 + 1), torch.arange(n_fft)) % n_fft
         angles = turns.double() * (2 * math.pi / n_fft)
-        basis = torch.cat([angles.cos() * window, -angles.sin() * window])
-        self.register_buffer("basis", basis.float().unsqueeze(1))  # (2 * bin, 1, n_fft)
+        self.register_buffer("cosines", angles.cos()[:, : n_fft - self.n_pairs].float())
+        self.register_buffer("sines", angles.sin()[:, 1 : self.n_pairs + 1].float())
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Apply the transform; the ends are mirrored, as `torch.stft` does."""
-        half = self.n_fft // 2
-        mirrored = F.pad(waveforms.unsqueeze(1), (half, half), mode="reflect")
-        real, imaginary = F.conv1d(mirrored, self.basis, stride=self.hop).square().chunk(2, dim=1)
-        return real + imaginary
+        n = self.n_pairs
+        windowed = self._frames(waveforms) * self.window
+        front = windowed[..., 1 : n + 1]
+        back = windowed[..., self.n_fft - n :].flip(-1)
+        rest = windowed[..., n + 1 : self.n_fft - n]  # the middle, where there is one
+        even = torch.cat([windowed[..., :1], front + back, rest], dim=2)
+        real = self.cosines @ even.transpose(1, 2)
+        imaginary = self.sines @ (front - back).transpose(1, 2)
+        return squared(real) + squared(imaginary)
+
+    def _frames(self, waveforms: Tensor) -> Tensor:
+        """Lay the frames beside one another, (batch, time) to (batch, frame, n_fft).
+
+        They are put together of rows that all of them share, as a whole one is copied fast.
+        """
+        row = math.gcd(self.n_fft, self.hop)
+        middle = self.n_fft // 2
+        mirrored = F.pad(waveforms.unsqueeze(1), (middle, middle), mode="reflect").squeeze(1)
+        n_frames = waveforms.shape[1] // self.hop + 1
+        n_rows = (n_frames - 1) * (self.hop // row) + self.n_fft // row
+        rows = mirrored.narrow(1, 0, n_rows * row).unflatten(1, (n_rows, row))
+        first = torch.arange(n_frames).unsqueeze(1) * (self.hop // row)
+        index = first + torch.arange(self.n_fft // row).unsqueeze(0)  # (frame, row)
+        return rows.index_select(1, index.flatten()).view(-1, n_frames, self.n_fft)
 
 
 class WhisperLogMelGraph(nn.Module):

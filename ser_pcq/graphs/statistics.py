@@ -5,6 +5,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def squared(x: Tensor) -> Tensor:
+    """Square each value: as a product, for runtimes take a power for a power."""
+    return x * x
+
+
 def frame_energies(waveforms: Tensor, n_frames: int) -> Tensor:
     """Return `statistics.frame_energy` of any length: differences of a running sum.
 
@@ -13,7 +18,7 @@ def frame_energies(waveforms: Tensor, n_frames: int) -> Tensor:
     """
     n_samples = waveforms.shape[1]
     # In double precision: single would leave quiet frames nothing after a loud beginning.
-    running = F.pad(waveforms.double().square().cumsum(dim=1), (1, 0))
+    running = F.pad(squared(waveforms.double()).cumsum(dim=1), (1, 0))
     order = torch.arange(n_frames)
     start = order * n_samples // n_frames
     end = ((order + 1) * n_samples + n_frames - 1) // n_frames
@@ -29,7 +34,7 @@ def _deviations(values: Tensor, weights: Tensor) -> Tensor:
     """Return deviations, values (batch, depth, frame, width), weights (batch, frame)."""
     weights = weights[:, None, None]  # (batch, 1, 1, frame)
     mean = weights @ values
-    return (weights @ (values - mean).square()).sqrt().squeeze(2)
+    return (weights @ squared(values - mean)).sqrt().squeeze(2)
 
 
 def masked_statistics(
@@ -71,11 +76,11 @@ def masked_statistics(
         running = F.pad((around - pooled[0].unsqueeze(2)).cumsum(dim=2), (0, 0, 1, 0))
         for window in windows:
             begin = reach - window // 2
-            smooth = (
+            total = (
                 running[:, :, begin + window : begin + window + n_frames]
                 - running[:, :, begin : begin + n_frames]
-            ) / window
-            pooled.append(_deviations(smooth, weights))
+            )
+            pooled.append(_deviations(total, weights) / window)
     for lag in lags:
         change = frames - frames.index_select(2, (order - lag).clamp(min=0))
         pooled.append(_deviations(change, _weights(speech * (order >= lag).to(speech))))

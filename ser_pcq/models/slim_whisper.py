@@ -73,6 +73,18 @@ class LowRankConv(nn.Module):
         return self.map(self.neighbours(x)).transpose(1, 2)
 
 
+class Positions(nn.Module):
+    """Whisper's positions as a module, which a graph exchanges."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, n_frames: int) -> Tensor:
+        """Return the positions of the first frames, (frame, width)."""
+        return sinusoids(n_frames, self.width)
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """Scaled dot-product attention of all heads (Vaswani et al. 2017, equation 1).
 
@@ -110,6 +122,7 @@ class SlimWhisper(ContextEncoder):
         self.conv2 = LowRankConv(self.width, self.width, shape.conv[1], stride=2)
         # Without weights: the maps that follow take in what scale and shift Whisper has here.
         self.norm = nn.LayerNorm(self.width, elementwise_affine=False)
+        self.positions = Positions(self.width)
         query_key, value, output = shape.attention
         self.query_key = LowRank(self.width, 2 * self.width, query_key)
         self.value = LowRank(self.width, self.width, value)
@@ -119,7 +132,7 @@ class SlimWhisper(ContextEncoder):
         """Return state 0, (batch, time) to (batch, frame, width)."""
         hidden = F.gelu(self.conv1(self.log_mel(waveform)))
         hidden = F.gelu(self.conv2(hidden)).transpose(1, 2)
-        return hidden + sinusoids(hidden.shape[1], self.width).to(hidden)
+        return hidden + self.positions(hidden.shape[1]).to(hidden)
 
     def gather(self, normed: Tensor) -> Tensor:
         """Return what attention gathers, before its output map.
