@@ -79,16 +79,16 @@ def measure_steps(files: list[Path], rounds: int) -> None:
         meter.add(heard[path].waveform)
         return meter.is_steady
 
+    def graph(classifier: Any) -> Callable[[Path], object]:
+        return lambda path: classifier.probabilities([heard[path].waveform])
+
     heard: Any = {path: listen(path) for path in files}
     steps: dict[str, Callable[[Path], object]] = {
         "read and look at the samples": listen,
         "is it a steady sound": is_steady,
     }
     for model in MODELS:
-        classifier = load(model).classifier
-        steps[f"the graph of {model}"] = lambda path, classifier=classifier: (
-            classifier.probabilities([heard[path].waveform])
-        )
+        steps[f"the graph of {model}"] = graph(load(model).classifier)
     seconds = sum(map(duration, files))
     for name, run in steps.items():
         times = []

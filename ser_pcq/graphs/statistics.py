@@ -31,10 +31,14 @@ def _weights(counted: Tensor) -> Tensor:
 
 
 def _deviations(values: Tensor, weights: Tensor) -> Tensor:
-    """Return deviations, values (batch, depth, frame, width), weights (batch, frame)."""
+    """Return deviations of values whose mean is near 0, as single precision wants it.
+
+    Shape:
+        values (batch, depth, frame, width), weights (batch, frame), to (batch, depth, width).
+    """
     weights = weights[:, None, None]  # (batch, 1, 1, frame)
-    mean = weights @ values
-    return (weights @ squared(values - mean)).sqrt().squeeze(2)
+    variance = weights @ squared(values) - squared(weights @ values)
+    return variance.clamp_min(0.0).sqrt().squeeze(2)
 
 
 def masked_statistics(
@@ -53,7 +57,9 @@ def masked_statistics(
     """
     n_frames = frames.shape[2]
     weights = _weights(speech)
-    pooled = [(weights[:, None, None] @ frames).squeeze(2), _deviations(frames, weights)]
+    mean = weights[:, None, None] @ frames  # (batch, depth, 1, width)
+    centred = frames - mean
+    pooled = [mean.squeeze(2), _deviations(centred, weights)]
     if parts > 1:
         count = speech.sum(dim=1, keepdim=True)
         rank = speech.cumsum(dim=1) - speech  # counted frames before each
@@ -69,11 +75,11 @@ def masked_statistics(
     order = torch.arange(n_frames)
     if windows:
         reach = max(windows) // 2
-        around = frames.index_select(
+        around = centred.index_select(
             2, torch.arange(-reach, n_frames + reach).clamp(min=0).minimum(order[-1:])
         )
         # Around the mean, so that single precision is enough for the running sum.
-        running = F.pad((around - pooled[0].unsqueeze(2)).cumsum(dim=2), (0, 0, 1, 0))
+        running = F.pad(around.cumsum(dim=2), (0, 0, 1, 0))
         for window in windows:
             begin = reach - window // 2
             total = (
@@ -82,6 +88,6 @@ def masked_statistics(
             )
             pooled.append(_deviations(total, weights) / window)
     for lag in lags:
-        change = frames - frames.index_select(2, (order - lag).clamp(min=0))
+        change = centred - centred.index_select(2, (order - lag).clamp(min=0))
         pooled.append(_deviations(change, _weights(speech * (order >= lag).to(speech))))
     return torch.cat(pooled, dim=-1)
