@@ -23,6 +23,9 @@ About three steps of 16-bit audio: dither passes as silence, the quietest real r
 (peak 0.006) do not.
 """
 
+LARGEST = 1e30
+"""Times full scale; beyond it samples are no numbers to work with."""
+
 CANCELLING = 0.01
 """Channels that do not resemble one another keep a share of 1 / channels of their mean power when
 they are averaged. With less than this part of it they are taken for copies of opposite sign."""
@@ -63,9 +66,11 @@ class ChannelLevels:
 
     @property
     def is_finite(self) -> bool:
-        """Whether all samples are numbers."""
-        # A sum holds on to NaN and to infinity; extremes to infinities of both signs.
-        return bool(np.isfinite(self.total).all() and np.isfinite([self.low, self.high]).all())
+        """Whether all samples are numbers that can be worked with."""
+        # A sum holds on to NaN; extremes to infinities of both signs. Filters overflow near the
+        # greatest number of single precision.
+        largest = max(float(np.abs(self.low).max()), float(np.abs(self.high).max()))
+        return bool(np.isfinite(self.total).all()) and not largest > LARGEST
 
     def chosen(self) -> int | None:
         """Return the loudest channel where channels cancel one another out; None elsewhere.

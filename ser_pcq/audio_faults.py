@@ -1,6 +1,5 @@
 """What can be wrong with the audio of an utterance, found by decoding it."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +81,6 @@ def _faults(meter: SignalMeter) -> list[tuple[str, str]]:
 
 def _cut_off(path: Path) -> str | None:
     """Say what is missing at the end of a recording; None when nothing is known to be."""
-    import soundfile
-
     # Whatever else is wrong, reading the audio tells it; and opening a pipe would wait for ever.
     if not path.is_file():
         return None
@@ -94,16 +91,15 @@ def _cut_off(path: Path) -> str | None:
             is_flac = file.read(4) == b"fLaC"
     except OSError:
         return None
-    if not is_flac or path.suffix.lower() == ".raw":  # which soundfile refuses by its name
+    if not is_flac:
         return None
     # FLAC says how many samples it has, not how many bytes: the last one has to be there.
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as flac:
+        with opened(path) as flac:
             # A stream of unknown length has no last sample.
-            if flac.frames < 1 << 40:
-                flac.seek(flac.frames - 1)
-                flac.read(1)
-    except soundfile.SoundFileError:
+            if flac.n_frames:
+                list(flac.blocks(flac.n_frames - 1))
+    except AudioError:
         return "the decoder stops before the last sample that the header promises"
     return None
 

@@ -78,8 +78,10 @@ class Decoder:
             except soundfile.SoundFileError as caught:
                 missing = np.isnan(block).any(axis=1)
                 n = int(missing.argmax()) if missing.any() else len(block)
-                # The end of a file of unknown length comes as an error too.
-                error = None if self.n_frames is None and n_read + n else caught
+                # The end of a file of unknown length comes as an error too, of another kind than
+                # that of a stream which breaks off.
+                at_end = self.n_frames is None and "lost sync" not in str(caught)
+                error = None if at_end and n_read + n else caught
             n_read += n
             if error and not (tolerant and n_read):
                 raise error
@@ -131,15 +133,21 @@ def opened(path: Path) -> Iterator[Decoder]:
                     do=_CONVERT,
                 )
             yield Decoder(file)
-    # TypeError is what soundfile raises for a name ending in .raw, which has no header to read.
-    except (soundfile.SoundFileError, TypeError) as error:
+    except soundfile.SoundFileError as error:
         raise _refusal(path, head, error) from error
+    except OSError as error:
+        raise _not_readable(path, error) from error
 
 
 @contextmanager
 def _source(path: Path) -> Iterator[Any]:
     """Yield what soundfile is to open."""
     patch = length_patch(path)
+    if path.suffix.lower() == ".raw":
+        # By this name soundfile would take it for samples without a header.
+        with path.open("rb") as file:
+            yield file
+        return
     if patch is None:
         # As bytes, since soundfile cannot encode a name that is not UTF-8.
         yield os.fsencode(path)
@@ -188,15 +196,20 @@ def _checked_head(path: Path) -> bytes:
             "missing", "there is no such audio file", given=path, do="check the path"
         ) from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise AudioError(
-            "unreadable",
-            f"the audio file cannot be opened ({why})",
-            given=path,
-            do="check the path and its permissions",
-        ) from error
+        raise _not_readable(path, error) from error
     _refuse_odd(path, status, head)
     return head
+
+
+def _not_readable(path: Path, error: Exception) -> AudioError:
+    """Return the refusal of a file that the operating system does not give out."""
+    why = getattr(error, "strerror", None) or error
+    return AudioError(
+        "unreadable",
+        f"the audio file cannot be read ({why})",
+        given=path,
+        do="check the path, its permissions and the disk",
+    )
 
 
 def _refuse_odd(path: Path, status: os.stat_result, head: bytes) -> None:

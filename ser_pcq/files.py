@@ -17,7 +17,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix or ".tmp"
+        # Not all of a long name: with what is added it would be too long.
+        dir=path.parent,
+        prefix=f".{path.stem[:30]}-",
+        suffix=path.suffix or ".tmp",
     )
     os.close(handle)
     temporary = Path(name)

@@ -188,18 +188,22 @@ def _alone(function: Callable[[T], R], item: T) -> R | Crash:
     with _interrupts_held():
         process.start()
     writer.close()
+    has_begun = False
     try:
+        has_begun = reader.recv()
         result: R | Crash = reader.recv()
     except EOFError:
         process.join()
         code = process.exitcode or 0
-        if code >= 0:
-            raise SerError(
-                "a worker process ends before it begins",
-                given=f"exit code {code}",
-                do='in a script of your own, call this under `if __name__ == "__main__"`',
-            ) from None
-        return Crash(f"{signal.Signals(-code).name} ended its process")
+        if code < 0:
+            return Crash(f"{signal.Signals(-code).name} ended its process")
+        if has_begun:
+            return Crash(f"its process ended itself, with exit code {code}")
+        raise SerError(
+            "a worker process ends before it begins",
+            given=f"exit code {code}",
+            do='in a script of your own, call this under `if __name__ == "__main__"`',
+        ) from None
     finally:
         process.kill()
         process.join()
@@ -210,6 +214,7 @@ def _alone(function: Callable[[T], R], item: T) -> R | Crash:
 def _send(function: Callable[[Any], Any], item: Any, writer: Connection) -> None:
     """Send the result of a function, or what it raised."""
     _start()
+    writer.send(True)
     try:
         result = function(item)
     except Exception as error:

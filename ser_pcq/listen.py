@@ -92,6 +92,8 @@ class Recording:
             yield self.waveform
             return
         with opened(self.path) as file:
+            if self._channel is not None and self._channel >= file.channels:
+                raise AudioError("unreadable", "the file has changed", given=self.path)
             parts = (mono(block, self._channel) for block in file.blocks(tolerant=True))
             yield from resampled_blocks(parts, file.rate, SAMPLE_RATE)
 
@@ -117,6 +119,8 @@ def hear(path: Path) -> Recording | Refusal:
         return listen(path)
     except AudioError as error:
         return Refusal(path, "rejected", f"{error.reason}: {error}")
+    except MemoryError as error:
+        return Refusal(path, "error", f"failed: {error or 'out of memory'}")
 
 
 def listen(path: Path) -> Recording:

@@ -116,7 +116,7 @@ class OnnxClassifier:
                 batch = np.stack([waveforms[k] for k in same])
                 scores[same] = self._session.run([OUTPUT], {INPUT: batch})[0]
         except Exception as error:  # its errors share no class
-            raise RuntimeError(str(error).strip().splitlines()[0]) from error
+            raise RuntimeError(next(iter(str(error).split("\n")), "") or repr(error)) from error
         return scores / scores.sum(axis=1, keepdims=True)
 
 

@@ -59,8 +59,8 @@ class Predictor:
 
     Args:
         classifier: The model.
-        options: How to predict. Processes of their own (`predict_all` with jobs) load
-            `options.model`.
+        options: How to predict; `options.model` is what the classifier was loaded from, and what
+            processes of their own (`predict_all` with jobs) load. Without them there are none.
 
     Raises:
         SerError: When there is no such speech detector.
@@ -69,6 +69,7 @@ class Predictor:
     def __init__(self, classifier: Classifier, options: PredictOptions | None = None) -> None:
         self.classifier = classifier
         self.options = options or PredictOptions()
+        self.loaded_with = options
         self._detector: SpeechDetector | None = None
         if self.options.segments or self.options.speech != "auto":
             self._detector = speech_detector(self.options.speech)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from ser_pcq.errors import SerError
 from ser_pcq.isolated import Crash, each_isolated
 from ser_pcq.listen import Recording, Refusal, hear
 from ser_pcq.predict import PredictOptions, Predictor, load
@@ -23,6 +24,12 @@ def predict_with_jobs(
         heard = each_isolated(hear, files, jobs=jobs)
         yield from predictor.judge_all(map(_read, files, heard))
         return
+    if predictor.options is not predictor.loaded_with:
+        raise SerError(
+            "several processes need a model that they can load",
+            given="a Predictor around a classifier",
+            do="make it with load(), or predict with one job",
+        )
     work = [(predictor.options, file) for file in files]
     for file, result in zip(files, each_isolated(_predict, work, jobs=jobs), strict=True):
         if isinstance(result, Crash):

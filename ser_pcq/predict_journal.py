@@ -1,6 +1,8 @@
 """Results of a long job as they come, so that one that was interrupted goes on where it was."""
 
+import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,15 +10,20 @@ from typing import Any
 
 from ser_pcq import __version__
 from ser_pcq.errors import SerError
+from ser_pcq.files import whole_file
+from ser_pcq.model_folder import GRAPH, WEIGHTS, find_model
 from ser_pcq.predict import PredictOptions
 from ser_pcq.prediction import EmotionSegment, Prediction
 
 SUFFIX = ".unfinished"
 """What is added to the name of an output for the name of its journal."""
 
+Stamp = list[int] | None
+"""Size and time of a file; None where there is none."""
+
 
 def journal_of(output: Path) -> Path:
-    """Return where the results of an output that is not complete are kept."""
+    """Return where the results of an output file or folder that is not complete are kept."""
     return output.with_name(output.name + SUFFIX)
 
 
@@ -26,18 +33,30 @@ class Journal:
     Args:
         path: Where it lies.
         options: How files are judged.
+        files: All files of the job, where its outputs are only right for exactly these.
         resume: Go on with what is there.
 
     Raises:
-        SerError: When there is one already and `resume` is not wanted, or it was made with other
-            options.
+        SerError: When there is one already and `resume` is not wanted, it was made with other
+            options, or it is none.
     """
 
-    def __init__(self, path: Path, options: PredictOptions, *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: PredictOptions,
+        *,
+        files: Sequence[Path] | None = None,
+        resume: bool = False,
+    ) -> None:
         self.path = path
         self._header = {"ser-pcq": __version__, **asdict(options)}
-        self._known: dict[str, tuple[list[int] | None, Prediction]] = {}
-        if not path.exists():
+        self._header["weights"] = _weights(options.model)
+        if files is not None:
+            named = "\0".join(map(str, files)).encode(errors="surrogateescape")
+            self._header["files"] = hashlib.sha256(named).hexdigest()
+        self._known: dict[str, tuple[Stamp, Prediction]] = {}
+        if not os.path.lexists(path):
             return
         if not resume:
             raise SerError(
@@ -53,13 +72,20 @@ class Journal:
 
     def _read(self) -> None:
         """Take over the results that are there; the last line may have been cut off."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        try:
-            header = json.loads(lines[0]) if lines else self._header
-        except ValueError:
-            header = {}
+        # What follows the last line end was being written when the job was interrupted.
+        lines = self.path.read_bytes().split(b"\n")[:-1]
+        if not lines:
+            return
+        header = _decoded(lines[0])
+        if not isinstance(header, dict) or "ser-pcq" not in header:
+            raise SerError(
+                "this file holds no results of an interrupted job",
+                given=self.path,
+                do="move it away, or name another output",
+            )
         if header != self._header:
-            changed = sorted(k for k in self._header if header.get(k) != self._header[k])
+            keys = sorted({*header, *self._header})
+            changed = [key for key in keys if header.get(key) != self._header.get(key)]
             raise SerError(
                 "the interrupted job was another one",
                 given=f"{self.path}, which differs in {', '.join(changed)}",
@@ -67,11 +93,13 @@ class Journal:
             )
         for line in lines[1:]:
             try:
-                record = json.loads(line)
+                record: Any = _decoded(line)
                 stamp, prediction = record["file"], _prediction(record["prediction"])
-            except (ValueError, KeyError, TypeError):
-                break
-            self._known[prediction.path] = (stamp, prediction)
+            except (KeyError, TypeError):
+                continue
+            # What went wrong for want of memory, say, may go right now.
+            if prediction.status != "error":
+                self._known[prediction.path] = (stamp, prediction)
 
     def completed(
         self,
@@ -86,43 +114,63 @@ class Journal:
             paths: The files.
             predict_all: What judges those that are not known.
         """
-        known = {}
+        # Taken before a file is read: what changes later is judged again.
+        stamps = {path: _stamp(path) for path in paths}
         for path in paths:
-            stamp, prediction = self._known.get(str(path), (None, None))
-            if prediction is not None and stamp == _stamp(path):
-                known[path] = prediction
-        new = iter(predict_all([path for path in paths if path not in known]))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        begun = [self._header, *(self._record(path, known[path]) for path in known)]
-        # Written anew: what was cut off or has changed is gone.
-        with self.path.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(record) + "\n" for record in begun)
-            file.flush()
+            if str(path) in self._known and self._known[str(path)][0] != stamps[path]:
+                del self._known[str(path)]
+        known = dict(self._known)
+        new = iter(predict_all([path for path in paths if str(path) not in known]))
+        with whole_file(self.path) as temporary, temporary.open("wb") as file:
+            file.write(_encoded(self._header))
+            file.writelines(_line(stamp, prediction) for stamp, prediction in known.values())
+        with self.path.open("ab") as file:
             for path in paths:
-                if path in known:
-                    yield known[path]
+                if str(path) in known:
+                    yield known[str(path)][1]
                     continue
                 prediction = next(new)
-                file.write(json.dumps(self._record(path, prediction)) + "\n")
+                file.write(_line(stamps[path], prediction))
                 file.flush()
                 yield prediction
-
-    def _record(self, path: Path, prediction: Prediction) -> dict[str, Any]:
-        """Return a line."""
-        return {"file": _stamp(path), "prediction": asdict(prediction)}
 
     def remove(self) -> None:
         """Delete the file: the output is complete."""
         self.path.unlink(missing_ok=True)
 
 
-def _stamp(path: Path) -> list[int] | None:
-    """Return size and time of a file; None where there is none."""
+def _encoded(record: dict[str, Any]) -> bytes:
+    """Return a line; names that are no text stand in it as escapes."""
+    return json.dumps(record).encode() + b"\n"
+
+
+def _decoded(line: bytes) -> object:
+    """Return what a line holds; None where it is none."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _line(stamp: Stamp, prediction: Prediction) -> bytes:
+    """Return the line of a result."""
+    return _encoded({"file": stamp, "prediction": asdict(prediction)})
+
+
+def _stamp(path: Path) -> Stamp:
+    """Return size and time of a file."""
     try:
         status = path.stat()
     except (OSError, ValueError):
         return None
     return [status.st_size, status.st_mtime_ns]
+
+
+def _weights(model: str) -> list[Stamp]:
+    """Return the stamps of a model: one that was trained again is another one."""
+    path = find_model(model)
+    files = [path] if path.is_file() else [path / GRAPH, path / WEIGHTS]
+    return [_stamp(file) for file in files]
 
 
 def _prediction(record: dict[str, Any]) -> Prediction:

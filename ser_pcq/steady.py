@@ -11,14 +11,14 @@ SPREAD = 3.0
 
 _PIECE = 1024  # samples of a frame, 64 ms: short ones would see the periods of hum
 _HOP = _PIECE // 2
-_STRETCH = 5 * SAMPLE_RATE // _HOP * _HOP
+_STRETCH = 2 * SAMPLE_RATE // _HOP * _HOP
 _COARSE = 4  # every fourth frame is looked at first
 
 
 class SteadyMeter:
     """Tells, block by block, whether a whole recording is steady: then it holds no speech.
 
-    It is where in every stretch of it (of 5 s, the last one up to 10 s) the levels of its frames of
+    It is where in every stretch of it (of 2 s, the last one up to 4 s) the levels of its frames of
     64 ms, from 150 to 4000 Hz, lie within `SPREAD` (5th to 95th percentile). Measured at lengths of
     0.5 to 10 s, at any level: white noise up to 1.9 dB, pink noise 2.3, tones 0.0, the bare 50 Hz
     of the mains 2.8, hum with harmonics 0.1. The recordings of EMO-DB: from 21.8 dB on, half of

@@ -19,7 +19,9 @@ from ser_pcq.config import SegmentConfig
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.export import export_onnx
 from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
+from ser_pcq.graphs.pooling import pooling_matrix
 from ser_pcq.graphs.recognizers import as_graph
+from ser_pcq.graphs.spectra import PowerSpectrum
 from ser_pcq.model_folder import EMBEDDED, WEIGHTS
 from ser_pcq.onnx_classifier import OnnxClassifier, load_onnx
 from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
@@ -82,6 +84,51 @@ def test_graphs_of_networks_compute_what_networks_do(changes):
         for sound in map(torch.from_numpy, sounds()):
             expected = recognizer.log_probabilities(sound).exp()
             torch.testing.assert_close(graph(sound[None])[0], expected, atol=1e-5, rtol=0)
+
+
+ENCODERS = {
+    "light head": {},
+    "paper head": {"model": {"head": "paper"}},
+    "time-aligned": {"model": {"query_orientation": "time-aligned"}},
+}
+
+
+@pytest.mark.parametrize("name", ["plain", "published", "deltas", *ENCODERS])
+def test_every_network_becomes_a_file(name, tmp_path):
+    """With a small random WavLM, and without an encoder."""
+    changes = {"plain": {}, "published": PUBLISHED, "deltas": DELTAS, **ENCODERS}[name]
+    recognizer = tiny.recognizer(with_encoder=name in ENCODERS, **changes)
+    recognizer.frontend.fit(recognizer.segments(torch.from_numpy(sounds()[4])).spectrogram)
+    about = {"name": "tiny", "data": {}, "protocol": {}, "training": {}}
+    save_checkpoint(tmp_path / "model", recognizer, about)
+    export_onnx(str(tmp_path / "model"), tmp_path / "model.onnx")
+    classifier = load_onnx(tmp_path / "model.onnx")
+    for sound in sounds():
+        scores = classifier.probabilities([sound])[0]
+        expected = recognizer.log_probabilities(torch.from_numpy(sound)).exp().numpy()
+        np.testing.assert_allclose(scores, expected, atol=1e-4)
+    batch = [sound[:40_123] for sound in sounds()[5:]]
+    alone = np.concatenate([classifier.probabilities([one]) for one in batch])
+    np.testing.assert_allclose(classifier.probabilities(batch), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(400, 160), (401, 160), (640, 320), (512, 200)])
+@pytest.mark.parametrize("n_samples", [1600, 1601, 16_000])
+def test_spectra_by_products_are_those_of_the_transform(n_fft, hop, n_samples):
+    window = torch.hann_window(n_fft - 40)
+    sound = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(1))
+    spectrum = torch.stft(sound, n_fft, hop, n_fft - 40, window, return_complex=True)
+    given = PowerSpectrum(window, n_fft, hop)(sound)
+    torch.testing.assert_close(given, spectrum.abs().square(), atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_in", range(1, 30))
+def test_pooling_as_a_product_is_adaptive_pooling(n_in):
+    values = torch.randn(3, 2, n_in)
+    for n_out in range(1, 12):
+        expected = torch.nn.functional.adaptive_avg_pool1d(values, n_out)
+        given = values @ torch.from_numpy(pooling_matrix(n_in, n_out))
+        torch.testing.assert_close(given, expected)
 
 
 @pytest.mark.parametrize("name", ["emodb-large", "emodb-small"])

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import re
-from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from ser_pcq.errors import SerError
 from ser_pcq.formats import FORMATS, audacity, csv, encoded, jsonl, rttm, srt, table, textgrid
-from ser_pcq.formats.folder import left_to_write, output_names, write_each
+from ser_pcq.formats.folder import output_names, refuse_existing, write_each
 from ser_pcq.prediction import EmotionSegment, Prediction
 
 LABELS = ("anger", 'the "calm" one', "joy, loud")
@@ -238,7 +237,8 @@ def test_files_are_written_as_they_come_and_none_is_replaced(tmp_path):
     paths = ["a.wav", "bad, name.wav", os.fsdecode(b"caf\xe9.wav")]
     told = [LONG, REJECTED, prediction(paths[2])]
     folder, kind = tmp_path / "out", FORMATS["textgrid"]
-    names = left_to_write(paths, kind, folder).values()
+    names = output_names(paths, kind.suffix)
+    refuse_existing(names, folder)
     written = write_each(iter(told), names, kind, folder)
     first = next(written)
     assert first == (LONG, folder / "a.TextGrid")
@@ -246,9 +246,12 @@ def test_files_are_written_as_they_come_and_none_is_replaced(tmp_path):
     rest = list(written)
     assert [file for _, file in rest] == [None, folder / os.fsdecode(b"caf\xe9.TextGrid")]
     assert len(list(folder.iterdir())) == 2
-    with pytest.raises(SerError, match=r"there already.*--resume"):
-        left_to_write(paths, kind, folder)
-    # What has no file yet is left: it could not be read.
-    assert list(left_to_write(paths, kind, folder, resume=True)) == [Path("bad, name.wav")]
-    with pytest.raises(SerError, match="many recordings"):
-        left_to_write(paths, FORMATS["csv"], folder)
+    with pytest.raises(SerError, match="there already"):
+        refuse_existing(names, folder)
+
+
+def test_names_of_files_leave_room_for_what_is_added():
+    long = "ä" * 120  # 240 bytes
+    names = output_names([f"{long}1.wav", f"{long}2.wav", "b.wav"], ".TextGrid")
+    assert len(set(names)) == 3
+    assert all(len(name.encode()) <= 255 for name in names)

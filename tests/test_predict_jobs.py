@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def fill(folder, n, seconds=0.5):
     samples, rate = soundfile.read(EXAMPLE)
     folder.mkdir(parents=True)
     stock = folder.parent / "stock"
-    stock.mkdir()
+    stock.mkdir(exist_ok=True)
     for k in range(3):
         first = round(0.4 * k * rate)
         soundfile.write(stock / f"{k}.wav", samples[first : first + round(seconds * rate)], rate)
@@ -143,18 +144,110 @@ def test_files_that_changed_since_are_judged_again(tmp_path):
 
 
 def test_label_files_are_completed_too(tmp_path, command):
-    folder, out = fill(tmp_path / "many", 20, seconds=1.0), tmp_path / "labels"
-    call = ("predict", folder, *SMALL, "--format", "srt", "--output-dir", out)
-    assert command(*call).returncode == 1
-    whole = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert len(whole) == 18
-    for path in sorted(out.iterdir())[5:]:
-        path.unlink()
-    assert command(*call).returncode == 1
-    assert len(list(out.iterdir())) == 5
-    result = command(*call, "--resume")
-    assert "going on; 5 files are there" in result.stderr
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+    """Of recordings with equal names, each gets its own, however often the job is interrupted."""
+    folders = [fill(tmp_path / name / "many", 8, seconds=1.0) for name in "ab"]
+    call = ("predict", *folders, *SMALL, "--format", "srt", "--output-dir")
+    whole = command(*call, tmp_path / "whole")
+    assert whole.returncode == 1
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+    assert len(expected) == 14
+    assert not journal_of(tmp_path / "whole").exists()
+    assert "there already" in command(*call, tmp_path / "whole").stderr
+    done = command(*call, tmp_path / "whole", "--resume")
+    assert done.returncode == 1  # one that holds no label files for what could not be read
+    assert "there already" in done.stderr
+
+    out = tmp_path / "out"
+    files = [file for folder in folders for file in sorted(folder.iterdir())]
+    predictor = load("emodb-small", speech="energy", segments=True)
+    journal = Journal(journal_of(out), predictor.options, files=files)
+    begun = journal.completed(files, predictor.predict_all)
+    for _ in range(5):
+        next(begun)
+    begun.close()
+    other = command(*call[:2], *SMALL, "--format", "srt", "--output-dir", out, "--resume")
+    assert "differs in files" in other.stderr
+    result = command(*call, out, "--resume")
+    assert "going on; 5 results" in result.stderr
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
+    assert not journal_of(out).exists()
+
+
+def test_what_a_journal_holds_is_never_lost(tmp_path):
+    files = sorted(fill(tmp_path / "many", 12).iterdir())
+    predictor = load("emodb-small")
+    path = tmp_path / "j"
+    list(Journal(path, predictor.options).completed(files, predictor.predict_all))
+    # A job that ends at once, and one with fewer files, keep what was known.
+    journal = Journal(path, predictor.options, resume=True)
+    journal.completed(files[:1], predictor.predict_all).close()
+    assert len(Journal(path, predictor.options, resume=True)) == 12
+    list(journal.completed(files[:1], predictor.predict_all))
+    assert len(Journal(path, predictor.options, resume=True)) == 12
+    for wrong in (b"[]\n", b"5\n", b"\xff\xfe\n", b"no journal\n"):
+        path.write_bytes(wrong)
+        with pytest.raises(SerError, match="no results of an interrupted job"):
+            Journal(path, predictor.options, resume=True)
+    path.write_bytes(b'{"ser-pcq": "0')  # interrupted while it was begun
+    assert len(Journal(path, predictor.options, resume=True)) == 0
+
+
+def test_errors_are_tried_again(tmp_path):
+    files = sorted(fill(tmp_path / "many", 2).iterdir())
+    predictor = load("emodb-small")
+    ok = list(predictor.predict_all(files))
+    bad = replace(ok[0], status="error", reason="failed: out of memory", label=None)
+    list(Journal(tmp_path / "j", predictor.options).completed(files, lambda paths: [bad, ok[1]]))
+    journal = Journal(tmp_path / "j", predictor.options, resume=True)
+    assert list(journal.completed(files, predictor.predict_all)) == ok
+
+
+def test_odd_names_and_places_of_outputs_are_refused_or_work(tmp_path, command):
+    folder = fill(tmp_path / "many", 2)
+    (tmp_path / "link.csv").symlink_to("gone.csv")
+    for output, words in ((tmp_path / "link.csv", "there already"), (folder, "is a folder")):
+        done = command("predict", folder, *SMALL, "--output", output)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert words in done.stderr
+    long = tmp_path / f"{'n' * 300}.wav"
+    done = command("predict", folder, long, *SMALL, "--format", "jsonl")
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == [
+        *["ok"] * 2,
+        "rejected",
+    ]
+
+
+def test_a_terminated_job_leaves_nothing_but_its_journal(tmp_path):
+    folder, output = fill(tmp_path / "many", 2000), tmp_path / "out.csv"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ser_pcq.cli.predict", str(folder), *SMALL, "--output", str(output)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    journal = journal_of(output)
+    deadline = time.monotonic() + 60
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["many", journal.name, "stock"]
+
+
+def test_a_classifier_of_ones_own_is_not_exchanged_for_another(tmp_path):
+    predictor = Predictor(load("emodb-small").classifier)
+    with pytest.raises(SerError, match="a model that they can load"):
+        list(predictor.predict_all([EXAMPLE, EXAMPLE], jobs=2))
+
+
+def test_a_file_too_large_for_the_memory_loses_only_itself(monkeypatch):
+    def none(path):
+        raise MemoryError
+
+    predictor = load("emodb-small")
+    monkeypatch.setattr("ser_pcq.listen.listen", none)
+    told = predictor.predict(EXAMPLE)
+    assert (told.status, told.reason) == ("error", "failed: out of memory")
 
 
 def test_resuming_wants_something_to_complete(command):

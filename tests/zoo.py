@@ -189,6 +189,13 @@ def _cut_off(zoo):
     zoo.patched("cut.aiff", warned("truncated"), most)
     zoo.patched("cut.mp3", warned("truncated"), most)
     zoo.patched("cut.flac", warned("damaged"), most)
+
+    def cut_without_length(content):
+        content[21] &= 0xF0
+        content[22:26] = bytes(4)
+        return content[: len(content) // 2]
+
+    zoo.patched("cut_pipe.flac", warned("damaged"), cut_without_length)
     zoo.patched("hole.flac", warned("damaged"), hole)
     long = (speech(12) * 32767).astype(np.int16)
     zoo.patched("cut.ogg", warned("truncated"), most, samples=long)
@@ -206,6 +213,7 @@ def _levels(zoo):
     zoo.write("offset.wav", warned("offset"), 0.3 * wave + 0.2)
     zoo.write("integers.wav", warned("over_scale"), 32768 * wave, subtype="FLOAT")
     zoo.write("huge.wav", warned("over_scale"), 1e30 * wave, subtype="FLOAT")
+    zoo.write("beyond.wav", rejected("not_finite"), 3e38 * wave, subtype="FLOAT")
     zoo.write("tiny.wav", rejected("silent"), 1e-30 * wave, subtype="FLOAT")
     for name, value in {"nan": np.nan, "inf": np.inf, "minus_inf": -np.inf}.items():
         bad = wave.copy()
@@ -218,6 +226,9 @@ def _lengths(zoo):
     zoo.write("fifty_ms.wav", rejected("too_short"), speech(0.05))
     zoo.write("one_sample.wav", rejected("too_short"), speech()[:1])
     zoo.write("forty_seconds.wav", Animal(), speech(40))
+    word = 1e-3 * np.random.default_rng(0).standard_normal(int(9.9 * RATE)).astype(np.float32)
+    word[5 * RATE : 5 * RATE + 6000] += speech()[:6000]
+    zoo.write("one_word_in_noise.wav", Animal(), word)
     gated = np.concatenate([np.zeros(30 * RATE, np.float32), speech(1.5)])
     zoo.write("gated.wav", warned("mostly_silent"), gated)
 
@@ -229,6 +240,8 @@ def _names(zoo):
         zoo.path(os.fsdecode(b"caf\xe9.wav"), SAME).write_bytes(
             (zoo.folder / "plain.wav").read_bytes()
         )
+    zoo.write("headed.raw.wav", SAME, format="WAV").rename(zoo.folder / "headed.raw")
+    zoo.animals["headed.raw"] = zoo.animals.pop("headed.raw.wav")
     zoo.path("link.wav", SAME).symlink_to("plain.wav")
 
 

@@ -4,6 +4,7 @@ Exit codes: 0 all well, 1 an error that the message explains, 2 wrong usage, 130
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,15 @@ def quiet_libraries() -> None:
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)
     os.close(silent)
+
+
+def end_tidily() -> None:
+    """When asked to end (SIGTERM), remove temporary files first, as after Ctrl-C."""
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def run(app: Callable[[], Any], name: str) -> None:

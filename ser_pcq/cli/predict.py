@@ -1,5 +1,6 @@
 """`ser-predict PATH…`."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ser_pcq import formats
-from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, quiet_libraries, run, say
+from ser_pcq.cli.app import (
+    VERSION_OPTION,
+    end_tidily,
+    new_app,
+    progress,
+    quiet_libraries,
+    run,
+    say,
+)
 from ser_pcq.cli.predict_more import print_stream, refuse_with_stream, with_plots
 from ser_pcq.errors import SerError
 from ser_pcq.formats import FORMATS
@@ -57,7 +66,8 @@ def _recordings(paths: list[Path]) -> list[Path]:
 
     files = find_audio(paths, foreign=True)
     for path in paths:
-        if path.is_dir() and not find_audio([path], foreign=True):
+        # Not Path.is_dir(), which raises for names that are too long.
+        if os.path.isdir(path) and not find_audio([path], foreign=True):  # noqa: PTH112
             say(f"ser-predict: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
@@ -206,9 +216,8 @@ def _to_terminal(job: "Job", name: str, plot: Path | None, *, segments: bool) ->
     from ser_pcq.cli.predict_results import print_lines
 
     # Where lines are seen as they come they are progress enough; into a file they are not.
-    seen = job.counted(job.predictions(job.files), len(job.files), quiet=sys.stdout.isatty())
-    predictions = seen if plot is None else with_plots(seen, job.files, plot)
-    print_lines(predictions, job, name, segments=segments)
+    seen = job.counted(job.predictions(job.files), quiet=sys.stdout.isatty())
+    print_lines(with_plots(seen, job.files, plot), job, name, segments=segments)
 
 
 def _into_file(
@@ -221,31 +230,32 @@ def _into_file(
     if journal is None:
         say(f"ser-predict: {output} is complete; nothing is left to do")
         return
-    completed = journal.completed(job.files, job.predictions)
-    seen = job.counted(completed, len(job.files), quiet=False)
-    predictions = seen if plot is None else with_plots(seen, job.files, plot)
-    write_output(predictions, job, name, output, segments=segments)
+    seen = job.counted(journal.completed(job.files, job.predictions), quiet=False)
+    write_output(with_plots(seen, job.files, plot), job, name, output, segments=segments)
     journal.remove()
 
 
 def _into_folder(
     job: "Job", kind: formats.Format, output_dir: Path, plot: Path | None, *, resume: bool
 ) -> None:
-    """Write a file for each recording that has none."""
-    from ser_pcq.cli.predict_results import write_files
-    from ser_pcq.formats.folder import left_to_write
+    """Write a file for each recording, which an interrupted job can complete later."""
+    from ser_pcq.cli.predict_results import open_folder_journal, write_files
+    from ser_pcq.formats.folder import output_names
 
-    left = left_to_write(job.files, kind, output_dir, resume=resume)
-    if n_there := len(job.files) - len(left):
-        say(f"ser-predict: going on; {n_there} files are there")
-    seen = job.counted(job.predictions(list(left)), len(left), quiet=False)
-    predictions = seen if plot is None else with_plots(seen, list(left), plot)
-    write_files(predictions, list(left.values()), kind, output_dir)
+    names = output_names(job.files, kind.suffix)
+    journal = open_folder_journal(job, names, output_dir, resume=resume)
+    if journal is None:
+        say(f"ser-predict: {output_dir} is complete; nothing is left to do")
+        return
+    seen = job.counted(journal.completed(job.files, job.predictions), quiet=False)
+    write_files(with_plots(seen, job.files, plot), names, kind, output_dir)
+    journal.remove()
 
 
 def main() -> None:
     """Entry point of `ser-predict`."""
     quiet_libraries()
+    end_tidily()
     run(app, "ser-predict")
 
 

@@ -16,16 +16,23 @@ from ser_pcq.stream import LiveResult, PcmFormat
 
 
 def with_plots(
-    predictions: Iterator[Prediction], files: list[Path], folder: Path
+    predictions: Iterator[Prediction], files: list[Path], folder: Path | None
 ) -> Iterator[Prediction]:
-    """Pass predictions on, and draw each recording that could be read into a folder."""
+    """Pass predictions on, and draw each recording that could be read into a folder, if any."""
+    if folder is None:
+        yield from predictions
+        return
+    from ser_pcq.errors import AudioError
     from ser_pcq.listen import listen
     from ser_pcq.timeline_plot import plot_timeline
 
     names = output_names(files, ".png")
     for prediction, file, name in zip(predictions, files, names, strict=True):
         if prediction.duration is not None:
-            plot_timeline(listen(file).blocks(), prediction, folder / name)
+            try:
+                plot_timeline(listen(file).blocks(), prediction, folder / name)
+            except AudioError as error:  # it was there a moment ago
+                say(f"ser-predict: no picture of {file}: {error}")
         yield prediction
 
 

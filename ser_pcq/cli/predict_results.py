@@ -1,6 +1,7 @@
 """How `ser-predict` goes through files and brings their results out."""
 
 import io
+import os
 import shutil
 import sys
 from collections import Counter
@@ -15,7 +16,7 @@ from ser_pcq.cli.app import progress, say
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.formats import FORMATS, Format, csv, encoded, table
-from ser_pcq.formats.folder import write_each
+from ser_pcq.formats.folder import refuse_existing, write_each
 from ser_pcq.predict import Predictor
 from ser_pcq.predict_journal import Journal, journal_of
 from ser_pcq.prediction import Prediction
@@ -41,16 +42,14 @@ class Job:
         """Judge files."""
         yield from self.predictor.predict_all(files, jobs=min(self.jobs, max(1, len(files))))
 
-    def counted(
-        self, predictions: Iterator[Prediction], total: int, *, quiet: bool
-    ) -> Iterator[Prediction]:
+    def counted(self, predictions: Iterator[Prediction], *, quiet: bool) -> Iterator[Prediction]:
         """Pass predictions on, count what they say, and show the progress unless `quiet`."""
         shown = nullcontext(lambda done, total: None) if quiet else progress("predicting")
         with shown as advance:
             for done, prediction in enumerate(predictions, start=1):
                 self.statuses[prediction.status] += 1
                 yield prediction
-                advance(done, total)
+                advance(done, len(self.files))
 
     @property
     def n_failed(self) -> int:
@@ -105,19 +104,45 @@ def write_output(
 
 
 def open_journal(job: Job, output: Path, *, resume: bool) -> Journal | None:
-    """Return the journal of an output; None when the output is complete already.
+    """Return the journal of an output file; None when the output is complete already.
 
     Raises:
         SerError: When the output is there, or an earlier job was interrupted, and `resume` is not
             wanted.
     """
-    if output.exists():
+    if output.is_dir():
+        raise SerError("the output is a folder", given=output, do="name a file")
+    if os.path.lexists(output):
         if resume:
+            journal_of(output).unlink(missing_ok=True)
             return None
         raise SerError(
             "the output is there already", given=output, do="move it away, or name another file"
         )
-    journal = Journal(journal_of(output), job.predictor.options, resume=resume)
+    return _told(Journal(journal_of(output), job.predictor.options, resume=resume))
+
+
+def open_folder_journal(
+    job: Job, names: list[str], folder: Path, *, resume: bool
+) -> Journal | None:
+    """Return the journal of a file for each recording; None when all of them are there already.
+
+    Raises:
+        SerError: When a file is there that no interrupted job has written, or an earlier job was
+            interrupted, and `resume` is not wanted.
+    """
+    path = journal_of(folder)
+    options = job.predictor.options
+    if resume and os.path.lexists(path):
+        return _told(Journal(path, options, files=job.files, resume=True))
+    if resume and all(os.path.lexists(folder / name) for name in names):
+        return None
+    refuse_existing(names, folder)
+    return Journal(path, options, files=job.files)
+
+
+def _told(journal: Journal) -> Journal:
+    """Say how much of a job is done."""
     if len(journal):
         say(f"ser-predict: going on; {len(journal)} results of before are kept")
     return journal

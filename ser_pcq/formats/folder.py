@@ -10,6 +10,8 @@ from ser_pcq.files import whole_file
 from ser_pcq.formats import Format, encoded
 from ser_pcq.prediction import Prediction
 
+_LONGEST = 220  # bytes of a name without suffix and number
+
 
 def output_names(paths: Sequence[str | Path], suffix: str) -> list[str]:
     """Return a file name for each recording, no two of them alike, in order.
@@ -19,11 +21,11 @@ def output_names(paths: Sequence[str | Path], suffix: str) -> list[str]:
     folders, are numbered from the second on: `a.wav-2.srt`. Upper and lower case count as alike,
     since they do on the disks of many computers.
     """
-    stems = [Path(path).stem for path in paths]
+    stems = [_short(Path(path).stem) for path in paths]
     folded = [stem.casefold() for stem in stems]
     twice = {stem for stem, n in Counter(folded).items() if n > 1}
     wanted = [
-        Path(path).name if stem.casefold() in twice else stem
+        _short(Path(path).name) if stem.casefold() in twice else stem
         for path, stem in zip(paths, stems, strict=True)
     ]
     taken: set[str] = set()
@@ -40,32 +42,26 @@ def output_names(paths: Sequence[str | Path], suffix: str) -> list[str]:
     return names
 
 
-def left_to_write(
-    paths: Sequence[str | Path], output_format: Format, folder: Path, *, resume: bool = False
-) -> dict[Path, str]:
-    """Return the name of the file that each recording is to get, in order.
+def _short(name: str) -> str:
+    """Cut a name so that suffix and number fit into what file systems take, 255 bytes."""
+    while len(os.fsencode(name)) > _LONGEST:
+        name = name[:-1]
+    return name
 
-    Args:
-        paths: The recordings, from which the files are named; see `output_names`.
-        output_format: One that holds one recording.
-        folder: Where they are to lie.
-        resume: Leave those out whose file is there.
+
+def refuse_existing(names: Iterable[str], folder: Path) -> None:
+    """Refuse to write over files.
 
     Raises:
-        SerError: When the format holds many recordings, or a file is there already and `resume` is
-            not wanted.
+        SerError: When one of the files is in the folder already.
     """
-    if output_format.text is None:
-        raise SerError("the format holds many recordings in one file", accepted="a format for one")
-    names = output_names(paths, output_format.suffix)
-    there = {name for name in names if os.path.lexists(folder / name)}
-    if there and not resume:
-        raise SerError(
-            "a file to be written is there already",
-            given=folder / min(there),
-            do="go on with --resume, move it away, or name another folder",
-        )
-    return {Path(path): name for path, name in zip(paths, names, strict=True) if name not in there}
+    for name in names:
+        if os.path.lexists(folder / name):
+            raise SerError(
+                "a file to be written is there already",
+                given=folder / name,
+                do="move it away, or name another folder",
+            )
 
 
 def write_each(
@@ -77,7 +73,7 @@ def write_each(
 
     Args:
         predictions: What to write.
-        names: Of the files, one for each prediction, in the same order: `left_to_write`.
+        names: Of the files, one for each prediction, in the same order: `output_names`.
         output_format: One that holds one recording.
         folder: Where to; it is made when missing.
     """

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from ser_pcq.frontend import FLOOR, Frontend
 from ser_pcq.graphs.statistics import squared
 from ser_pcq.models.whisper_input import HOP, N_FFT, WhisperLogMel
-from ser_pcq.torchaudio_loader import torchaudio
 
 
 class PowerSpectrum(nn.Module):
@@ -65,9 +64,11 @@ class PowerSpectrum(nn.Module):
         row = math.gcd(self.n_fft, self.hop)
         middle = self.n_fft // 2
         mirrored = F.pad(waveforms.unsqueeze(1), (middle, middle), mode="reflect").squeeze(1)
-        n_frames = waveforms.shape[1] // self.hop + 1
-        n_rows = (n_frames - 1) * (self.hop // row) + self.n_fft // row
-        rows = mirrored.narrow(1, 0, n_rows * row).unflatten(1, (n_rows, row))
+        n_frames = (waveforms.shape[1] + 2 * middle - self.n_fft) // self.hop + 1
+        # Zeros after the end, which no frame reaches, make the last row a whole one.
+        length = waveforms.shape[1] + 2 * middle
+        n_rows = (length + row - 1) // row
+        rows = F.pad(mirrored, (0, n_rows * row - length)).unflatten(1, (n_rows, row))
         first = torch.arange(n_frames).unsqueeze(1) * (self.hop // row)
         index = first + torch.arange(self.n_fft // row).unsqueeze(0)  # (frame, row)
         return rows.index_select(1, index.flatten()).view(-1, n_frames, self.n_fft)
@@ -88,6 +89,17 @@ class WhisperLogMelGraph(nn.Module):
         mel = torch.log10((self.filters @ self.power(waveforms)[..., :-1]).clamp_min(1e-10))
         mel = torch.maximum(mel, mel.amax(dim=(1, 2), keepdim=True) - 8.0)
         return (mel + 4.0) / 4.0
+
+
+def deltas(values: Tensor) -> Tensor:
+    """Return slopes over five frames, as `torchaudio.functional.compute_deltas` does.
+
+    Shape:
+        (batch, band, frame) to the same.
+    """
+    slope = torch.tensor([[[-2.0, -1.0, 0.0, 1.0, 2.0]]], dtype=values.dtype) / 10.0
+    padded = F.pad(values, (2, 2), mode="replicate").flatten(0, 1).unsqueeze(1)
+    return F.conv1d(padded, slope).view(values.shape)
 
 
 class SpectrogramGraph(nn.Module):
@@ -127,5 +139,5 @@ class SpectrogramGraph(nn.Module):
             mel = self.get_buffer(name) @ spectrum(cleaned)
             channels.append(torch.log(mel.clamp_min(FLOOR)))
             for _ in range(self.config.deltas):
-                channels.append(torchaudio.functional.compute_deltas(channels[-1]))
+                channels.append(deltas(channels[-1]))
         return torch.stack(channels, dim=1)

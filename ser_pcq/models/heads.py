@@ -66,13 +66,17 @@ def _statistics_over_time(context: Tensor) -> tuple[Tensor, Tensor]:
         context (batch, depth, frame, width).
     """
     mean = context.mean(dim=2)
-    # Segment by segment, so that the squares of one stay in the processor's cache.
-    variance = torch.stack(
-        [
-            (segment - centre.unsqueeze(1)).square().mean(dim=1)
-            for segment, centre in zip(context, mean, strict=True)
-        ]
-    )
+    if torch.compiler.is_exporting():
+        # A graph has no loop over a batch of any size.
+        variance = (context - mean.unsqueeze(2)).square().mean(dim=2)
+    else:
+        # Segment by segment, so that the squares of one stay in the processor's cache.
+        variance = torch.stack(
+            [
+                (segment - centre.unsqueeze(1)).square().mean(dim=1)
+                for segment, centre in zip(context, mean, strict=True)
+            ]
+        )
     return mean, variance.clamp_min(1e-8).sqrt()
 
 
