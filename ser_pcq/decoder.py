@@ -143,11 +143,9 @@ def opened(path: Path) -> Iterator[Decoder]:
 def _source(path: Path) -> Iterator[Any]:
     """Yield what soundfile is to open."""
     patch = length_patch(path)
-    if path.suffix.lower() == ".raw":
-        # By this name soundfile would take it for samples without a header.
-        with path.open("rb") as file:
-            yield file
-        return
+    if patch is None and path.suffix.lower() == ".raw":
+        # By its name soundfile would take it for samples without a header.
+        patch = (0, b"")
     if patch is None:
         # As bytes, since soundfile cannot encode a name that is not UTF-8.
         yield os.fsencode(path)
@@ -170,6 +168,8 @@ def _refusal(path: Path, head: bytes, error: Exception) -> AudioError:
             do=convert if convertible else None,
         )
     why = getattr(error, "error_string", "no header").strip().rstrip(".")
+    if "not a regular file" in why:  # which it is; the decoder means that it knows no such format
+        why = "unknown format"
     return AudioError(
         "unreadable",
         f"the file is not audio, or is damaged ({why})",
@@ -221,10 +221,10 @@ def _refuse_odd(path: Path, status: os.stat_result, head: bytes) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise AudioError(
             "unreadable",
-            "this is a folder, and not one whose files can be listed",
+            "this is a folder, not a file",
             given=path,
             accepted=_FORMATS,
-            do="name files, or check the folder's permissions",
+            do="name its files, or check its permissions",
         )
     if not stat.S_ISREG(status.st_mode):
         raise AudioError(

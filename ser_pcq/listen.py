@@ -7,6 +7,7 @@ once to judge them, so that memory does not grow with their length.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,8 @@ from ser_pcq.audio import (
     silence,
 )
 from ser_pcq.container import missing_audio
-from ser_pcq.decoder import opened
-from ser_pcq.errors import AudioError
+from ser_pcq.decoder import BLOCK, RATES, opened
+from ser_pcq.errors import AudioError, SerError
 from ser_pcq.signal_faults import SignalMeter
 
 LONGEST_WHOLE = 30.0
@@ -61,7 +62,7 @@ WARNINGS = {
 
 
 class Recording:
-    """An audio file that can be judged.
+    """Audio that can be judged.
 
     Attributes:
         path: The file.
@@ -98,6 +99,25 @@ class Recording:
             yield from resampled_blocks(parts, file.rate, SAMPLE_RATE)
 
 
+class _Samples(Recording):
+    """A long recording that is in memory: (time, channel) at its own rate."""
+
+    def __init__(self, samples: NDArray[np.float32], rate: int, *about: Any) -> None:
+        super().__init__(*about)
+        self._samples, self._rate = samples, rate
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield it in parts."""
+        parts = (mono(block, self._channel) for block in _cut(self._samples))
+        yield from resampled_blocks(parts, self._rate, SAMPLE_RATE)
+
+
+def _cut(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Cut samples, (time, channel), as a decoder gives them out."""
+    for first in range(0, len(samples), BLOCK):
+        yield samples[first : first + BLOCK]
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A file that cannot be judged.
@@ -120,7 +140,46 @@ def hear(path: Path) -> Recording | Refusal:
     except AudioError as error:
         return Refusal(path, "rejected", f"{error.reason}: {error}")
     except MemoryError as error:
-        return Refusal(path, "error", f"failed: {error or 'out of memory'}")
+        return Refusal(path, "error", f"failed: {str(error) or 'out of memory'}")
+
+
+def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Refusal:
+    """Look at samples in memory as `hear` looks at a file.
+
+    Args:
+        samples: (time,) or (time, channel); floating point, or integers, scaled by their range.
+        rate: Hz.
+        path: What it is to be called.
+
+    Raises:
+        SerError: When it is no such array, or the rate is impossible.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
+        raise SerError(
+            "these are no samples",
+            given=f"an array of {array.dtype}, {array.shape}",
+            accepted="numbers, (time,) or (time, channel)",
+        )
+    if not RATES[0] <= rate <= RATES[1]:
+        raise SerError(
+            "impossible sample rate", given=f"{rate} Hz", accepted=f"{RATES[0]} to {RATES[1]} Hz"
+        )
+    if array.dtype.kind != "f":
+        half = 2.0 ** (8 * array.dtype.itemsize - 1)
+        array = array / half - (1.0 if array.dtype.kind == "u" else 0.0)
+    with np.errstate(all="ignore"):  # what becomes infinite is refused by name
+        array = array.astype(np.float32).reshape(len(array), *array.shape[1:] or (1,))
+    meter = SignalMeter(array.shape[1])
+    for block in _cut(array):
+        meter.add(block)
+    try:
+        about = _judged(path, meter, rate, _length_faults(len(array) / rate, rate))
+    except AudioError as error:
+        return Refusal(path, "rejected", f"{error.reason}: {error}")
+    if len(array) > LONGEST_WHOLE * rate:
+        return _Samples(array, rate, *about, None, meter.levels.chosen())
+    return Recording(*about, _whole([array], rate, meter), meter.levels.chosen())
 
 
 def listen(path: Path) -> Recording:
@@ -140,19 +199,34 @@ def listen(path: Path) -> Recording:
             if meter.levels.n_frames > LONGEST_WHOLE * rate:
                 kept = None
         is_damaged = file.is_damaged
+    duration = meter.levels.n_frames / rate
+    faults = _file_faults(path, duration, rate, promised, is_damaged)
+    about = _judged(path, meter, rate, [*faults, *_length_faults(duration, rate)])
+    waveform = None if kept is None else _whole(kept, rate, meter)
+    return Recording(*about, waveform, meter.levels.chosen())
+
+
+def _judged(
+    path: Path, meter: SignalMeter, rate: int, faults: list[tuple[str, str]]
+) -> tuple[Path, float, tuple[str, ...]]:
+    """Return path, duration and warnings of what is worth judging.
+
+    Raises:
+        AudioError: `empty`, `not_finite`, `too_short` or `silent`.
+    """
     levels = meter.levels
     refuse_useless(levels.n_frames, rate, levels.is_finite, path)
     if meter.is_silent:
         raise silence()
-    duration = levels.n_frames / rate
-    faults = _file_faults(path, levels.n_frames / rate, rate, promised, is_damaged)
-    channel = levels.chosen()
-    waveform = None
-    if kept is not None:
-        whole = np.concatenate([mono(block, channel) for block in kept])
-        waveform = resampled(whole, rate, SAMPLE_RATE)
     warnings = tuple(f"{kind}: {detail}" for kind, detail in (*faults, *meter.faults()))
-    return Recording(path, duration, warnings, waveform, channel)
+    return path, levels.n_frames / rate, warnings
+
+
+def _whole(blocks: list[NDArray[np.float32]], rate: int, meter: SignalMeter) -> NDArray[np.float32]:
+    """Return the waveform of blocks, each (time, channel), at 16 kHz."""
+    channel = meter.levels.chosen()
+    waveform = np.concatenate([mono(block, channel) for block in blocks])
+    return resampled(waveform, rate, SAMPLE_RATE)
 
 
 def _file_faults(
@@ -177,6 +251,12 @@ def _file_faults(
     elif is_damaged:
         of = "" if promised is None else f" of {promised / rate:.2f} s"
         faults.append(("damaged", f"the decoder gave up after {duration:.2f} s{of}"))
+    return faults
+
+
+def _length_faults(duration: float, rate: int) -> list[tuple[str, str]]:
+    """Return kind and detail of what is wrong with a length, s, and a rate, Hz."""
+    faults = []
     if duration < SHORT:
         faults.append(("short", f"{duration:.2f} s is little to judge by"))
     if rate < SAMPLE_RATE:

@@ -1,17 +1,19 @@
 """Recordings to emotions: one result per file, whatever the file is."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_pcq.audio import SAMPLE_RATE
 from ser_pcq.classifier import Classifier, load_classifier
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.listen import Recording, Refusal, hear
+from ser_pcq.listen import Recording, Refusal, hear, hear_samples
 from ser_pcq.model_folder import DEFAULT_MODEL
 from ser_pcq.prediction import EmotionSegment, Prediction
 from ser_pcq.speech import SpeechDetector, speech_detector
@@ -62,6 +64,9 @@ class Predictor:
         options: How to predict; `options.model` is what the classifier was loaded from, and what
             processes of their own (`predict_all` with jobs) load. Without them there are none.
 
+    Attributes:
+        on_progress: Called with seconds judged and seconds in all while a long recording is judged.
+
     Raises:
         SerError: When there is no such speech detector.
     """
@@ -70,6 +75,7 @@ class Predictor:
         self.classifier = classifier
         self.options = options or PredictOptions()
         self.loaded_with = options
+        self.on_progress: Callable[[float, float], None] = lambda done, total: None
         self._detector: SpeechDetector | None = None
         if self.options.segments or self.options.speech != "auto":
             self._detector = speech_detector(self.options.speech)
@@ -85,6 +91,22 @@ class Predictor:
         A bad file gives a rejected prediction, a low confidence one that abstains.
         """
         return self.judge([hear(Path(path))])[0]
+
+    def predict_samples(
+        self, samples: NDArray[Any], sample_rate: int, *, name: str = ""
+    ) -> Prediction:
+        """Predict the emotion of samples that are in memory, with the same checks as for a file.
+
+        Args:
+            samples: (time,) or (time, channel); floating point, 1.0 being full scale, or integers,
+                scaled by their range.
+            sample_rate: Hz.
+            name: What the prediction is to have as its path.
+
+        Raises:
+            SerError: When it is no such array, or the rate is impossible.
+        """
+        return self.judge([hear_samples(samples, sample_rate, Path(name))])[0]
 
     def predict_all(self, paths: Iterable[str | Path], *, jobs: int = 1) -> Iterator[Prediction]:
         """Yield one prediction for each file, in order.
@@ -154,8 +176,9 @@ class Predictor:
         except AudioError as error:
             return self._unanswered(path, "rejected", f"{error.reason}: {error}", duration)
         except (RuntimeError, MemoryError) as error:
-            # For example want of memory; the other files go on.
-            return self._unanswered(path, "error", f"failed: {error}", duration)
+            # The other files go on.
+            reason = f"failed: {str(error) or 'out of memory'}"
+            return self._unanswered(path, "error", reason, duration)
         return self._answer(recording, shares, segments)
 
     def _over_time(self, recording: Recording) -> tuple[Probabilities, tuple[EmotionSegment, ...]]:
@@ -169,9 +192,12 @@ class Predictor:
         steady = SteadyMeter()
 
         def blocks() -> Iterator[NDArray[np.float32]]:
+            heard = 0
             for block in recording.blocks():
                 steady.add(block)
                 yield block
+                heard += len(block)
+                self.on_progress(heard / SAMPLE_RATE, recording.duration)
 
         segments = []
         for segment in timeline.segments(blocks()):

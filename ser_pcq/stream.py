@@ -80,7 +80,8 @@ class PcmFormat:
             four[:, 1:] = three if kind[0] == "<" else three[:, ::-1]
             values = four.view("<i4")[:, 0].astype(np.float64) / 2**8
         else:
-            values = np.frombuffer(content, kind).astype(np.float64)
+            with np.errstate(invalid="ignore"):  # NaN of some kinds; refused below
+                values = np.frombuffer(content, kind).astype(np.float64)
         if kind == "u1":
             values -= full_scale
         with np.errstate(all="ignore"):

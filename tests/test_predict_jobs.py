@@ -366,3 +366,42 @@ def test_when_a_batch_fails_each_file_is_tried_alone(tmp_path):
     told = list(Predictor(Weak()).predict_all([*files, loud]))
     assert [p.status for p in told] == ["ok"] * 6 + ["error"]
     assert told[-1].reason == "failed: out of memory"
+
+
+@pytest.mark.parametrize("seconds", [2.0, 40.0])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int16])
+def test_samples_in_memory_are_judged_as_a_file_is(tmp_path, seconds, kind):
+    samples, rate = soundfile.read(EXAMPLE, dtype="int16")
+    samples = np.resize(samples, round(seconds * rate))
+    soundfile.write(tmp_path / "a.wav", np.stack([samples, samples // 2], axis=1), rate)
+    predictor = load("emodb-small", speech="energy", segments=True)
+    expected = predictor.predict(tmp_path / "a.wav")
+    heard, _ = soundfile.read(tmp_path / "a.wav", dtype=np.dtype(kind).name)
+    given = predictor.predict_samples(heard, rate, name=expected.path)
+    assert given.status == "ok"
+    assert (given.label, given.warnings) == (expected.label, expected.warnings)
+    assert given.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    assert [s.label for s in given.segments] == [s.label for s in expected.segments]
+
+
+def test_samples_that_are_none_are_refused():
+    predictor = load("emodb-small")
+    for wrong in (np.zeros((2, 3, 4)), np.array(["a"]), np.zeros(5, bool), np.zeros((4, 0))):
+        with pytest.raises(SerError, match="these are no samples"):
+            predictor.predict_samples(wrong, 16_000)
+    with pytest.raises(SerError, match="impossible sample rate"):
+        predictor.predict_samples(np.zeros(16_000), 10)
+    for array, reason in (
+        (np.zeros(0), "empty"),
+        (np.zeros(16_000), "silent"),
+        (np.full(16_000, np.nan), "not_finite"),
+        (np.ones(100), "too_short"),
+    ):
+        assert predictor.predict_samples(array, 16_000).reason.startswith(f"{reason}:")
+
+
+def test_the_name_of_an_output_says_its_format(tmp_path, command):
+    for name, begin in (("a.csv", "path,"), ("a.jsonl", '{"path"'), ("a.txt", "file "), ("a", "f")):
+        done = command("predict", EXAMPLE, *SMALL, "--output", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / name).read_text().startswith(begin)

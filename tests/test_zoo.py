@@ -74,13 +74,14 @@ def test_the_command_accounts_for_every_file_in_order_with_any_number_of_process
     # In a folder, what has no name of audio is not looked at.
     names = [row["path"].rsplit("/", 1)[1] for row in rows]
     shown = {n.encode(errors="backslashreplace").decode(): n for n in zoo.animals}
-    assert sorted(shown[name] for name in names) == sorted(zoo.animals)
+    in_folder = sorted(name for name in zoo.animals if not name.endswith(".raw"))
+    assert sorted(shown[name] for name in names) == in_folder
     assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
     for row, name in zip(rows, names, strict=True):
         assert row["status"] == told[shown[name]].status
         assert word(row["reason"] or None) == word(told[shown[name]].reason)
     failed = sum(a.status != "ok" for a in zoo.animals.values())
-    assert f"{failed} of {len(zoo.animals)} files could not be judged" in one.stderr
+    assert f"{failed} of {len(in_folder)} files could not be judged" in one.stderr
     assert "Traceback" not in one.stderr + several.stderr
 
 

@@ -44,7 +44,7 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress(title: str) -> Iterator[Callable[[float, float], None]]:
     """Yield a function of (done, total) that draws a bar on stderr, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -102,7 +102,8 @@ def run(app: Callable[[], Any], name: str) -> None:
         # Only predicting works with what a plain installation brings.
         if error.name is None or error.name.partition(".")[0] == "ser_pcq":
             raise
-        say(f"{name}: this needs the package {error.name}; pip install 'ser-pcq[train]'")
+        extras = "train,export" if name == "ser-export" else "train"
+        say(f"{name}: this needs the package {error.name}; pip install 'ser-pcq[{extras}]'")
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output is gone (for example `| head`): nothing is left to say.

@@ -78,10 +78,18 @@ def _recordings(paths: list[Path]) -> list[Path]:
     return files
 
 
-Paths = Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Files and folders.")]
+Paths = Annotated[
+    list[Path] | None,
+    # What cannot be read is told as any other bad file.
+    typer.Argument(metavar="PATH...", readable=False, help="Files and folders."),
+]
 Model = Annotated[
     str | None,
     typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
+]
+OutputFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="How to print; by default as --output ends, else a table."),
 ]
 MinConfidence = Annotated[
     float,
@@ -123,7 +131,7 @@ Stream = Annotated[
 def predict(
     paths: Paths = None,
     model: Model = None,
-    output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    output_format: OutputFormat = None,
     min_confidence: MinConfidence = 0.0,
     segments: Segments = False,
     speech: Annotated[
@@ -145,29 +153,36 @@ def predict(
 
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
     """
+    chosen = output_format or _by_name(output)
     if stream:
         others = (paths, segments, output, output_dir, resume, plot, min_confidence, jobs > 1)
-        refuse_with_stream(any(others) or output_format not in (Format.table, Format.jsonl))
+        refuse_with_stream(any(others) or chosen not in (Format.table, Format.jsonl))
         pcm_format = PcmFormat(encoding, rate, channels)
-        as_json = output_format is Format.jsonl
+        as_json = chosen is Format.jsonl
         print_stream(model, pcm_format, speech.value, device, as_json=as_json)
         return
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
-    kind = _kind(output_format, output, output_dir, resume=resume)
+    kind = _kind(chosen, output, output_dir, resume=resume)
     files = _recordings(paths)
-    timed = segments or plot is not None or kind.one_recording or output_format is Format.rttm
+    timed = segments or plot is not None or kind.one_recording or chosen is Format.rttm
     with progress("loading the model"):
         job = _load(files, jobs, model, device, min_confidence, timed, speech)
     if output_dir is not None:
         _into_folder(job, kind, output_dir, plot, resume=resume)
     elif output is not None:
-        _into_file(job, output_format.value, output, plot, resume=resume, segments=segments)
+        _into_file(job, chosen.value, output, plot, resume=resume, segments=segments)
     else:
-        _to_terminal(job, output_format.value, plot, segments=segments)
+        _to_terminal(job, chosen.value, plot, segments=segments)
     if job.n_failed:
         say(f"ser-predict: {job.n_failed} of {len(files)} files could not be judged")
         raise typer.Exit(1)
+
+
+def _by_name(output: Path | None) -> Format:
+    """Return the format that the name of an output asks for."""
+    suffixes = {kind.suffix: name for name, kind in FORMATS.items() if not kind.one_recording}
+    return Format(suffixes.get("" if output is None else output.suffix.lower(), "table"))
 
 
 def _load(
@@ -224,22 +239,22 @@ def _into_file(
     job: "Job", name: str, output: Path, plot: Path | None, *, resume: bool, segments: bool
 ) -> None:
     """Write all results into one file, which an interrupted job can complete later."""
-    from ser_pcq.cli.predict_results import open_journal, write_output
+    from ser_pcq.cli.predict_results import interruptible, open_journal, write_output
 
     journal = open_journal(job, output, resume=resume)
     if journal is None:
         say(f"ser-predict: {output} is complete; nothing is left to do")
         return
     seen = job.counted(journal.completed(job.files, job.predictions), quiet=False)
-    write_output(with_plots(seen, job.files, plot), job, name, output, segments=segments)
-    journal.remove()
+    with interruptible(journal):
+        write_output(with_plots(seen, job.files, plot), job, name, output, segments=segments)
 
 
 def _into_folder(
     job: "Job", kind: formats.Format, output_dir: Path, plot: Path | None, *, resume: bool
 ) -> None:
     """Write a file for each recording, which an interrupted job can complete later."""
-    from ser_pcq.cli.predict_results import open_folder_journal, write_files
+    from ser_pcq.cli.predict_results import interruptible, open_folder_journal, write_files
     from ser_pcq.formats.folder import output_names
 
     names = output_names(job.files, kind.suffix)
@@ -248,8 +263,8 @@ def _into_folder(
         say(f"ser-predict: {output_dir} is complete; nothing is left to do")
         return
     seen = job.counted(journal.completed(job.files, job.predictions), quiet=False)
-    write_files(with_plots(seen, job.files, plot), names, kind, output_dir)
-    journal.remove()
+    with interruptible(journal):
+        write_files(with_plots(seen, job.files, plot), names, kind, output_dir)
 
 
 def main() -> None:

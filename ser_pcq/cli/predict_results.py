@@ -5,8 +5,8 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,17 +44,50 @@ class Job:
 
     def counted(self, predictions: Iterator[Prediction], *, quiet: bool) -> Iterator[Prediction]:
         """Pass predictions on, count what they say, and show the progress unless `quiet`."""
-        shown = nullcontext(lambda done, total: None) if quiet else progress("predicting")
-        with shown as advance:
-            for done, prediction in enumerate(predictions, start=1):
+        n_done, total = 0, len(self.files)
+        if quiet:
+            inside = _LongFile()
+            self.predictor.on_progress = inside.advance
+            for prediction in predictions:
+                inside.end()
                 self.statuses[prediction.status] += 1
                 yield prediction
-                advance(done, len(self.files))
+            return
+        with progress("predicting") as advance:
+            self.predictor.on_progress = lambda done, of: advance(n_done + done / of, total)
+            for prediction in predictions:
+                self.statuses[prediction.status] += 1
+                yield prediction
+                n_done += 1
+                advance(n_done, total)
 
     @property
     def n_failed(self) -> int:
         """How many files have no answer, abstentions left out."""
         return sum(n for s, n in self.statuses.items() if s not in ("ok", "abstained"))
+
+
+class _LongFile:
+    """The progress within a file that takes long, gone before its line is printed."""
+
+    _FROM = 120.0  # s of recording
+
+    def __init__(self) -> None:
+        self._shown = ExitStack()
+        self._advance: Callable[[float, float], None] | None = None
+
+    def advance(self, done: float, of: float) -> None:
+        """Show how many seconds are judged."""
+        if of < self._FROM:
+            return
+        if self._advance is None:
+            self._advance = self._shown.enter_context(progress("predicting, seconds judged"))
+        self._advance(round(done), round(of))
+
+    def end(self) -> None:
+        """Take it away."""
+        self._shown.close()
+        self._advance = None
 
 
 def lines_of(
@@ -139,6 +172,17 @@ def open_folder_journal(
         return None
     refuse_existing(names, folder)
     return Journal(path, options, files=job.files)
+
+
+@contextmanager
+def interruptible(journal: Journal) -> Iterator[None]:
+    """Say after Ctrl-C how to go on; remove the journal of what is complete."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"ser-predict: interrupted; {journal.path} keeps the results, go on with --resume")
+        raise
+    journal.remove()
 
 
 def _told(journal: Journal) -> Journal:

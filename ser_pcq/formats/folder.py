@@ -69,7 +69,7 @@ def write_each(
 ) -> Iterator[tuple[Prediction, Path | None]]:
     """Write each prediction as it comes, whole; yield it with the file written.
 
-    A recording that could not be read, so that its length is not known, gets no file.
+    A recording that could not be judged gets no file.
 
     Args:
         predictions: What to write.
@@ -80,7 +80,7 @@ def write_each(
     text = output_format.text
     assert text is not None
     for prediction, name in zip(predictions, names, strict=True):
-        if prediction.duration is None:
+        if prediction.status in ("rejected", "error"):
             yield prediction, None
             continue
         with whole_file(folder / name) as temporary:
