@@ -122,7 +122,12 @@ def test_a_good_file_does_not_depend_on_its_neighbours(command, model, recording
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [((), 2), (("x.wav", "--format", "xml"), 2), (("x.wav", "--model", "no-such-model"), 1)],
+    [
+        ((), 2),
+        (("",), 2),
+        (("x.wav", "--format", "xml"), 2),
+        (("x.wav", "--model", "no-such-model"), 1),
+    ],
 )
 def test_exit_codes_of_wrong_calls(command, arguments, code):
     result = command("predict", *arguments)

@@ -78,11 +78,7 @@ def _recordings(paths: list[Path]) -> list[Path]:
     return files
 
 
-Paths = Annotated[
-    list[Path] | None,
-    # What cannot be read is told as any other bad file.
-    typer.Argument(metavar="PATH...", readable=False, help="Files and folders."),
-]
+Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Files and folders.")]
 Model = Annotated[
     str | None,
     typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
@@ -164,7 +160,10 @@ def predict(
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
     kind = _kind(chosen, output, output_dir, resume=resume)
-    files = _recordings(paths)
+    if "" in paths:
+        # A path would take it for the folder that one stands in.
+        raise typer.BadParameter("a path is empty", param_hint="PATH...")
+    files = _recordings(list(map(Path, paths)))
     timed = segments or plot is not None or kind.one_recording or chosen is Format.rttm
     with progress("loading the model"):
         job = _load(files, jobs, model, device, min_confidence, timed, speech)
