@@ -9,7 +9,8 @@ needs. What users of the library need has a name here; the commands are `ser-dat
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # true for type checkers; the module typing is not loaded for it
 
 if TYPE_CHECKING:
     from ser_pcq.errors import SerError
@@ -30,7 +31,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
