@@ -16,12 +16,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_pcq.errors import AudioError
+from ser_pcq.errors import AudioError, SerError
 from ser_pcq.foreign_audio import HEAD, content_name
 from ser_pcq.unknown_length import PatchedFile, length_patch
 
 RATES = (1_000, 1_000_000)
 """Hz; a damaged header can state any rate, and ask for any memory."""
+
+
+def refuse_rate(rate: float) -> None:
+    """Refuse a sample rate, Hz, that a caller gives.
+
+    Raises:
+        SerError: Outside of `RATES`.
+    """
+    if not RATES[0] <= rate <= RATES[1]:
+        raise SerError(
+            "impossible sample rate", given=f"{rate} Hz", accepted=f"{RATES[0]} to {RATES[1]} Hz"
+        )
+
 
 BLOCK = 1 << 16
 """Frames decoded at once."""

@@ -93,17 +93,25 @@ def each_isolated(
     waiting = deque(range(len(items)))
     n_told = 0
     while n_told < len(items):
-        suspects: list[int] = []
-        for index, result in _in_pool(function, items, waiting, jobs, suspects, results):
+        for index, result in _until_crash(function, items, waiting, jobs, results):
             results[index] = result
             while n_told in results:
                 yield results.pop(n_told)
                 n_told += 1
-        for index in suspects:
-            results[index] = _alone(function, items[index])
-        while n_told in results:
-            yield results.pop(n_told)
-            n_told += 1
+
+
+def _until_crash(
+    function: Callable[[T], R],
+    items: Sequence[T],
+    waiting: deque[int],
+    jobs: int,
+    untold: Sized,
+) -> Iterator[tuple[int, R | Crash]]:
+    """Work off what waits up to a crash, then what was under way in it; see `_in_pool`."""
+    suspects: list[int] = []
+    yield from _in_pool(function, items, waiting, jobs, suspects, untold)
+    for index in suspects:
+        yield index, _alone(function, items[index])
 
 
 def _in_pool(

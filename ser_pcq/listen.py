@@ -21,7 +21,7 @@ from ser_pcq.audio import (
     silence,
 )
 from ser_pcq.container import missing_audio
-from ser_pcq.decoder import BLOCK, RATES, opened
+from ser_pcq.decoder import BLOCK, opened, refuse_rate
 from ser_pcq.errors import AudioError, SerError
 from ser_pcq.signal_faults import SignalMeter
 
@@ -161,10 +161,7 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
             given=f"an array of {array.dtype}, {array.shape}",
             accepted="numbers, (time,) or (time, channel)",
         )
-    if not RATES[0] <= rate <= RATES[1]:
-        raise SerError(
-            "impossible sample rate", given=f"{rate} Hz", accepted=f"{RATES[0]} to {RATES[1]} Hz"
-        )
+    refuse_rate(rate)
     if array.dtype.kind != "f":
         half = 2.0 ** (8 * array.dtype.itemsize - 1)
         array = array / half - (1.0 if array.dtype.kind == "u" else 0.0)

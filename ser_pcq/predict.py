@@ -65,6 +65,7 @@ class Predictor:
             processes of their own (`predict_all` with jobs) load. Without them there are none.
 
     Attributes:
+        can_be_loaded: Whether other processes can have the same model.
         on_progress: Called with seconds judged and seconds in all while a long recording is judged.
 
     Raises:
@@ -74,7 +75,7 @@ class Predictor:
     def __init__(self, classifier: Classifier, options: PredictOptions | None = None) -> None:
         self.classifier = classifier
         self.options = options or PredictOptions()
-        self.loaded_with = options
+        self.can_be_loaded = options is not None
         self.on_progress: Callable[[float, float], None] = lambda done, total: None
         self._detector: SpeechDetector | None = None
         if self.options.segments or self.options.speech != "auto":

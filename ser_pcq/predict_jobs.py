@@ -24,7 +24,7 @@ def predict_with_jobs(
         heard = each_isolated(hear, files, jobs=jobs)
         yield from predictor.judge_all(map(_read, files, heard))
         return
-    if predictor.options is not predictor.loaded_with:
+    if not predictor.can_be_loaded:
         raise SerError(
             "several processes need a model that they can load",
             given="a Predictor around a classifier",

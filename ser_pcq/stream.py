@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio import MIN_DURATION, SAMPLE_RATE, resampled_blocks
 from ser_pcq.classifier import Classifier
+from ser_pcq.decoder import refuse_rate
 from ser_pcq.errors import AudioError, SerError, suggest
 from ser_pcq.speech import FRAME, SpeechDetector
 from ser_pcq.timeline import WindowConfig
@@ -54,10 +55,7 @@ class PcmFormat:
         if self.encoding not in ENCODINGS:
             accepted = suggest(self.encoding, ENCODINGS)
             raise SerError("unknown encoding of samples", given=self.encoding, accepted=accepted)
-        if not 1_000 <= self.rate <= 1_000_000:
-            raise SerError(
-                "impossible sample rate", given=f"{self.rate} Hz", accepted="1000 to 1000000 Hz"
-            )
+        refuse_rate(self.rate)
         if not 1 <= self.channels <= 64:
             raise SerError("impossible number of channels", given=self.channels, accepted="1 to 64")
 

@@ -26,7 +26,7 @@ class PowerSpectrum(nn.Module):
         n_bins: How many of the lowest bins are computed; None for all.
 
     Shape:
-        (batch, time) to (batch, bin, time // hop + 1).
+        (batch, time) to (batch, bin, frame): time // hop + 1 frames where `n_fft` is even.
     """
 
     window: Tensor
