@@ -26,8 +26,8 @@ from ser_pcq.audio import MIN_DURATION, SAMPLE_RATE
 from ser_pcq.checkpoint import Checkpoint, load_checkpoint, refuse_adapted
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
-from ser_pcq.graphs.pooling import translations
 from ser_pcq.graphs.recognizers import LinearGraph, NetworkGraph, as_graph
+from ser_pcq.graphs.translations import translations
 from ser_pcq.model_folder import CARD, WEIGHTS, find_model
 from ser_pcq.onnx_classifier import ABOUT_KEY, INPUT, OUTPUT, OnnxClassifier, new_session
 from ser_pcq.shared_weights import without_weights, write_sources

@@ -15,16 +15,11 @@ from conftest import ROOT
 from ser_pcq.audio import read_waveform
 from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.classifier import load_classifier
-from ser_pcq.config import SegmentConfig
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.export import export_onnx
-from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
-from ser_pcq.graphs.pooling import pooling_matrix
 from ser_pcq.graphs.recognizers import as_graph
-from ser_pcq.graphs.spectra import PowerSpectrum
 from ser_pcq.model_folder import EMBEDDED, WEIGHTS
 from ser_pcq.onnx_classifier import OnnxClassifier, load_onnx
-from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
 
 LENGTHS = (0.1, 0.31, 1.0, 1.01, 2.0, 3.7, 10.0, 10.01, 23.4)
 
@@ -38,27 +33,6 @@ def sounds() -> list[np.ndarray]:
         swell = np.sin(2 * np.pi * 1.7 * time) ** 4 + 1e-3
         swells.append((0.3 * swell * random.standard_normal(len(time))).astype(np.float32))
     return swells
-
-
-@pytest.mark.parametrize("padding", ["repeat", "zero", "published", "none"])
-@pytest.mark.parametrize("n_samples", [1600, 3199, 4800, 15_999, 16_000, 16_001, 48_000, 50_321])
-def test_segments_are_cut_at_the_same_places(padding, n_samples):
-    length, hop = 16_000, 160
-    waveform = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(n_samples))
-    spans = segment_spans(n_samples, length, hop, padding)
-    config = SegmentConfig(duration=1.0, padding=padding)
-    cut = cut_waveforms(waveform, hop, config)
-    for one, given in zip(waveform, cut, strict=True):
-        expected = torch.stack([cut_waveform(one, span, length, padding) for span in spans])
-        assert torch.equal(given, expected)
-    if padding != "none":
-        spectrogram = torch.randn(2, 1, 5, n_samples // hop + 1)
-        frames = cut_spectrograms(spectrogram, n_samples, hop, config, -7.0)
-        for one, given in zip(spectrogram, frames, strict=True):
-            expected = torch.stack(
-                [cut_frames(one, span, length, hop, padding, -7.0) for span in spans]
-            )
-            assert torch.equal(given, expected)
 
 
 PUBLISHED = {
@@ -110,25 +84,6 @@ def test_every_network_becomes_a_file(name, tmp_path):
     batch = [sound[:40_123] for sound in sounds()[5:]]
     alone = np.concatenate([classifier.probabilities([one]) for one in batch])
     np.testing.assert_allclose(classifier.probabilities(batch), alone, atol=1e-5)
-
-
-@pytest.mark.parametrize(("n_fft", "hop"), [(400, 160), (401, 160), (640, 320), (512, 200)])
-@pytest.mark.parametrize("n_samples", [1600, 1601, 16_000])
-def test_spectra_by_products_are_those_of_the_transform(n_fft, hop, n_samples):
-    window = torch.hann_window(n_fft - 40)
-    sound = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(1))
-    spectrum = torch.stft(sound, n_fft, hop, n_fft - 40, window, return_complex=True)
-    given = PowerSpectrum(window, n_fft, hop)(sound)
-    torch.testing.assert_close(given, spectrum.abs().square(), atol=1e-2, rtol=1e-4)
-
-
-@pytest.mark.parametrize("n_in", range(1, 30))
-def test_pooling_as_a_product_is_adaptive_pooling(n_in):
-    values = torch.randn(3, 2, n_in)
-    for n_out in range(1, 12):
-        expected = torch.nn.functional.adaptive_avg_pool1d(values, n_out)
-        given = values @ torch.from_numpy(pooling_matrix(n_in, n_out))
-        torch.testing.assert_close(given, expected)
 
 
 @pytest.mark.parametrize("name", ["emodb-large", "emodb-small"])

@@ -6,7 +6,6 @@ give the same segments for every way of cutting and every length, which is teste
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ser_pcq.audio import SAMPLE_RATE
 from ser_pcq.config import SegmentConfig
@@ -85,10 +84,11 @@ def _cut_rows(waveforms: Tensor, starts: Tensor, length: int, hop: int) -> Tenso
         waveforms (batch, time), starts (segment,), to (batch, segment, length).
     """
     whole = torch.sym_max(waveforms.shape[1], SHORTEST)
-    # What is too short is repeated; twice is enough, from 0.1 s on.
-    repeated = torch.cat([waveforms, waveforms], dim=1)[:, :whole]
+    # What is too short is repeated; its beginning is enough, from half of SHORTEST on. Otherwise
+    # no segment reaches into it.
+    repeated = torch.cat([waveforms, waveforms[:, : SHORTEST // 2]], dim=1)
     n_rows = (whole + hop - 1) // hop
-    rows = F.pad(repeated, (0, n_rows * hop - whole)).unflatten(1, (n_rows, hop))
+    rows = repeated.narrow(1, 0, n_rows * hop).unflatten(1, (n_rows, hop))
     n_each = (length + hop - 1) // hop
     index = (starts // hop).unsqueeze(1) + torch.arange(n_each).unsqueeze(0)
     cut = rows.index_select(1, index.flatten())  # (batch, segment * n_each, hop)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ser_pcq.graphs.spectra import WhisperLogMelGraph
 from ser_pcq.models.context import ContextEncoder
-from ser_pcq.models.slim_whisper import LowRankConv, Positions
+from ser_pcq.models.slim_whisper import LowRankConv, Positions, SlimWhisper
 from ser_pcq.models.whisper_input import WhisperLogMel, sinusoids
 
 
@@ -73,28 +73,96 @@ class PositionsGraph(nn.Module):
     """
 
     coarse: Tensor
-    fine: Tensor
+    coarse_turned: Tensor
+    fine_cosine: Tensor
+    fine_sine: Tensor
     STEP = 16
 
     def __init__(self, original: Positions, n_most: int) -> None:
         super().__init__()
-        half, step = original.width // 2, self.STEP
-        table = sinusoids(n_most + step, original.width)
-        both = torch.stack([table[:, :half], table[:, half:]])  # sines and cosines
-        self.register_buffer("coarse", both[:, ::step].unsqueeze(2).contiguous())
-        self.register_buffer("fine", both[:, :step].unsqueeze(1).contiguous())
+        step = self.STEP
+        table = sinusoids(n_most + step, original.width)  # sines, then cosines
+        sine, cosine = table.chunk(2, dim=1)
+        for name, left, right in (("coarse", sine, cosine), ("coarse_turned", cosine, -sine)):
+            both = torch.cat([left, right], dim=1)[::step]
+            self.register_buffer(name, both.unsqueeze(1).contiguous())  # (steps, 1, width)
+        for name, half in (("fine_cosine", cosine), ("fine_sine", sine)):
+            self.register_buffer(name, torch.cat([half, half], dim=1)[:step].contiguous())
 
     def forward(self, n_frames: int) -> Tensor:
         """Return the positions of the first frames, (frame, width)."""
         n_steps = (n_frames + self.STEP - 1) // self.STEP
-        sine, cosine = self.coarse[:, :n_steps].unbind(0)  # each (step, 1, width / 2)
-        fine_sine, fine_cosine = self.fine.unbind(0)  # each (1, STEP, width / 2)
-        sines = sine * fine_cosine + cosine * fine_sine
-        cosines = cosine * fine_cosine - sine * fine_sine
-        return torch.cat([sines, cosines], dim=2).flatten(0, 1).narrow(0, 0, n_frames)
+        places = self.coarse[:n_steps] * self.fine_cosine  # (step, STEP, width)
+        places = places + self.coarse_turned[:n_steps] * self.fine_sine
+        return places.flatten(0, 1).narrow(0, 0, n_frames)
 
 
-def graph_encoder(encoder: ContextEncoder, n_samples: int) -> ContextEncoder:
+class FoldedAttention(nn.Module):
+    """The attention of a `SlimWhisper`, with the maps before and after it within it.
+
+    A head's scores are products of queries and keys, both of which are maps of the same few
+    numbers z of each frame: so they are products of z with z again, through one small matrix. And
+    what is gathered are the few numbers that values are maps of, the maps coming after. The bias
+    of the keys adds the same to all scores of a frame, which attention does not see.
+
+    Args:
+        encoder: What it stands for.
+
+    Shape:
+        normed (batch, frame, width), normalised state 0, to the same: what is added to state 0.
+    """
+
+    score: Tensor
+    score_bias: Tensor
+    carry: Tensor
+
+    def __init__(self, encoder: SlimWhisper) -> None:
+        super().__init__()
+        heads = self.heads = encoder.heads
+        self.query_key, self.value = encoder.query_key.down, encoder.value.down
+        self.up = copy.deepcopy(encoder.output.up)
+        with torch.no_grad():
+            up, bias = encoder.query_key.up.weight.double(), encoder.query_key.up.bias.double()
+            query, key = up.unflatten(0, (2, heads, -1))  # each (head, width / head, rank)
+            scale = query.shape[1] ** -0.5
+            query_bias = bias.chunk(2)[0].view(heads, -1)
+            score = scale * torch.einsum("hwi,hwj->ihj", query, key)
+            score_bias = scale * torch.einsum("hw,hwj->hj", query_bias, key)
+            value = encoder.value.up.weight.double().unflatten(0, (heads, -1))
+            output = encoder.output.down.weight.double().unflatten(1, (heads, -1))
+            carry = torch.einsum("ohw,hwi->hio", output, value)
+            # Weights of attention sum to 1, so the values' bias passes through.
+            bias = encoder.output.down.weight.double() @ encoder.value.up.bias.double()
+            self.up.bias.add_(encoder.output.up.weight.double() @ bias)
+        self.register_buffer("score", score.flatten(1).float())  # (rank, head * rank)
+        self.register_buffer("score_bias", score_bias.flatten().float())
+        self.register_buffer("carry", carry.flatten(0, 1).float())  # (head * rank, rank of output)
+
+    def forward(self, normed: Tensor) -> Tensor:
+        """Apply the attention."""
+        z, frames = self.query_key(normed), (normed.shape[1], self.heads)
+        query = (z @ self.score + self.score_bias).unflatten(2, (self.heads, -1)).flatten(1, 2)
+        weights = (query @ z.transpose(1, 2)).softmax(dim=2)  # (batch, frame * head, frame)
+        gathered = (weights @ self.value(normed)).unflatten(1, frames).flatten(2)
+        return self.up(gathered @ self.carry)
+
+
+class SlimWhisperGraph(nn.Module):
+    """A `SlimWhisper` whose parts are exchanged; (batch, time) to (batch, depth, frame, width)."""
+
+    def __init__(self, encoder: SlimWhisper) -> None:
+        super().__init__()
+        self.layers, self.encoder = encoder.layers, encoder
+        self.attention = FoldedAttention(encoder)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Return the hidden states that are read."""
+        hidden = self.encoder.stem(self.encoder.prepare(waveform))
+        states = [hidden, hidden + self.attention(self.encoder.norm(hidden))]
+        return torch.stack([states[layer] for layer in self.layers], dim=1)
+
+
+def graph_encoder(encoder: ContextEncoder, n_samples: int) -> ContextEncoder | SlimWhisperGraph:
     """Return a copy of an encoder with parts that a graph runs fast.
 
     Args:
@@ -111,4 +179,4 @@ def graph_encoder(encoder: ContextEncoder, n_samples: int) -> ContextEncoder:
             setattr(encoder, name, LowRankConvGraph(module))
         elif isinstance(module, nn.Conv1d):
             setattr(encoder, name, NeighbourProduct(module))
-    return encoder
+    return SlimWhisperGraph(encoder) if isinstance(encoder, SlimWhisper) else encoder

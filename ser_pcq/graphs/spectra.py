@@ -15,63 +15,77 @@ from ser_pcq.models.whisper_input import HOP, N_FFT, WhisperLogMel
 class PowerSpectrum(nn.Module):
     """Squared magnitudes of a centred short-time Fourier transform.
 
-    A cosine has the same value at equal distances from the beginning and from the end of a frame, a
-    sine the opposite one: so what stands there is added, or subtracted, before the products, which
-    are half as large then.
+    A transform of N = step * n points, where a step divides the hop too, is made in two (Cooley and
+    Tukey 1965): one of n points over every step-th sample, which is a convolution with a stride,
+    the window within its kernels; then one of `step` points over its outcomes, turned by their
+    phases, which is a product for each of its bins. For 400 points and steps of 16 that is an
+    eighth of the multiplications of one product.
 
     Args:
         window: Analysis window, (win_length,); in the middle of the transform when it is shorter.
         n_fft: Points of the transform.
         hop: Samples between frames.
-        n_bins: How many of the lowest bins are computed; None for all.
+
+    Attributes:
+        row_of_bin: Where each of the bins, 0 to n_fft // 2, lies in what comes out, (bin,).
 
     Shape:
-        (batch, time) to (batch, bin, frame): time // hop + 1 frames where `n_fft` is even.
+        (batch, time) to (batch, row, frame): time // hop + 1 frames where `n_fft` is even.
     """
 
-    window: Tensor
-    cosines: Tensor
-    sines: Tensor
+    kernels: Tensor
+    turns: Tensor
 
-    def __init__(self, window: Tensor, n_fft: int, hop: int, n_bins: int | None = None) -> None:
+    def __init__(self, window: Tensor, n_fft: int, hop: int) -> None:
         super().__init__()
-        self.n_fft, self.hop = n_fft, hop
-        self.n_pairs = (n_fft - 1) // 2
+        self.n_fft, self.hop, self.step = n_fft, hop, _step(n_fft, hop)
+        step, n = self.step, n_fft // self.step
+        # Sample step * a + b of a frame, bin c + n * d. The bins c over n / 2 are mirror images.
+        a, b, c, d = (torch.arange(size).double() for size in (n, step, n // 2 + 1, step))
         before = (n_fft - len(window)) // 2
-        self.register_buffer("window", F.pad(window, (before, n_fft - len(window) - before)))
-        turns = torch.outer(torch.arange(n_bins or n_fft // 2 + 1), torch.arange(n_fft)) % n_fft
-        angles = turns.double() * (2 * math.pi / n_fft)
-        self.register_buffer("cosines", angles.cos()[:, : n_fft - self.n_pairs].float())
-        self.register_buffer("sines", angles.sin()[:, 1 : self.n_pairs + 1].float())
+        padded = F.pad(window, (before, n_fft - len(window) - before)).double()
+        phases = (2 * math.pi / n) * torch.outer(c, a)
+        waves = torch.stack([phases.cos(), -phases.sin()])  # (re/im, c, a)
+        kernels = waves * padded.view(n, step).T[:, None, None]  # (b, re/im, c, a)
+        self.register_buffer("kernels", kernels.reshape(-1, 1, n).float())
+        angles = (2 * math.pi / n_fft) * (c[:, None, None] + n * d[:, None]) * b  # (c, d, b)
+        cosine, sine = angles.cos(), angles.sin()
+        real, imaginary = torch.stack([cosine, sine], 3), torch.stack([-sine, cosine], 3)
+        turns = torch.stack([real, imaginary], 1)  # (c, re/im of the bin, d, b, re/im)
+        self.register_buffer("turns", turns.reshape(len(c), 2 * step, 2 * step).float())
+        bins = (c[:, None] + n * d).flatten().long()
+        row_of_bin = torch.empty(n_fft, dtype=torch.long)
+        row_of_bin[n_fft - bins[bins > 0]] = torch.arange(len(bins))[bins > 0]
+        row_of_bin[bins] = torch.arange(len(bins))
+        self.row_of_bin = row_of_bin[: n_fft // 2 + 1]
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Apply the transform; the ends are mirrored, as `torch.stft` does."""
-        n = self.n_pairs
-        windowed = self._frames(waveforms) * self.window
-        front = windowed[..., 1 : n + 1]
-        back = windowed[..., self.n_fft - n :].flip(-1)
-        rest = windowed[..., n + 1 : self.n_fft - n]  # the middle, where there is one
-        even = torch.cat([windowed[..., :1], front + back, rest], dim=2)
-        real = self.cosines @ even.transpose(1, 2)
-        imaginary = self.sines @ (front - back).transpose(1, 2)
-        return squared(real) + squared(imaginary)
-
-    def _frames(self, waveforms: Tensor) -> Tensor:
-        """Lay the frames beside one another, (batch, time) to (batch, frame, n_fft).
-
-        They are put together of rows that all of them share, as a whole one is copied fast.
-        """
-        row = math.gcd(self.n_fft, self.hop)
-        middle = self.n_fft // 2
+        step, middle = self.step, self.n_fft // 2
         mirrored = F.pad(waveforms.unsqueeze(1), (middle, middle), mode="reflect").squeeze(1)
-        n_frames = (waveforms.shape[1] + 2 * middle - self.n_fft) // self.hop + 1
-        # Zeros after the end, which no frame reaches, make the last row a whole one.
-        length = waveforms.shape[1] + 2 * middle
-        n_rows = (length + row - 1) // row
-        rows = F.pad(mirrored, (0, n_rows * row - length)).unflatten(1, (n_rows, row))
-        first = torch.arange(n_frames).unsqueeze(1) * (self.hop // row)
-        index = first + torch.arange(self.n_fft // row).unsqueeze(0)  # (frame, row)
-        return rows.index_select(1, index.flatten()).view(-1, n_frames, self.n_fft)
+        # No frame reaches into what is left over behind the last whole step.
+        n_steps = (waveforms.shape[1] + 2 * middle) // step
+        columns = mirrored.narrow(1, 0, n_steps * step).unflatten(1, (n_steps, step))
+        first = F.conv1d(
+            columns.transpose(1, 2), self.kernels, stride=self.hop // step, groups=step
+        )  # (batch, b re/im c, frame)
+        of_each = first.unflatten(1, (step, 2, -1)).permute(0, 3, 1, 2, 4).flatten(2, 3)
+        real, imaginary = (self.turns @ of_each).chunk(2, dim=2)  # (batch, c, d, frame)
+        return (squared(real) + squared(imaginary)).flatten(1, 2)
+
+    def spread(self, filters: Tensor) -> Tensor:
+        """Return filters of bins, (band, bin), as filters of rows, (band, row)."""
+        spread = filters.new_zeros(len(filters), self.turns.shape[0] * self.step)
+        spread[:, self.row_of_bin] = filters
+        return spread
+
+
+def _step(n_fft: int, hop: int) -> int:
+    """Return the largest power of two that divides both, and is not over the root of `n_fft`."""
+    step = 1
+    while n_fft % (2 * step) == hop % (2 * step) == 0 and (2 * step) ** 2 <= n_fft:
+        step *= 2
+    return step
 
 
 class WhisperLogMelGraph(nn.Module):
@@ -82,7 +96,7 @@ class WhisperLogMelGraph(nn.Module):
     def __init__(self, original: WhisperLogMel) -> None:
         super().__init__()
         self.power = PowerSpectrum(original.window, N_FFT, HOP)
-        self.register_buffer("filters", original.filters.T.contiguous())
+        self.register_buffer("filters", self.power.spread(original.filters.T))
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the bands."""
@@ -117,13 +131,16 @@ class SpectrogramGraph(nn.Module):
         self.filters: list[str] = []
         if config.kind == "published":
             hamming = torch.hamming_window(config.win_length)
-            self.spectra.append(PowerSpectrum(hamming, config.n_fft, config.hop_length))
+            spectrum = PowerSpectrum(hamming, config.n_fft, config.hop_length)
+            self.spectra.append(spectrum)
+            self.rows = spectrum.row_of_bin[: config.n_bins]
             return
         mel: Any
         for k, mel in enumerate(frontend.mels):
             window, n_fft = mel.spectrogram.window, mel.spectrogram.n_fft
-            self.spectra.append(PowerSpectrum(window, n_fft, config.hop_length))
-            self.register_buffer(f"filters_{k}", mel.mel_scale.fb.T.contiguous())
+            spectrum = PowerSpectrum(window, n_fft, config.hop_length)
+            self.spectra.append(spectrum)
+            self.register_buffer(f"filters_{k}", spectrum.spread(mel.mel_scale.fb.T))
             self.filters.append(f"filters_{k}")
 
     def forward(self, cleaned: Tensor) -> Tensor:
@@ -133,7 +150,7 @@ class SpectrogramGraph(nn.Module):
             magnitude = self.spectra[0](cleaned).sqrt()
             reference = magnitude.amax(dim=(1, 2), keepdim=True).clamp_min(FLOOR)
             decibels = 20 * torch.log10((magnitude / reference).clamp_min(1e-5))
-            return decibels[:, : self.config.n_bins].unsqueeze(1)
+            return decibels.index_select(1, self.rows).unsqueeze(1)
         channels: list[Tensor] = []
         for spectrum, name in zip(self.spectra, self.filters, strict=True):
             mel = self.get_buffer(name) @ spectrum(cleaned)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_ROW = 64  # samples that are summed up in single precision
+
 
 def squared(x: Tensor) -> Tensor:
     """Square each value: as a product, for runtimes take a power for a power."""
@@ -17,12 +19,22 @@ def frame_energies(waveforms: Tensor, n_frames: int) -> Tensor:
         waveforms (batch, time) to (batch, n_frames).
     """
     n_samples = waveforms.shape[1]
+    # A row more than there is, for the end of the last frame.
+    n_rows = n_samples // _ROW + 1
+    rows = F.pad(squared(waveforms), (0, n_rows * _ROW - n_samples)).unflatten(1, (n_rows, _ROW))
     # In double precision: single would leave quiet frames nothing after a loud beginning.
-    running = F.pad(squared(waveforms.double()).cumsum(dim=1), (1, 0))
+    sums = rows.sum(dim=2).double()
+    before = sums.cumsum(dim=1) - sums
     order = torch.arange(n_frames)
     start = order * n_samples // n_frames
     end = ((order + 1) * n_samples + n_frames - 1) // n_frames
-    return ((running[:, end] - running[:, start]) / (end - start)).to(waveforms)
+    bounds = torch.cat([start, end])
+    row = bounds // _ROW
+    within = torch.arange(_ROW) < (bounds - row * _ROW).unsqueeze(1)
+    partial = (rows.index_select(1, row) * within.to(rows)).sum(dim=2)
+    running = before.index_select(1, row) + partial
+    first, last = running.unflatten(1, (2, n_frames)).unbind(1)
+    return ((last - first) / (end - start)).to(waveforms)
 
 
 def _weights(counted: Tensor) -> Tensor:
@@ -41,6 +53,26 @@ def _deviations(values: Tensor, weights: Tensor) -> Tensor:
     return variance.clamp_min(0.0).sqrt().squeeze(2)
 
 
+def _part_weights(speech: Tensor, whole: Tensor, parts: int) -> Tensor:
+    """Return the weights whose sums are the means of equal parts of what counts.
+
+    Shape:
+        speech (batch, frame) of 0 and 1, whole (batch, frame), the weights of a part without a
+        frame, to (batch, part, frame).
+    """
+    rank = speech.cumsum(dim=1) - speech  # counted frames before each
+    count = speech.sum(dim=1, keepdim=True)
+    size = torch.floor(count / parts)
+    # As `tensor_split`: the first parts have one frame more, as many as are left over.
+    edges = torch.arange(parts + 1.0)
+    edges = edges * size + torch.minimum(edges, count - parts * size)  # (batch, parts + 1)
+    rank, speech = rank.unsqueeze(1), speech.unsqueeze(1)
+    after = (rank >= edges.unsqueeze(2)).to(speech) * speech  # (batch, parts + 1, frame)
+    inside = after[:, :-1] - after[:, 1:]
+    n_inside = inside.sum(dim=2, keepdim=True)
+    return torch.where(n_inside > 0, inside / n_inside.clamp_min(1.0), whole.unsqueeze(1))
+
+
 def masked_statistics(
     frames: Tensor,
     speech: Tensor,
@@ -57,21 +89,13 @@ def masked_statistics(
     """
     n_frames = frames.shape[2]
     weights = _weights(speech)
-    mean = weights[:, None, None] @ frames  # (batch, depth, 1, width)
-    centred = frames - mean
-    pooled = [mean.squeeze(2), _deviations(centred, weights)]
+    counted = weights.unsqueeze(1)  # (batch, part, frame)
     if parts > 1:
-        count = speech.sum(dim=1, keepdim=True)
-        rank = speech.cumsum(dim=1) - speech  # counted frames before each
-        size, rest = torch.floor(count / parts), torch.remainder(count, parts)
-        for k in range(parts):
-            # As `tensor_split`: the first `rest` parts have one frame more.
-            first = k * size + rest.clamp(max=float(k))
-            last = (k + 1) * size + rest.clamp(max=float(k + 1))
-            inside = speech * (rank >= first).to(speech) * (rank < last).to(speech)
-            some = (last > first).to(speech)
-            part = some * _weights(inside) + (1 - some) * weights
-            pooled.append((part[:, None, None] @ frames).squeeze(2))
+        counted = torch.cat([counted, _part_weights(speech, weights, parts)], dim=1)
+    means = counted.unsqueeze(1) @ frames  # (batch, depth, part, width)
+    centred = frames - means[:, :, :1]
+    of_parts = means[:, :, 1:].flatten(2)
+    pooled = [means[:, :, 0], _deviations(centred, weights), of_parts]
     order = torch.arange(n_frames)
     if windows:
         reach = max(windows) // 2

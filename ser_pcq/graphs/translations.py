@@ -1,4 +1,4 @@
-"""How an ONNX graph averages over windows that do not divide what they pool."""
+"""What the exporter of torch would write slowly, or wrongly, for the graphs of this package."""
 
 from typing import Any
 
@@ -19,9 +19,11 @@ def pooling_matrix(n_in: int, n_out: int) -> NDArray[np.float32]:
 
 
 def translations() -> dict[Any, Any]:
-    """Return how the exporter is to write adaptive pooling: as products with constants.
+    """Return how the exporter is to write some operations.
 
-    Its own way is a loop over the longest window, which it gets wrong for batches of any size.
+    Adaptive pooling as products with constants: its own way is a loop over the longest window,
+    which it gets wrong for batches of any size. Whole quotients as the bare division: the graphs
+    divide indices and lengths, none of them negative, and so need no care for how it rounds.
     """
     import torch
     from onnx import numpy_helper
@@ -40,5 +42,12 @@ def translations() -> dict[Any, Any]:
         pooled = op.Einsum(x, columns, equation="abij,jo->abio")
         return op.Einsum(pooled, rows, equation="abij,io->aboj")
 
+    def floor_divide(one: Any, other: Any) -> Any:
+        return op.Div(one, other)
+
     ops = torch.ops.aten
-    return {ops.adaptive_avg_pool1d.default: pool1d, ops._adaptive_avg_pool2d.default: pool2d}
+    return {
+        ops.floor_divide.default: floor_divide,
+        ops.adaptive_avg_pool1d.default: pool1d,
+        ops._adaptive_avg_pool2d.default: pool2d,
+    }

@@ -1,0 +1,119 @@
+"""The parts of ONNX graphs, without branches and lists, give what the recognizers do."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ser_pcq.config import SegmentConfig
+from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
+from ser_pcq.graphs.encoders import FoldedAttention, PositionsGraph
+from ser_pcq.graphs.spectra import PowerSpectrum
+from ser_pcq.graphs.statistics import frame_energies, masked_statistics
+from ser_pcq.graphs.translations import pooling_matrix
+from ser_pcq.models.slim_whisper import LowRank, Positions, SlimWhisper
+from ser_pcq.models.statistics import frame_energy, statistics_over_time
+from ser_pcq.models.whisper_input import sinusoids
+from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
+
+
+@pytest.mark.parametrize("padding", ["repeat", "zero", "published", "none"])
+@pytest.mark.parametrize("n_samples", [1600, 3199, 4800, 15_999, 16_000, 16_001, 48_000, 50_321])
+def test_segments_are_cut_at_the_same_places(padding, n_samples):
+    length, hop = 16_000, 160
+    waveform = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(n_samples))
+    spans = segment_spans(n_samples, length, hop, padding)
+    config = SegmentConfig(duration=1.0, padding=padding)
+    cut = cut_waveforms(waveform, hop, config)
+    for one, got in zip(waveform, cut, strict=True):
+        expected = torch.stack([cut_waveform(one, span, length, padding) for span in spans])
+        assert torch.equal(got, expected)
+    if padding != "none":
+        spectrogram = torch.randn(2, 1, 5, n_samples // hop + 1)
+        frames = cut_spectrograms(spectrogram, n_samples, hop, config, -7.0)
+        for one, got in zip(spectrogram, frames, strict=True):
+            expected = torch.stack(
+                [cut_frames(one, span, length, hop, padding, -7.0) for span in spans]
+            )
+            assert torch.equal(got, expected)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(400, 160), (401, 160), (640, 320), (512, 200)])
+@pytest.mark.parametrize("n_samples", [1600, 1601, 16_000])
+def test_spectra_by_products_are_those_of_the_transform(n_fft, hop, n_samples):
+    window = torch.hann_window(n_fft - 40)
+    sound = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(1))
+    spectrum = torch.stft(sound, n_fft, hop, n_fft - 40, window, return_complex=True)
+    power = PowerSpectrum(window, n_fft, hop)
+    got = power(sound)[:, power.row_of_bin]
+    torch.testing.assert_close(got, spectrum.abs().square(), atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_in", range(1, 30))
+def test_pooling_as_a_product_is_adaptive_pooling(n_in):
+    values = torch.randn(3, 2, n_in)
+    for n_out in range(1, 12):
+        expected = torch.nn.functional.adaptive_avg_pool1d(values, n_out)
+        got = values @ torch.from_numpy(pooling_matrix(n_in, n_out))
+        torch.testing.assert_close(got, expected)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(n_samples=st.integers(3200, 20_000), n_frames=st.integers(1, 60), loud=st.floats(1e-3, 1e3))
+def test_energies_are_those_of_the_frames_even_after_a_loud_beginning(n_samples, n_frames, loud):
+    sound = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(n_samples))
+    sound[:, : n_samples // 2] *= loud
+    expected = frame_energy(sound, n_frames)
+    # What lies within 64 samples of a frame may be heard in it at -60 dB.
+    torch.testing.assert_close(
+        frame_energies(sound, n_frames), expected, rtol=1e-4, atol=1e-6 * max(loud, 1) ** 2
+    )
+    last = frame_energies(sound, n_frames)[:, -1:]
+    if n_frames > 2:
+        torch.testing.assert_close(last, expected[:, -1:], rtol=1e-4, atol=0)
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(
+    speech=st.lists(st.booleans(), min_size=1, max_size=40).filter(any),
+    parts=st.integers(1, 5),
+    windows=st.lists(st.sampled_from([1, 3, 9, 25]), max_size=3, unique=True),
+    lags=st.lists(st.integers(1, 12), max_size=2, unique=True),
+)
+def test_statistics_with_weights_are_those_of_chosen_frames(speech, parts, windows, lags):
+    movement = {"windows": tuple(windows), "lags": tuple(lags)}
+    frames = torch.randn(2, 3, len(speech), 5, generator=torch.Generator().manual_seed(parts)) + 2
+    other = [True] * len(speech)  # another utterance in the batch
+    weights = torch.tensor([speech, other]).float()
+    counted = masked_statistics(frames, weights, parts=parts, **movement)
+    for one, chosen, got in zip(frames, (speech, other), counted, strict=True):
+        expected = statistics_over_time(one, torch.tensor(chosen), parts=parts, **movement)
+        torch.testing.assert_close(got, expected, atol=2e-3, rtol=1e-4)
+
+
+class _Encoder:
+    """The maps of a slim encoder, of random weights."""
+
+    heads = 4
+
+    def __init__(self, ranks):
+        torch.manual_seed(sum(ranks))
+        self.query_key = LowRank(32, 64, ranks[0])
+        self.value, self.output = LowRank(32, 32, ranks[1]), LowRank(32, 32, ranks[2])
+        for bias in (self.query_key.up.bias, self.value.up.bias, self.output.up.bias):
+            torch.nn.init.normal_(bias)  # so that a lost one is seen
+
+
+@pytest.mark.parametrize("ranks", [(3, 5, 7), (16, 12, 20), (1, 1, 1)])
+def test_folded_attention_is_attention(ranks):
+    encoder = _Encoder(ranks)
+    normed = torch.randn(2, 23, 32)
+    with torch.inference_mode():
+        expected = encoder.output(SlimWhisper.gather(encoder, normed))
+        torch.testing.assert_close(FoldedAttention(encoder)(normed), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_frames", [1, 15, 16, 17, 400])
+def test_positions_from_two_tables_are_those_of_whisper(n_frames):
+    table = PositionsGraph(Positions(64), 400)(n_frames)
+    torch.testing.assert_close(table, sinusoids(n_frames, 64), atol=1e-4, rtol=0)
