@@ -84,9 +84,11 @@ def _cut_rows(waveforms: Tensor, starts: Tensor, length: int, hop: int) -> Tenso
         waveforms (batch, time), starts (segment,), to (batch, segment, length).
     """
     whole = torch.sym_max(waveforms.shape[1], SHORTEST)
-    # What is too short is repeated; its beginning is enough, from half of SHORTEST on. Otherwise
-    # no segment reaches into it.
-    repeated = torch.cat([waveforms, waveforms[:, : SHORTEST // 2]], dim=1)
+    # What is too short is repeated; its beginning is enough, as recordings have half of SHORTEST or
+    # more. Zeros fill the last row. No segment of a longer recording reaches into either.
+    beginning = waveforms[:, : SHORTEST // 2]
+    zeros = waveforms.new_zeros(waveforms.shape[0], hop)
+    repeated = torch.cat([waveforms, beginning, zeros], dim=1)
     n_rows = (whole + hop - 1) // hop
     rows = repeated.narrow(1, 0, n_rows * hop).unflatten(1, (n_rows, hop))
     n_each = (length + hop - 1) // hop

@@ -63,9 +63,11 @@ class LowRankConvGraph(nn.Module):
 
 
 class PositionsGraph(nn.Module):
-    """`Positions` of any number of frames from two small tables, by the sine of a sum.
+    """`Positions` of any number of frames from small tables, by the sine of a sum.
 
     A runtime takes long for a sine, and a table of all positions would be larger than the model.
+    The tables hold each number twice, sines and cosines in both orders, so that a sum of two
+    products is all there is to do.
 
     Args:
         original: What it stands for.
@@ -103,7 +105,8 @@ class FoldedAttention(nn.Module):
     A head's scores are products of queries and keys, both of which are maps of the same few
     numbers z of each frame: so they are products of z with z again, through one small matrix. And
     what is gathered are the few numbers that values are maps of, the maps coming after. The bias
-    of the keys adds the same to all scores of a frame, which attention does not see.
+    of the keys adds the same to all scores of a frame, which attention does not see. This is less
+    work where the ranks are smaller than the width of a head, and as right where they are not.
 
     Args:
         encoder: What it stands for.

@@ -15,11 +15,12 @@ from ser_pcq.models.whisper_input import HOP, N_FFT, WhisperLogMel
 class PowerSpectrum(nn.Module):
     """Squared magnitudes of a centred short-time Fourier transform.
 
-    A transform of N = step * n points, where a step divides the hop too, is made in two (Cooley and
-    Tukey 1965): one of n points over every step-th sample, which is a convolution with a stride,
-    the window within its kernels; then one of `step` points over its outcomes, turned by their
-    phases, which is a product for each of its bins. For 400 points and steps of 16 that is an
-    eighth of the multiplications of one product.
+    A transform of N = step * n points, where the step divides the hop too, is made in two (Cooley
+    and Tukey 1965): one of n points over every step-th sample, which is a convolution with a
+    stride, the window within its kernels; then one of `step` points over its outcomes, turned by
+    their phases, which is a product for each of its bins. For 400 points and a hop of 160 the step
+    is 16, and that is a seventh of the multiplications of one product. Where the two share no
+    divisor it is one product.
 
     Args:
         window: Analysis window, (win_length,); in the middle of the transform when it is shorter.
@@ -40,20 +41,24 @@ class PowerSpectrum(nn.Module):
         super().__init__()
         self.n_fft, self.hop, self.step = n_fft, hop, _step(n_fft, hop)
         step, n = self.step, n_fft // self.step
-        # Sample step * a + b of a frame, bin c + n * d. The bins c over n / 2 are mirror images.
-        a, b, c, d = (torch.arange(size).double() for size in (n, step, n // 2 + 1, step))
+        # Sample step * tap + phase of a frame, bin low + n * high. What lies over low = n / 2
+        # mirrors what lies under it.
+        tap, phase, low, high = (
+            torch.arange(size).double() for size in (n, step, n // 2 + 1, step)
+        )
         before = (n_fft - len(window)) // 2
         padded = F.pad(window, (before, n_fft - len(window) - before)).double()
-        phases = (2 * math.pi / n) * torch.outer(c, a)
-        waves = torch.stack([phases.cos(), -phases.sin()])  # (re/im, c, a)
-        kernels = waves * padded.view(n, step).T[:, None, None]  # (b, re/im, c, a)
+        turned = (2 * math.pi / n) * torch.outer(low, tap)
+        waves = torch.stack([turned.cos(), -turned.sin()])  # (re/im, low, tap)
+        kernels = waves * padded.view(n, step).T[:, None, None]  # (phase, re/im, low, tap)
         self.register_buffer("kernels", kernels.reshape(-1, 1, n).float())
-        angles = (2 * math.pi / n_fft) * (c[:, None, None] + n * d[:, None]) * b  # (c, d, b)
+        bins = low[:, None] + n * high  # (low, high)
+        angles = (2 * math.pi / n_fft) * bins[:, :, None] * phase
         cosine, sine = angles.cos(), angles.sin()
         real, imaginary = torch.stack([cosine, sine], 3), torch.stack([-sine, cosine], 3)
-        turns = torch.stack([real, imaginary], 1)  # (c, re/im of the bin, d, b, re/im)
-        self.register_buffer("turns", turns.reshape(len(c), 2 * step, 2 * step).float())
-        bins = (c[:, None] + n * d).flatten().long()
+        turns = torch.stack([real, imaginary], 1)  # (low, re/im of the bin, high, phase, re/im)
+        self.register_buffer("turns", turns.reshape(len(low), 2 * step, 2 * step).float())
+        bins = bins.flatten().long()
         row_of_bin = torch.empty(n_fft, dtype=torch.long)
         row_of_bin[n_fft - bins[bins > 0]] = torch.arange(len(bins))[bins > 0]
         row_of_bin[bins] = torch.arange(len(bins))
@@ -68,9 +73,9 @@ class PowerSpectrum(nn.Module):
         columns = mirrored.narrow(1, 0, n_steps * step).unflatten(1, (n_steps, step))
         first = F.conv1d(
             columns.transpose(1, 2), self.kernels, stride=self.hop // step, groups=step
-        )  # (batch, b re/im c, frame)
+        )  # (batch, phase re/im low, frame)
         of_each = first.unflatten(1, (step, 2, -1)).permute(0, 3, 1, 2, 4).flatten(2, 3)
-        real, imaginary = (self.turns @ of_each).chunk(2, dim=2)  # (batch, c, d, frame)
+        real, imaginary = (self.turns @ of_each).chunk(2, dim=2)  # (batch, low, high, frame)
         return (squared(real) + squared(imaginary)).flatten(1, 2)
 
     def spread(self, filters: Tensor) -> Tensor:
@@ -81,11 +86,14 @@ class PowerSpectrum(nn.Module):
 
 
 def _step(n_fft: int, hop: int) -> int:
-    """Return the largest power of two that divides both, and is not over the root of `n_fft`."""
-    step = 1
-    while n_fft % (2 * step) == hop % (2 * step) == 0 and (2 * step) ** 2 <= n_fft:
-        step *= 2
-    return step
+    """Return the divisor of both that takes the fewest multiplications."""
+    shared = math.gcd(n_fft, hop)
+
+    def multiplications(step: int) -> int:
+        n_low = n_fft // step // 2 + 1
+        return 2 * n_low * n_fft + n_low * (2 * step) ** 2
+
+    return min((k for k in range(1, shared + 1) if shared % k == 0), key=multiplications)
 
 
 class WhisperLogMelGraph(nn.Module):

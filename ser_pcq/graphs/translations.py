@@ -22,8 +22,8 @@ def translations() -> dict[Any, Any]:
     """Return how the exporter is to write some operations.
 
     Adaptive pooling as products with constants: its own way is a loop over the longest window,
-    which it gets wrong for batches of any size. Whole quotients as the bare division: the graphs
-    divide indices and lengths, none of them negative, and so need no care for how it rounds.
+    which it gets wrong for batches of any size. Whole quotients as the bare division: graphs divide
+    indices and lengths, none of them negative, and so need no care for how it rounds.
     """
     import torch
     from onnx import numpy_helper
@@ -43,7 +43,8 @@ def translations() -> dict[Any, Any]:
         return op.Einsum(pooled, rows, equation="abij,io->aboj")
 
     def floor_divide(one: Any, other: Any) -> Any:
-        return op.Div(one, other)
+        quotient = op.Div(one, other)
+        return op.Floor(quotient) if one.dtype.is_floating_point() else quotient
 
     ops = torch.ops.aten
     return {
