@@ -11,10 +11,11 @@ from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
 from ser_pcq.graphs.encoders import FoldedAttention, PositionsGraph, graph_encoder
 from ser_pcq.graphs.spectra import PowerSpectrum
 from ser_pcq.graphs.statistics import frame_energies, masked_statistics
-from ser_pcq.graphs.translations import pooling_matrix
+from ser_pcq.graphs.translations import pooling_matrix, translations
 from ser_pcq.models.slim_whisper import LowRank, Positions, SlimShape, SlimWhisper, plain_shape
 from ser_pcq.models.statistics import frame_energy, statistics_over_time
 from ser_pcq.models.whisper_input import sinusoids
+from ser_pcq.onnx_classifier import new_session
 from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
 
 
@@ -70,6 +71,29 @@ def test_pooling_as_a_product_is_adaptive_pooling(n_in):
         expected = torch.nn.functional.adaptive_avg_pool1d(values, n_out)
         got = values @ torch.from_numpy(pooling_matrix(n_in, n_out))
         torch.testing.assert_close(got, expected)
+
+
+class _Quotients(torch.nn.Module):
+    """Whole quotients of indices and of fractions, (n,) to two of (n,)."""
+
+    def forward(self, values):
+        return torch.arange(len(values)) // torch.tensor(3), values // torch.tensor(0.4)
+
+
+def test_whole_quotients_are_whole_in_a_file():
+    values = torch.tensor([0.0, 0.3, 0.4, 1.1, 2.5])
+    program = torch.onnx.export(
+        _Quotients().eval(),
+        (values,),
+        dynamo=True,
+        custom_translation_table=translations(),
+        opset_version=20,
+        verbose=False,
+    )
+    session = new_session(program.model_proto.SerializeToString())
+    got = session.run(None, {session.get_inputs()[0].name: values.numpy()})
+    for mine, expected in zip(got, _Quotients()(values), strict=True):
+        assert mine.tolist() == expected.tolist()
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

@@ -95,9 +95,7 @@ class LinearGraph(nn.Module):
         context = self.encoder(segments.flatten(0, 1))  # (batch * segment, depth, frame, width)
         energy = frame_energies(segments.flatten(0, 1), context.shape[2])
         # All frames of an utterance in a row.
-        n_depths, n_frames, width = context.shape[1:]
-        frames = context.view(batch, n_segments, n_depths, n_frames, width)
-        frames = frames.transpose(1, 2).flatten(2, 3)
+        frames = context.unflatten(0, (batch, n_segments)).transpose(1, 2).flatten(2, 3)
         energy = energy.view(batch, -1)
         features = torch.cat([self._statistics(one, frames, energy) for one in self.sets], dim=1)
         logits = self.classify((features - self.mean) / self.scale)
