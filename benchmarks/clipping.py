@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser_pcq.find_audio import find_audio
-from ser_pcq.signal_faults import CLIP_SHARE, SignalMeter
+from ser_pcq.audio.find import find_audio
+from ser_pcq.audio.signal_faults import CLIP_SHARE, SignalMeter
 
 GAINS = (0, 3, 6, 10)  # dB
 

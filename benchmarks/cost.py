@@ -30,7 +30,7 @@ from ser_pcq.cli.app import run, say
 from ser_pcq.errors import ScoreError, SerError
 
 if TYPE_CHECKING:
-    from ser_pcq.cost import Cost
+    from ser_pcq.training.cost import Cost
 
 COLUMNS = (
     *("model", "encoder", "network", "parameters", "trainable", "frozen", "MMAC/s", "weights MB"),
@@ -96,11 +96,11 @@ def read_systems(given: Sequence[str], parameters: Mapping[str, int]) -> list[Sy
         SerError: When a folder cannot be scored, two did not test the same utterances, or the
             parameters of one are not known.
     """
-    from ser_pcq.collect import collect, collect_seeds, holds_seeds, seed_folders
-    from ser_pcq.comparison import interval_of_mean
-    from ser_pcq.mcnemar import check_same_utterances
-    from ser_pcq.proof import prove
-    from ser_pcq.utterance import UNKNOWN_SPEAKER
+    from ser_pcq.data.utterance import UNKNOWN_SPEAKER
+    from ser_pcq.evaluation.collect import collect, collect_seeds, holds_seeds, seed_folders
+    from ser_pcq.evaluation.compare import interval_of_mean
+    from ser_pcq.evaluation.mcnemar import check_same_utterances
+    from ser_pcq.protocols.proof import prove
 
     split = [named(one) for one in given]
     folders = [Path(path) for _, path in split]
@@ -136,7 +136,7 @@ def _kept_parameters(name: str, folder: Path) -> int:
     """Return the parameters that a checkpoint in the folder tells; folds may differ: the most."""
     import json
 
-    from ser_pcq.model_folder import ABOUT
+    from ser_pcq.models.folder import ABOUT
 
     abouts = sorted(folder.glob(f"**/{ABOUT}"))
     if not abouts:
@@ -221,7 +221,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     if given.plot is None:
-        from ser_pcq.cost import measure
+        from ser_pcq.training.cost import measure
 
         split = [named(one) for one in given.models]
         costs = measure([m for _, m in split], duration=given.seconds, rounds=given.rounds)

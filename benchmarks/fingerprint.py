@@ -20,9 +20,9 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from ser_pcq.audio import SAMPLE_RATE, read_waveform
-from ser_pcq.find_audio import find_audio
-from ser_pcq.fingerprint import STEP, audio_print, find_copies
+from ser_pcq.audio.find import find_audio
+from ser_pcq.audio.fingerprint import STEP, audio_print, find_copies
+from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 
 Samples = NDArray[np.floating]
 Alteration = Callable[[Samples, np.random.Generator], Samples]

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from ser_pcq import datadir
-from ser_pcq.audio import read_waveform
-from ser_pcq.calibration import calibration_of
-from ser_pcq.export import Precision, export_onnx
-from ser_pcq.onnx_classifier import load_onnx
-from ser_pcq.predictions import Predictions, UtterancePrediction, read_predictions
-from ser_pcq.utterance import Utterance
+from ser_pcq.audio.waveform import read_waveform
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.evaluation.calibration import calibration_of
+from ser_pcq.evaluation.table import Predictions, UtterancePrediction, read_predictions
+from ser_pcq.models.classifier_onnx import load_onnx
+from ser_pcq.models.onnx_export.export import Precision, export_onnx
 
 
 def by_graph(

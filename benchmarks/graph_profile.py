@@ -12,10 +12,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from ser_pcq.audio import read_waveform
-from ser_pcq.model_folder import GRAPH, WEIGHTS, find_model
-from ser_pcq.onnx_classifier import INPUT, new_session
-from ser_pcq.shared_weights import session_options
+from ser_pcq.audio.waveform import read_waveform
+from ser_pcq.models.classifier_onnx import INPUT, new_session
+from ser_pcq.models.folder import GRAPH, WEIGHTS, find_model
+from ser_pcq.models.shared_weights import session_options
 
 
 def main() -> None:

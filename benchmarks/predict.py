@@ -30,9 +30,9 @@ def contenders() -> dict[str, Callable[[Path], object]]:
     import opensmile
     import torch
 
-    from ser_pcq.checkpoint import load_checkpoint
-    from ser_pcq.predict import Predictor, load
-    from ser_pcq.torch_classifier import TorchClassifier
+    from ser_pcq.inference.predictor import Predictor, load
+    from ser_pcq.models.checkpoint import load_checkpoint
+    from ser_pcq.models.classifier_torch import TorchClassifier
 
     torch.set_num_threads(1)
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
@@ -47,7 +47,7 @@ def contenders() -> dict[str, Callable[[Path], object]]:
 
 def measure(files: list[Path], rounds: int) -> None:
     """Print processor time for a second of speech."""
-    from ser_pcq.audio import duration
+    from ser_pcq.audio.waveform import duration
 
     named = contenders()
     for run in named.values():
@@ -70,9 +70,9 @@ def measure(files: list[Path], rounds: int) -> None:
 def measure_steps(files: list[Path], rounds: int) -> None:
     """Print the processor time of the steps of a prediction, for a second of speech."""
     from ser_pcq import load
-    from ser_pcq.audio import duration
-    from ser_pcq.listen import listen
-    from ser_pcq.steady import SteadyMeter
+    from ser_pcq.audio.steady import SteadyMeter
+    from ser_pcq.audio.waveform import duration
+    from ser_pcq.inference.recording import listen
 
     def is_steady(path: Path) -> bool:
         meter = SteadyMeter()

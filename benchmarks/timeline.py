@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_pcq import datadir
-from ser_pcq.audio import SAMPLE_RATE, read_waveform
-from ser_pcq.checkpoint import load_checkpoint
-from ser_pcq.predictions import read_predictions
-from ser_pcq.speech import speech_detector
-from ser_pcq.timeline import EmotionTimeline
-from ser_pcq.torch_classifier import TorchClassifier
+from ser_pcq.audio.speech import speech_detector
+from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
+from ser_pcq.data import directory as datadir
+from ser_pcq.evaluation.table import read_predictions
+from ser_pcq.inference.timeline import EmotionTimeline
+from ser_pcq.models.checkpoint import load_checkpoint
+from ser_pcq.models.classifier_torch import TorchClassifier
 
 PAUSE = 0.7  # s
 STEP = 0.01  # s

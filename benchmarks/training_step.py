@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ser_pcq.config import ModelConfig
-from ser_pcq.models.pcq import PCQ
+from ser_pcq.models.pcq.network import PCQ
 
 # As in recipes/conf/pcq-whisper.toml.
 BATCH, IMAGE, CONTEXT, CLASSES = 32, (1, 40, 150), (2, 150, 512), 7

@@ -14,19 +14,19 @@ TYPE_CHECKING = False  # true for type checkers; the module typing is not loaded
 
 if TYPE_CHECKING:
     from ser_pcq.errors import SerError
-    from ser_pcq.predict import PredictOptions, Predictor, load
-    from ser_pcq.prediction import EmotionSegment, Prediction
+    from ser_pcq.inference.prediction import EmotionSegment, Prediction
+    from ser_pcq.inference.predictor import PredictOptions, Predictor, load
 
 __version__ = "0.1.0"
 
 __all__ = ["EmotionSegment", "PredictOptions", "Prediction", "Predictor", "SerError", "load"]
 
 _HOMES = {
-    "load": "predict",
-    "Predictor": "predict",
-    "PredictOptions": "predict",
-    "Prediction": "prediction",
-    "EmotionSegment": "prediction",
+    "load": "inference.predictor",
+    "Predictor": "inference.predictor",
+    "PredictOptions": "inference.predictor",
+    "Prediction": "inference.prediction",
+    "EmotionSegment": "inference.prediction",
     "SerError": "errors",
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ser_pcq.speech import FRAME
+from ser_pcq.audio.speech import FRAME
 
 RATE = 16_000
 LABELS = ("low", "middle", "high")

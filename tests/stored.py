@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.predictions import Predictions, UtterancePrediction, write_predictions
-from ser_pcq.protocols import Fold
-from ser_pcq.splits import SPLIT, split_content, write_split_file
+from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_predictions
+from ser_pcq.protocols.rules import Fold
+from ser_pcq.protocols.split_file import SPLIT, split_content, write_split_file
 
 LABELS = ("anger", "joy", "neutral")
 

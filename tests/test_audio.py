@@ -10,7 +10,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.audio import (
+from ser_pcq.audio.find import find_audio
+from ser_pcq.audio.waveform import (
     MIN_DURATION,
     SAMPLE_RATE,
     duration,
@@ -18,7 +19,6 @@ from ser_pcq.audio import (
     refuse_silence,
 )
 from ser_pcq.errors import AudioError
-from ser_pcq.find_audio import find_audio
 
 Tone = Callable[..., Path]
 
@@ -107,7 +107,7 @@ def test_long_file_is_read_across_blocks(
 ) -> None:
     path = tone(tmp_path / "a.wav", seconds=2.0, channels=2)
     whole = read_waveform(path)
-    monkeypatch.setattr("ser_pcq.decoder.BLOCK", 1_000)
+    monkeypatch.setattr("ser_pcq.audio.decoder.BLOCK", 1_000)
     np.testing.assert_array_equal(read_waveform(path), whole)
 
 

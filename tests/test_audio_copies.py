@@ -6,9 +6,9 @@ import shutil
 import pytest
 import tiny
 
-from ser_pcq import audio_copies
-from ser_pcq.audio_copies import audio_facts, read_copies, write_audio_facts
 from ser_pcq.errors import DataError
+from ser_pcq.protocols import copies as audio_copies
+from ser_pcq.protocols.copies import audio_facts, read_copies, write_audio_facts
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ser_pcq.augment import (
+from ser_pcq.config import AugmentConfig
+from ser_pcq.training.network.augment import (
     Batch,
     add_noise,
     augment_batch,
@@ -12,7 +13,6 @@ from ser_pcq.augment import (
     change_tempo,
     change_voice,
 )
-from ser_pcq.config import AugmentConfig
 
 RATE = 16_000
 

@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss, mean_squared_error
 
-from ser_pcq.calibration import N_BINS, apply_temperature, calibration_of, fit_temperature
 from ser_pcq.errors import ScoreError
-from ser_pcq.predictions import (
+from ser_pcq.evaluation.calibration import (
+    N_BINS,
+    apply_temperature,
+    calibration_of,
+    fit_temperature,
+)
+from ser_pcq.evaluation.risk_coverage import risk_coverage_of
+from ser_pcq.evaluation.table import (
     Predictions,
     UtterancePrediction,
     read_predictions,
     write_predictions,
 )
-from ser_pcq.risk_coverage import risk_coverage_of
 
 LABELS = ("anger", "boredom", "fear", "joy")
 seeds = st.integers(0, 2**32 - 1)

@@ -6,9 +6,9 @@ import pytest
 import tiny
 import torch
 
-from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.errors import CheckpointError
-from ser_pcq.model_folder import (
+from ser_pcq.models.checkpoint import load_checkpoint, save_checkpoint
+from ser_pcq.models.folder import (
     ABOUT,
     DEFAULT_MODEL,
     EMBEDDED,

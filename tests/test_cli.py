@@ -10,7 +10,7 @@ import time
 import pytest
 import tiny
 
-from ser_pcq.predictions import read_predictions
+from ser_pcq.evaluation.table import read_predictions
 
 COMMANDS = ["data", "train", "eval", "predict"]
 
@@ -47,7 +47,7 @@ def test_help_and_version(command, name):
 def test_help_loads_nothing_heavy(name):
     code = (
         f"import sys; sys.argv = ['x', '--help']\n"
-        f"from ser_pcq.cli.{name} import main\n"
+        f"from ser_pcq.cli.{'data.commands' if name == 'data' else name} import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'torchaudio', 'pandas', 'librosa', 'matplotlib'}\n"

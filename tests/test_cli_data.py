@@ -144,7 +144,7 @@ def test_help_and_version(command: Command) -> None:
 
 def test_help_needs_nothing_slow() -> None:
     code = (
-        "import sys, ser_pcq.cli.data\n"
+        "import sys, ser_pcq.cli.data.commands\n"
         "print({'torch', 'numpy', 'pandas', 'soundfile', 'scipy', 'rich'} & set(sys.modules))"
     )
     loaded = subprocess.run(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import stored
 
-from ser_pcq.predictions import write_predictions
+from ser_pcq.evaluation.table import write_predictions
 
 TABLE = "predictions.csv"
 

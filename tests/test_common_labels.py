@@ -9,12 +9,12 @@ import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_pcq import datadir
-from ser_pcq.common_labels import common_labels
-from ser_pcq.corpora.corpus import EMOTIONS
-from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora.corpus import EMOTIONS
+from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance
+from ser_pcq.data.labels import SYNONYMS, parse_map, relabel, suggested_map
 from ser_pcq.errors import DataError
-from ser_pcq.labels import SYNONYMS, parse_map, relabel, suggested_map
+from ser_pcq.evaluation.common_labels import common_labels
 
 MODEL = ("anger", "boredom", "happiness", "neutral")
 

@@ -12,15 +12,15 @@ import stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.comparison import MIN_SPEAKERS, compare, compare_seeds
-from ser_pcq.comparison_report import compare_folders, format_comparison
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import ScoreError
-from ser_pcq.mcnemar import mcnemar
-from ser_pcq.metrics import draw_speakers
-from ser_pcq.predictions import Predictions, UtterancePrediction
-from ser_pcq.protocols import Fold
-from ser_pcq.splits import SPLIT, split_content, write_split_file
+from ser_pcq.evaluation.compare import MIN_SPEAKERS, compare, compare_seeds
+from ser_pcq.evaluation.compare_report import compare_folders, format_comparison
+from ser_pcq.evaluation.confusion import draw_speakers
+from ser_pcq.evaluation.mcnemar import mcnemar
+from ser_pcq.evaluation.table import Predictions, UtterancePrediction
+from ser_pcq.protocols.rules import Fold
+from ser_pcq.protocols.split_file import SPLIT, split_content, write_split_file
 
 LABELS = stored.LABELS
 

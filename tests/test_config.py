@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ser_pcq.config import Config
-from ser_pcq.config_file import from_dict, load_config, to_dict
+from ser_pcq.config.toml import from_dict, load_config, to_dict
 from ser_pcq.errors import ConfigError
 
 RECIPES = Path(__file__).parents[1] / "recipes"

@@ -7,10 +7,10 @@ import tiny
 import torch
 
 from ser_pcq.config import ContextConfig
-from ser_pcq.context_cache import ContextCache, read_context
 from ser_pcq.errors import CheckpointError, ConfigError
-from ser_pcq.models.encoder_spec import encoder_from_spec
-from ser_pcq.models.pretrained import HUB_NAMES, load_encoder
+from ser_pcq.models.encoders.pretrained import HUB_NAMES, load_encoder
+from ser_pcq.models.encoders.spec import encoder_from_spec
+from ser_pcq.training.network.context_cache import ContextCache, read_context
 
 VARIANTS = {
     "wavlm": {},

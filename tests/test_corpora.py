@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_pcq import datadir
-from ser_pcq.corpora import CORPORA, GENERATORS, emodb, synthetic
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import CORPORA, GENERATORS, emodb, synthetic
+from ser_pcq.data.summary import summary, utterance_duration
 from ser_pcq.errors import DataError
-from ser_pcq.summary import summary, utterance_duration
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from trees import ravdess as ravdess_tree
 from trees import savee as savee_tree
 from trees import tess as tess_tree
 
-from ser_pcq import datadir
-from ser_pcq.audio import read_waveform
-from ser_pcq.config_file import load_config
-from ser_pcq.corpora import corpus, crema_d, ravdess, savee, tess
-from ser_pcq.datadir import Utterance
+from ser_pcq.audio.waveform import read_waveform
+from ser_pcq.config.toml import load_config
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import corpus, crema_d, ravdess, savee, tess
+from ser_pcq.data.directory import Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.splits import folds_of, read_split
+from ser_pcq.protocols.split_file import folds_of, read_split
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 CORPORA = {

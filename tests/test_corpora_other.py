@@ -11,12 +11,12 @@ from trees import meld as meld_tree
 from trees import msp_podcast as msp_tree
 from trees import nemo as nemo_tree
 
-from ser_pcq import datadir
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.corpora import corpus, emovo, meld, msp_podcast, nemo
-from ser_pcq.datadir import DataDir, Utterance
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import corpus, emovo, meld, msp_podcast, nemo
+from ser_pcq.data.directory import DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.splits import folds_of
+from ser_pcq.protocols.split_file import folds_of
 
 TREES = {"nemo": nemo_tree, "emovo": emovo_tree, "meld": meld_tree, "msp-podcast": msp_tree}
 MODULES = {"nemo": nemo, "emovo": emovo, "meld": meld, "msp-podcast": msp_podcast}

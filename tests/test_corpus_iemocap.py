@@ -9,15 +9,15 @@ import pytest
 import soundfile
 from trees import iemocap as tree
 
-from ser_pcq import datadir
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.config_file import load_config
-from ser_pcq.corpora import iemocap
-from ser_pcq.corpora.corpus import EMOTIONS
-from ser_pcq.corpora.iemocap_labels import LABELS, Turn, read_labels, read_transcription
+from ser_pcq.config.toml import load_config
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import iemocap
+from ser_pcq.data.corpora.corpus import EMOTIONS
+from ser_pcq.data.corpora.iemocap_labels import LABELS, Turn, read_labels, read_transcription
 from ser_pcq.errors import DataError
-from ser_pcq.folds import make_folds
-from ser_pcq.splits import folds_of
+from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.split_file import folds_of
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SPLITS = RECIPES / "iemocap" / "splits"

@@ -21,17 +21,11 @@ from conftest import ROOT
 from matplotlib.image import imread
 from torch import nn
 
-from ser_pcq.checkpoint import LinearRecognizer, load_checkpoint, save_checkpoint
-from ser_pcq.cost import (
-    count_macs,
-    measure,
-    noise,
-    peak_memory,
-    time_in_turn,
-)
 from ser_pcq.errors import CheckpointError, SerError
-from ser_pcq.model_folder import ABOUT, EMBEDDED, WEIGHTS
-from ser_pcq.training_time import Training, training_of
+from ser_pcq.models.checkpoint import LinearRecognizer, load_checkpoint, save_checkpoint
+from ser_pcq.models.folder import ABOUT, EMBEDDED, WEIGHTS
+from ser_pcq.training.cost import count_macs, measure, noise, peak_memory, time_in_turn
+from ser_pcq.training.training_time import Training, training_of
 
 SCRIPT = ROOT / "benchmarks" / "cost.py"
 sys.path.insert(0, str(SCRIPT.parent))  # as when it is run: beside it stands what it draws

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq import datadir
-from ser_pcq.datadir import DataDir, Utterance
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.directory import DataDir, Utterance
+from ser_pcq.data.summary import summary, utterance_duration
 from ser_pcq.errors import AudioError, DataError
-from ser_pcq.summary import summary, utterance_duration
 
 Tone = Callable[..., Path]
 

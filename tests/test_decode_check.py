@@ -21,13 +21,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_pcq import datadir
-from ser_pcq.audio import read_waveform
-from ser_pcq.audio_faults import Inspection, inspect_recording
-from ser_pcq.container import missing_audio
-from ser_pcq.datadir import Utterance
-from ser_pcq.decode_check import check_recordings
-from ser_pcq.isolated import Crash, map_isolated, usable_cores
+from ser_pcq.audio.headers.truncated import missing_audio
+from ser_pcq.audio.waveform import read_waveform
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.decode_check import check_recordings
+from ser_pcq.data.directory import Utterance
+from ser_pcq.data.recording_faults import Inspection, inspect_recording
+from ser_pcq.processes import Crash, map_isolated, usable_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000
@@ -404,7 +404,8 @@ def test_workers_import_no_torch_and_have_one_thread():
     assert threads == "1"
     assert chatter == os.devnull
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
-    code = "import sys, ser_pcq.decode_check, ser_pcq.cli.data; print('torch' in sys.modules)"
+    loaded = "import sys, ser_pcq.data.decode_check, ser_pcq.cli.data.commands"
+    code = f"{loaded}; print('torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert told.stdout == "False\n"
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from ser_pcq.choice import choose_and_fit
-from ser_pcq.discriminant import MARGIN, Discriminant
 from ser_pcq.errors import SerError
-from ser_pcq.linear import ABSENT_LOGIT
+from ser_pcq.models.linear.classifier import ABSENT_LOGIT
+from ser_pcq.training.linear.choice import choose_and_fit
+from ser_pcq.training.linear.discriminant import MARGIN, Discriminant
 
 SHRINKAGES = (0.1, 0.5, 0.9)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ser_pcq.config import Config
-from ser_pcq.config_file import to_dict
-from ser_pcq.corpora import CORPORA
-from ser_pcq.corpora.releases import RELEASES
+from ser_pcq.config.toml import to_dict
+from ser_pcq.data.corpora import CORPORA
+from ser_pcq.data.download.releases import RELEASES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.md")])

@@ -25,19 +25,12 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq.corpora.releases import (
-    RELEASES,
-    Checkout,
-    Checksum,
-    Record,
-    Release,
-    RemoteFile,
-)
-from ser_pcq.downloads.connection import DownloadError, Link, _NoDowngrade
-from ser_pcq.downloads.download import download
-from ser_pcq.downloads.records import listed_files
-from ser_pcq.downloads.transfer import transfer
-from ser_pcq.downloads.unpack import unpack
+from ser_pcq.data.download.connection import DownloadError, Link, _NoDowngrade
+from ser_pcq.data.download.download import download
+from ser_pcq.data.download.records import listed_files
+from ser_pcq.data.download.releases import RELEASES, Checkout, Checksum, Record, Release, RemoteFile
+from ser_pcq.data.download.transfer import transfer
+from ser_pcq.data.download.unpack import unpack
 from ser_pcq.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -652,7 +645,7 @@ def start(toy: Release, *arguments: object, name: str = "emodb") -> subprocess.P
         "from ser_pcq.corpora.releases import *\n"
         "from ser_pcq.corpora import releases\n"
         f"releases.RELEASES.clear(); releases.RELEASES[{name!r}] = {toy!r}\n"
-        "import sys; from ser_pcq.cli.data import main\n"
+        "import sys; from ser_pcq.cli.data.commands import main\n"
         "sys.argv[0] = 'ser-data'; main()"
     )
     return subprocess.Popen(
@@ -777,7 +770,7 @@ def test_a_folder_into_which_nothing_came_is_taken_away(
     def offline(*arguments: object) -> None:
         raise DownloadError("the host cannot be reached")
 
-    monkeypatch.setattr("ser_pcq.downloads.download._obtain", offline)
+    monkeypatch.setattr("ser_pcq.data.download.download._obtain", offline)
     (tmp_path / "kept").mkdir()
     for name in ("kept", "kept/new", "a/b"):
         with pytest.raises(DownloadError, match="cannot be reached"):

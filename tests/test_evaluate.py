@@ -11,27 +11,27 @@ import pytest
 import stored
 from matplotlib.image import imread
 
-from ser_pcq.calibration import calibration_of
 from ser_pcq.cli import eval as command
-from ser_pcq.collect import collect, collect_seeds, holds_seeds
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluate import score, score_seeds
-from ser_pcq.metrics import Confusion
-from ser_pcq.plots import (
+from ser_pcq.evaluation.calibration import calibration_of
+from ser_pcq.evaluation.collect import collect, collect_seeds, holds_seeds
+from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.figures import (
     confusion_figure,
     reliability_figure,
     risk_coverage_figure,
     save_figure,
 )
-from ser_pcq.predictions import (
+from ser_pcq.evaluation.report import TEXT_WIDTH, format_confusion, format_report, write_report
+from ser_pcq.evaluation.risk_coverage import risk_coverage_of
+from ser_pcq.evaluation.scores import score, score_seeds
+from ser_pcq.evaluation.table import (
     Predictions,
     UtterancePrediction,
     read_predictions,
     write_predictions,
 )
-from ser_pcq.proof import Proof, prove
-from ser_pcq.report import TEXT_WIDTH, format_confusion, format_report, write_report
-from ser_pcq.risk_coverage import risk_coverage_of
+from ser_pcq.protocols.proof import Proof, prove
 
 LABELS = ("anger", "joy", "neutral")
 FIGURES = ["confusion.png", "reliability.png", "risk_coverage.png"]
@@ -535,9 +535,9 @@ def test_a_data_directory_is_predicted_and_written_beside(tmp_path, monkeypatch,
         seen.append((exp_dir, data_dir, device, allow_leakage))
         return fold_predictions(1), Proof()
 
-    stub = types.ModuleType("ser_pcq.evaluate_models")
+    stub = types.ModuleType("ser_pcq.evaluation.run_models")
     stub.predict_data_dir = predict_data_dir
-    monkeypatch.setitem(sys.modules, "ser_pcq.evaluate_models", stub)
+    monkeypatch.setitem(sys.modules, "ser_pcq.evaluation.run_models", stub)
     code, stdout, _ = run_here(monkeypatch, capsys, exp, data, "--device", "cpu")
     assert code == 0
     assert seen == [(exp, data, "cpu", False)]

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from test_recipes import run
 
-from ser_pcq import datadir
-from ser_pcq.audio_copies import audio_facts
-from ser_pcq.config_file import load_config
-from ser_pcq.corpora import CORPORA
-from ser_pcq.corpora.corpus import EMOTIONS
-from ser_pcq.leakage import check_folds
-from ser_pcq.protocols import groups_by_kind, protocol_name, rule_of
-from ser_pcq.splits import folds_of
+from ser_pcq.config.toml import load_config
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import CORPORA
+from ser_pcq.data.corpora.corpus import EMOTIONS
+from ser_pcq.protocols.copies import audio_facts
+from ser_pcq.protocols.leakage import check_folds
+from ser_pcq.protocols.rules import groups_by_kind, protocol_name, rule_of
+from ser_pcq.protocols.split_file import folds_of
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ROOT / "recipes"

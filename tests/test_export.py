@@ -12,14 +12,14 @@ import tiny
 import torch
 from conftest import ROOT
 
-from ser_pcq.audio import read_waveform
-from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
-from ser_pcq.classifier import load_classifier
+from ser_pcq.audio.waveform import read_waveform
 from ser_pcq.errors import CheckpointError, SerError
-from ser_pcq.export import export_onnx
-from ser_pcq.graphs.recognizers import as_graph
-from ser_pcq.model_folder import EMBEDDED, WEIGHTS
-from ser_pcq.onnx_classifier import OnnxClassifier, load_onnx
+from ser_pcq.models.checkpoint import load_checkpoint, save_checkpoint
+from ser_pcq.models.classifier import load_classifier
+from ser_pcq.models.classifier_onnx import OnnxClassifier, load_onnx
+from ser_pcq.models.folder import EMBEDDED, WEIGHTS
+from ser_pcq.models.onnx_export.export import export_onnx
+from ser_pcq.models.onnx_export.recognizers import as_graph
 
 LENGTHS = (0.1, 0.31, 1.0, 1.01, 2.0, 3.7, 10.0, 10.01, 23.4)
 

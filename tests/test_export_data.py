@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ser_pcq import datadir
-from ser_pcq.datadir import DataDir, Utterance
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.directory import DataDir, Utterance
+from ser_pcq.data.readers.audformat import read_audformat
+from ser_pcq.data.readers.table import read_table
+from ser_pcq.data.writers.audformat import export_audformat
+from ser_pcq.data.writers.table import export_csv
 from ser_pcq.errors import DataError
-from ser_pcq.export_audformat import export_audformat
-from ser_pcq.export_data import export_csv
-from ser_pcq.own_data.audformat_in import read_audformat
-from ser_pcq.own_data.table import read_table
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Tone = Callable[..., Path]

@@ -12,11 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ser_pcq.audio import SAMPLE_RATE, read_waveform
-from ser_pcq.corpora import synthetic
-from ser_pcq.errors import AudioError, DataError
-from ser_pcq.find_audio import find_audio
-from ser_pcq.fingerprint import (
+from ser_pcq.audio.find import find_audio
+from ser_pcq.audio.fingerprint import (
     STEP,
     WINDOW,
     AudioPrint,
@@ -26,7 +23,10 @@ from ser_pcq.fingerprint import (
     load_prints,
     save_prints,
 )
-from ser_pcq.stretches import shared_stretches
+from ser_pcq.audio.fingerprint_match import shared_stretches
+from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
+from ser_pcq.data.corpora import synthetic
+from ser_pcq.errors import AudioError, DataError
 
 ROOT = Path(__file__).parents[1]
 # What the benchmark alters recordings with, so that both speak of the same copies.

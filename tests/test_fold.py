@@ -10,15 +10,15 @@ import torch
 from safetensors.torch import load_file
 from test_train import Silent
 
-from ser_pcq.adaptation import adapt_to_speakers, mean_and_deviation
-from ser_pcq.checkpoint import load_checkpoint
-from ser_pcq.dataset import prepare_utterances
 from ser_pcq.errors import SerError
-from ser_pcq.experiment import open_experiment
 from ser_pcq.files import write_json
-from ser_pcq.fold import run_fold
-from ser_pcq.proof import prove
-from ser_pcq.provenance import read_provenance
+from ser_pcq.models.checkpoint import load_checkpoint
+from ser_pcq.protocols.proof import prove
+from ser_pcq.protocols.provenance import read_provenance
+from ser_pcq.training.experiment import open_experiment
+from ser_pcq.training.network.adaptation import adapt_to_speakers, mean_and_deviation
+from ser_pcq.training.network.dataset import prepare_utterances
+from ser_pcq.training.run_fold import run_fold
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_the_temperature_is_in_the_predictions_and_in_the_loaded_model(data, tmp
     assert checkpoint.recognizer.temperature == checkpoint.about["calibration"]["temperature"]
     row = predictions.rows[0]
     (utterance,) = [u for u in data.utterances if u.utterance_id == row.utterance_id]
-    from ser_pcq.dataset import read_utterance
+    from ser_pcq.training.network.dataset import read_utterance
 
     scored = checkpoint.recognizer.log_probabilities(read_utterance(utterance, data.labels)).exp()
     assert scored.tolist() == pytest.approx(row.probabilities, abs=1e-4)

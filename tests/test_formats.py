@@ -13,9 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_pcq.errors import SerError
-from ser_pcq.formats import FORMATS, audacity, csv, encoded, jsonl, rttm, srt, table, textgrid
-from ser_pcq.formats.folder import output_names, refuse_existing, write_each
-from ser_pcq.prediction import EmotionSegment, Prediction
+from ser_pcq.inference.formats import (
+    FORMATS,
+    audacity,
+    csv,
+    encoded,
+    jsonl,
+    rttm,
+    srt,
+    table,
+    textgrid,
+)
+from ser_pcq.inference.formats.folder import output_names, refuse_existing, write_each
+from ser_pcq.inference.prediction import EmotionSegment, Prediction
 
 LABELS = ("anger", 'the "calm" one', "joy, loud")
 

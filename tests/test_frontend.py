@@ -6,7 +6,7 @@ import torch
 
 from ser_pcq.config import FrontendConfig
 from ser_pcq.errors import SerError
-from ser_pcq.frontend import Frontend, decibel_spectrogram, peak_normalise, preemphasise
+from ser_pcq.models.frontend import Frontend, decibel_spectrogram, peak_normalise, preemphasise
 
 PUBLISHED = FrontendConfig(
     kind="published", level="none", preemphasis=0.97, n_fft=800, win_length=640

@@ -3,13 +3,9 @@ import sys
 import numpy as np
 import pytest
 
-from ser_pcq.audio import SAMPLE_RATE, read_waveform
+from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 from ser_pcq.errors import AudioError, ConfigError, SerError
-from ser_pcq.models.functionals import (
-    OPENSMILE_SETS,
-    SHORTEST,
-    OpenSmileFunctionals,
-)
+from ser_pcq.models.linear.opensmile import OPENSMILE_SETS, SHORTEST, OpenSmileFunctionals
 
 SIZES = {"eGeMAPSv02": 88, "ComParE_2016": 6373}
 

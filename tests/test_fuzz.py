@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zoo import Zoo
 
-from ser_pcq.audio import read_waveform
-from ser_pcq.listen import REASONS, WARNINGS, Refusal, hear
+from ser_pcq.audio.waveform import read_waveform
+from ser_pcq.inference.recording import REASONS, WARNINGS, Refusal, hear
 
 SEEDS = ["plain.wav", "extensible.wav", "extra_chunks.wav", "IMA_ADPCM.wav", "big_endian.wav"]
 SEEDS += ["kind.flac", "kind.ogg", "kind.opus", "kind.mp3", "kind.aiff", "kind.au", "kind.caf"]

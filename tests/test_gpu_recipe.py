@@ -15,8 +15,7 @@ from conftest import ROOT
 from test_docs import blocks
 from trees import iemocap
 
-from ser_pcq.config_file import load_config, to_dict
-from ser_pcq.torchaudio_loader import torchaudio  # noqa: F401 (before transformers)
+from ser_pcq.config.toml import load_config, to_dict
 
 PAGE = ROOT / "recipes" / "iemocap" / "gpu.md"
 CONF = ROOT / "recipes" / "conf"

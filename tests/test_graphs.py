@@ -5,18 +5,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.audio import SAMPLE_RATE
+from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.config import ContextConfig, SegmentConfig
-from ser_pcq.graphs.cutting import cut_spectrograms, cut_waveforms
-from ser_pcq.graphs.encoders import FoldedAttention, PositionsGraph, graph_encoder
-from ser_pcq.graphs.spectra import PowerSpectrum
-from ser_pcq.graphs.statistics import frame_energies, masked_statistics
-from ser_pcq.graphs.translations import pooling_matrix, translations
-from ser_pcq.models.slim_whisper import LowRank, Positions, SlimShape, SlimWhisper, plain_shape
-from ser_pcq.models.statistics import frame_energy, statistics_over_time
-from ser_pcq.models.whisper_input import sinusoids
-from ser_pcq.onnx_classifier import new_session
-from ser_pcq.segment import cut_frames, cut_waveform, segment_spans
+from ser_pcq.models.classifier_onnx import new_session
+from ser_pcq.models.encoders.slim_whisper import (
+    LowRank,
+    Positions,
+    SlimShape,
+    SlimWhisper,
+    plain_shape,
+)
+from ser_pcq.models.encoders.whisper_input import sinusoids
+from ser_pcq.models.linear.statistics import frame_energy, statistics_over_time
+from ser_pcq.models.onnx_export.cutting import cut_spectrograms, cut_waveforms
+from ser_pcq.models.onnx_export.encoders import FoldedAttention, PositionsGraph, graph_encoder
+from ser_pcq.models.onnx_export.spectra import PowerSpectrum
+from ser_pcq.models.onnx_export.statistics import frame_energies, masked_statistics
+from ser_pcq.models.onnx_export.translations import pooling_matrix, translations
+from ser_pcq.models.segments import cut_frames, cut_waveform, segment_spans
 
 
 @pytest.mark.parametrize("padding", ["repeat", "zero", "published", "none"])

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 import tiny
 
-from ser_pcq import datadir
 from ser_pcq.config import ProtocolConfig
+from ser_pcq.data import directory as datadir
 from ser_pcq.files import write_json
-from ser_pcq.protocols import Fold
-from ser_pcq.splits import split_content, write_split_file
+from ser_pcq.protocols.rules import Fold
+from ser_pcq.protocols.split_file import split_content, write_split_file
 
 CONFIG = tiny.TOML.replace("epochs = 2", "epochs = 1")
 

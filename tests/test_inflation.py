@@ -6,12 +6,12 @@ import json
 import pytest
 import stored
 
-from ser_pcq.comparison import compare
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import ScoreError
+from ser_pcq.evaluation.compare import compare
+from ser_pcq.evaluation.inflation import format_inflation, inflation_report
 from ser_pcq.files import write_json
-from ser_pcq.inflation import format_inflation, inflation_report
-from ser_pcq.splits import read_split, split_content, write_split_file
+from ser_pcq.protocols.split_file import read_split, split_content, write_split_file
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq import datadir
+from ser_pcq.data import directory as datadir
 from ser_pcq.errors import DataError
 
 FILES = {

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from test_protocols import corpus
 
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.copy_names import root_of, with_originals
-from ser_pcq.datadir import UNKNOWN_SPEAKER
+from ser_pcq.data.directory import UNKNOWN_SPEAKER
 from ser_pcq.errors import DataError
-from ser_pcq.folds import make_folds
-from ser_pcq.leakage import LeakageError, check_folds, check_provenance, describe
-from ser_pcq.protocols import PROTOCOLS, Fold, groups_by_kind, rule_of
-from ser_pcq.provenance import Provenance, read_provenance, write_provenance
+from ser_pcq.protocols.copy_names import root_of, with_originals
+from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.leakage import LeakageError, check_folds, check_provenance, describe
+from ser_pcq.protocols.provenance import Provenance, read_provenance, write_provenance
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, groups_by_kind, rule_of
 
 DATA = corpus(4, per_speaker=4, sessions=True)
 GROUPS = {

@@ -7,19 +7,20 @@ import pytest
 import tiny
 import torch
 
-from ser_pcq import datadir, load
-from ser_pcq.checkpoint import load_checkpoint
-from ser_pcq.config_file import from_dict
-from ser_pcq.dataset import read_utterance
+from ser_pcq import load
+from ser_pcq.config.toml import from_dict
+from ser_pcq.data import directory as datadir
 from ser_pcq.errors import SerError
-from ser_pcq.experiment import open_experiment
-from ser_pcq.fold import run_fold
-from ser_pcq.models.linear_recognizer import Functionals
-from ser_pcq.models.pretrained import load_encoder
-from ser_pcq.predictions import read_predictions
-from ser_pcq.proof import prove
-from ser_pcq.provenance import read_provenance
-from ser_pcq.train_linear import _adapt
+from ser_pcq.evaluation.table import read_predictions
+from ser_pcq.models.checkpoint import load_checkpoint
+from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.linear.recognizer import Functionals
+from ser_pcq.protocols.proof import prove
+from ser_pcq.protocols.provenance import read_provenance
+from ser_pcq.training.experiment import open_experiment
+from ser_pcq.training.linear.train import _adapt
+from ser_pcq.training.network.dataset import read_utterance
+from ser_pcq.training.run_fold import run_fold
 
 TOML = """
 [model]

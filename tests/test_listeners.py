@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq.corpora import emodb
-from ser_pcq.datadir import Utterance
+from ser_pcq.data.corpora import emodb
+from ser_pcq.data.directory import Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.listeners import RECOGNITION, read_recognition, score_listeners
+from ser_pcq.evaluation.listeners import RECOGNITION, read_recognition, score_listeners
 
 HEADER = "Nr.\tSatz\terkannt\tnatuerlich\n"
 

@@ -20,9 +20,9 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from ser_pcq import metrics
 from ser_pcq.errors import ScoreError
-from ser_pcq.metrics import Confusion, draw_speakers, mean_over_folds, speaker_interval
+from ser_pcq.evaluation import confusion as metrics
+from ser_pcq.evaluation.confusion import Confusion, draw_speakers, mean_over_folds, speaker_interval
 
 ROOT = Path(__file__).parent.parent
 LABELS = ("anger", "joy", "neutral")

@@ -6,10 +6,15 @@ from torch import nn
 
 from ser_pcq.config import ModelConfig
 from ser_pcq.errors import ConfigError
-from ser_pcq.models.channel_query import ChannelNorm, ChannelQuery, DilatedConvolution, QueryMaps
-from ser_pcq.models.heads import LightHead, PaperHead
-from ser_pcq.models.mlcnn import MLCNN, ChannelAttention, DepthBlock, Stem, stage_sizes
-from ser_pcq.models.pcq import PCQ
+from ser_pcq.models.pcq.channel_query import (
+    ChannelNorm,
+    ChannelQuery,
+    DilatedConvolution,
+    QueryMaps,
+)
+from ser_pcq.models.pcq.heads import LightHead, PaperHead
+from ser_pcq.models.pcq.mlcnn import MLCNN, ChannelAttention, DepthBlock, Stem, stage_sizes
+from ser_pcq.models.pcq.network import PCQ
 
 PUBLISHED_IMAGE = (3, 256, 384)
 PUBLISHED_SIZES = [(127, 191), (63, 95), (31, 47), (15, 23)]

@@ -6,18 +6,18 @@ import pytest
 import tiny
 import torch
 
-from ser_pcq.augment import Batch
-from ser_pcq.config_file import from_dict
+from ser_pcq.config.toml import from_dict
 from ser_pcq.errors import ConfigError
-from ser_pcq.models.context import WaveContext, WhisperContext
-from ser_pcq.optimisation import (
+from ser_pcq.models.encoders.context import WaveContext, WhisperContext
+from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.training.network.augment import Batch
+from ser_pcq.training.network.optimisation import (
     batch_parts,
     block_depths,
     freeze_features,
     new_optimizer,
     new_schedule,
 )
-from ser_pcq.recognizer import Recognizer
 
 WHISPER = {
     "model_type": "whisper",

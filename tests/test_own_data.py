@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq import datadir
-from ser_pcq.datadir import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.directory import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.data.readers.folder import read_folder
+from ser_pcq.data.readers.ids import made_id, numbered
+from ser_pcq.data.readers.table import read_table
 from ser_pcq.errors import DataError
-from ser_pcq.own_data.folder import read_folder
-from ser_pcq.own_data.ids import made_id, numbered
-from ser_pcq.own_data.table import read_table
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "own-data.md"

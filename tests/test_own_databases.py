@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq import datadir
-from ser_pcq.datadir import UNKNOWN_SPEAKER
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.directory import UNKNOWN_SPEAKER
+from ser_pcq.data.readers.audformat import read_audformat
+from ser_pcq.data.readers.hf_audio import file_names, placed, suffix_of
+from ser_pcq.data.readers.hf_datasets import read_datasets
 from ser_pcq.errors import DataError
-from ser_pcq.own_data.audformat_in import read_audformat
-from ser_pcq.own_data.datasets_in import read_datasets
-from ser_pcq.own_data.embedded import file_names, placed, suffix_of
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 Tone = Callable[..., Path]

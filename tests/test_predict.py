@@ -11,11 +11,11 @@ import soundfile
 import tiny
 import torch
 
-from ser_pcq.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.errors import SerError
-from ser_pcq.model_folder import ABOUT, DEFAULT_MODEL, embedded_models
-from ser_pcq.predict import PredictOptions, Predictor, load
-from ser_pcq.torch_classifier import TorchClassifier
+from ser_pcq.inference.predictor import PredictOptions, Predictor, load
+from ser_pcq.models.checkpoint import load_checkpoint, save_checkpoint
+from ser_pcq.models.classifier_torch import TorchClassifier
+from ser_pcq.models.folder import ABOUT, DEFAULT_MODEL, embedded_models
 
 KEYS = [
     "path", "status", "reason", "duration", "label", "confidence", "probabilities", "model",

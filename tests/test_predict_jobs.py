@@ -20,12 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_pcq import PredictOptions, Predictor, load
-from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.errors import SerError
-from ser_pcq.model_folder import embedded_models
-from ser_pcq.onnx_classifier import load_onnx
-from ser_pcq.predict_journal import Journal, journal_of
-from ser_pcq.torch_classifier import TorchClassifier
+from ser_pcq.inference.journal import Journal, journal_of
+from ser_pcq.models.checkpoint import load_checkpoint
+from ser_pcq.models.classifier_onnx import load_onnx
+from ser_pcq.models.classifier_torch import TorchClassifier
+from ser_pcq.models.folder import embedded_models
 
 SMALL = ("--model", "emodb-small", "--speech", "energy")
 EXAMPLE = ROOT / "examples" / "calm.wav"
@@ -245,7 +245,7 @@ def test_a_file_too_large_for_the_memory_loses_only_itself(monkeypatch):
         raise MemoryError
 
     predictor = load("emodb-small")
-    monkeypatch.setattr("ser_pcq.listen.listen", none)
+    monkeypatch.setattr("ser_pcq.inference.recording.listen", none)
     told = predictor.predict(EXAMPLE)
     assert (told.status, told.reason) == ("error", "failed: out of memory")
 
@@ -297,7 +297,7 @@ def test_a_decoder_that_crashes_loses_only_its_file(tmp_path):
 @pytest.fixture(scope="module")
 def classifiers(tmp_path_factory):
     """Every kind of model: a network, linear ones, ONNX in single precision and in 8 bits."""
-    from ser_pcq.checkpoint import save_checkpoint
+    from ser_pcq.models.checkpoint import save_checkpoint
 
     folder = tmp_path_factory.mktemp("network")
     recognizer = tiny.recognizer()
@@ -307,7 +307,7 @@ def classifiers(tmp_path_factory):
     )
     kinds = {"network": TorchClassifier(load_checkpoint(str(folder)))}
     for name in embedded_models():
-        path = ROOT / "ser_pcq" / "embedded" / name
+        path = ROOT / "ser_pcq" / "models" / "embedded" / name
         kinds[f"{name}, torch"] = TorchClassifier(load_checkpoint(name))
         kinds[f"{name}, ONNX"] = load_onnx(path / "model.onnx")
     return kinds

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.predictions import (
+from ser_pcq.evaluation.table import (
     Predictions,
     UtterancePrediction,
     merge,

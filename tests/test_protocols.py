@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.datadir import UNKNOWN_SPEAKER, DataDir, Utterance
+from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.folds import make_folds
-from ser_pcq.protocols import PROTOCOLS, Fold, protocol_name
+from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, protocol_name
 
 
 def corpus(n_speakers: int, per_speaker: int = 3, sessions: bool = False) -> DataDir:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ser_pcq import datadir
-from ser_pcq.collect import collect
 from ser_pcq.config import ProtocolConfig
-from ser_pcq.config_file import load_config
-from ser_pcq.corpora import emodb
-from ser_pcq.evaluate import score
-from ser_pcq.folds import make_folds
-from ser_pcq.predictions import read_predictions
-from ser_pcq.proof import prove
-from ser_pcq.splits import folds_of, read_split
+from ser_pcq.config.toml import load_config
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import emodb
+from ser_pcq.evaluation.collect import collect
+from ser_pcq.evaluation.scores import score
+from ser_pcq.evaluation.table import read_predictions
+from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.proof import prove
+from ser_pcq.protocols.split_file import folds_of, read_split
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 RESULTS = sorted((RECIPES / "emodb" / "results").glob("*/*/seed_*/predictions.csv"))
@@ -207,7 +207,7 @@ def test_only_a_model_that_is_as_its_card_says_gets_into_the_package(commands_on
     export.chmod(0o755)
     env = commands_on_path | {"PATH": f"{stub.parent}:{commands_on_path['PATH']}"}
     options = ("--stage", 5, "--stop-stage", 5, "--work-dir", tmp_path / "work")
-    embedded = tmp_path / "ser_pcq" / "embedded"
+    embedded = tmp_path / "ser_pcq" / "models" / "embedded"
     for others in (("--conf", "pcq-whisper"), ("--model", "mine")):
         done = run("emodb", *options, *others, env=env, recipes=recipes)
         assert done.returncode == 0, done.stderr

@@ -7,16 +7,16 @@ import tiny
 import torch
 
 from ser_pcq import load
-from ser_pcq.augment import Batch, augment_batch
-from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.config import AugmentConfig, ModelConfig
-from ser_pcq.config_file import from_dict, load_config
+from ser_pcq.config.toml import from_dict, load_config
 from ser_pcq.errors import ConfigError
-from ser_pcq.experiment import open_experiment
-from ser_pcq.fold import run_fold
+from ser_pcq.models.checkpoint import load_checkpoint
+from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.models.residual import ResidualNetwork
-from ser_pcq.recognizer import Recognizer
-from ser_pcq.train import EpochRecord
+from ser_pcq.training.experiment import open_experiment
+from ser_pcq.training.network.augment import Batch, augment_batch
+from ser_pcq.training.network.fit import EpochRecord
+from ser_pcq.training.run_fold import run_fold
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 SMALL = ModelConfig(name="residual", channels=(4, 8, 8, 8), reduction=2, hidden=16)

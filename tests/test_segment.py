@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.segment import (
+from ser_pcq.models.segments import (
     SHORTEST,
     cut_frames,
     cut_waveform,

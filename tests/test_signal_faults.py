@@ -6,8 +6,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ser_pcq.audio import read_waveform
-from ser_pcq.signal_faults import SignalMeter
+from ser_pcq.audio.signal_faults import SignalMeter
+from ser_pcq.audio.waveform import read_waveform
 
 
 def measured(samples):

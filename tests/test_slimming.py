@@ -11,19 +11,19 @@ import tiny
 import torch
 
 from ser_pcq import load
-from ser_pcq.checkpoint import load_checkpoint
 from ser_pcq.config import ContextConfig
-from ser_pcq.config_file import from_dict
+from ser_pcq.config.linear import SlimConfig
+from ser_pcq.config.toml import from_dict
 from ser_pcq.errors import ConfigError
-from ser_pcq.experiment import open_experiment
-from ser_pcq.fold import run_fold
-from ser_pcq.linear_config import SlimConfig
-from ser_pcq.models.pretrained import load_encoder
-from ser_pcq.models.slim_whisper import LowRank, SlimWhisper, attend
-from ser_pcq.models.whisper_input import sinusoids
-from ser_pcq.provenance import Provenance, read_provenance
-from ser_pcq.slimming import STAGES, Moments, _Teacher, slim_encoder
-from ser_pcq.train_linear import _slimmed
+from ser_pcq.models.checkpoint import load_checkpoint
+from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.encoders.slim_whisper import LowRank, SlimWhisper, attend
+from ser_pcq.models.encoders.whisper_input import sinusoids
+from ser_pcq.protocols.provenance import Provenance, read_provenance
+from ser_pcq.training.experiment import open_experiment
+from ser_pcq.training.linear.slimming import STAGES, Moments, _Teacher, slim_encoder
+from ser_pcq.training.linear.train import _slimmed
+from ser_pcq.training.run_fold import run_fold
 
 WHOLE = SlimConfig(conv=(32, 32), attention=(32, 32, 32))
 """All the ranks that the small Whisper has."""

@@ -9,17 +9,11 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.audio import SAMPLE_RATE, read_waveform
+from ser_pcq.audio.find import find_audio
+from ser_pcq.audio.speech import FRAME, EnergyDetector, NoDetector, SileroDetector, speech_detector
+from ser_pcq.audio.steady import SteadyMeter
+from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 from ser_pcq.errors import SerError
-from ser_pcq.find_audio import find_audio
-from ser_pcq.speech import (
-    FRAME,
-    EnergyDetector,
-    NoDetector,
-    SileroDetector,
-    speech_detector,
-)
-from ser_pcq.steady import SteadyMeter
 
 EXAMPLES = find_audio([ROOT / "examples"])
 

@@ -9,9 +9,9 @@ from test_protocols import corpus
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.folds import make_folds
-from ser_pcq.protocols import groups_by_kind
-from ser_pcq.splits import (
+from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.rules import groups_by_kind
+from ser_pcq.protocols.split_file import (
     SplitError,
     as_groups,
     folds_of,

@@ -3,11 +3,11 @@ import pytest
 import tiny
 import torch
 
-from ser_pcq.audio import SAMPLE_RATE
+from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import DataError
-from ser_pcq.models.pretrained import load_encoder
-from ser_pcq.models.statistics import (
+from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.linear.statistics import (
     FeatureSet,
     frame_energy,
     speech_frames,

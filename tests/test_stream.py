@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.stream import ENCODINGS, PcmFormat, live, read_pcm
-from ser_pcq.timeline import WindowConfig
+from ser_pcq.inference.stream import ENCODINGS, PcmFormat, live, read_pcm
+from ser_pcq.inference.timeline import WindowConfig
 
 CONFIG = WindowConfig(window=1.024, hop=0.256, min_speech=0.1)
 
@@ -156,7 +156,7 @@ def test_a_result_comes_before_the_next_samples_are_asked_for():
 
 def test_computing_that_takes_too_long_is_told(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("ser_pcq.stream.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("ser_pcq.inference.stream.time.monotonic", lambda: now[0])
 
     class Slow(BandClassifier):
         def probabilities(self, waveforms):

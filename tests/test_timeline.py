@@ -8,9 +8,9 @@ from fake_speech import LABELS, RATE, BandClassifier, LevelDetector, cut, sound
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ser_pcq.audio.speech import FRAME, NoDetector
 from ser_pcq.errors import SerError
-from ser_pcq.speech import FRAME, NoDetector
-from ser_pcq.timeline import EmotionTimeline, WindowConfig
+from ser_pcq.inference.timeline import EmotionTimeline, WindowConfig
 
 SMALL = WindowConfig(
     window=1.024, hop=0.256, min_speech=0.1, smoothing=0.256, min_segment=0.5, max_pause=0.2

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ser_pcq.errors import SerError
-from ser_pcq.prediction import EmotionSegment, Prediction
-from ser_pcq.timeline_plot import label_colors, overview, plot_timeline
+from ser_pcq.inference.prediction import EmotionSegment, Prediction
+from ser_pcq.inference.timeline.plot import label_colors, overview, plot_timeline
 
 
 def told(duration, segments=(), path="a $b$.wav", **changes):

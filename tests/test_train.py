@@ -13,16 +13,16 @@ import tiny
 import torch
 from accelerate import Accelerator
 
-from ser_pcq.context_cache import ContextCache
-from ser_pcq.dataset import EpochSampler, SegmentDataset, prepare_utterances
-from ser_pcq.device import new_accelerator
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.experiment import open_experiment
-from ser_pcq.fold import run_fold
-from ser_pcq.optimisation import class_weights
-from ser_pcq.recognizer import Recognizer
-from ser_pcq.train import Fit
-from ser_pcq.validation import score_utterances
+from ser_pcq.models.device import new_accelerator
+from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.training.experiment import open_experiment
+from ser_pcq.training.network.context_cache import ContextCache
+from ser_pcq.training.network.dataset import EpochSampler, SegmentDataset, prepare_utterances
+from ser_pcq.training.network.fit import Fit
+from ser_pcq.training.network.optimisation import class_weights
+from ser_pcq.training.network.validation import score_utterances
+from ser_pcq.training.run_fold import run_fold
 
 TWO_PROCESSES = """
 import json, sys

@@ -10,7 +10,7 @@ from conftest import ROOT
 from zoo import Zoo
 
 from ser_pcq import load
-from ser_pcq.listen import REASONS, WARNINGS
+from ser_pcq.inference.recording import REASONS, WARNINGS
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from ser_pcq import datadir
 from ser_pcq.config import Config
-from ser_pcq.config_file import from_dict
-from ser_pcq.corpora import synthetic
-from ser_pcq.models.context import WaveContext
-from ser_pcq.recognizer import Recognizer
+from ser_pcq.config.toml import from_dict
+from ser_pcq.data import directory as datadir
+from ser_pcq.data.corpora import synthetic
+from ser_pcq.models.encoders.context import WaveContext
+from ser_pcq.models.recognizer import Recognizer
 
 LABELS = ("anger", "neutral", "sadness")
 

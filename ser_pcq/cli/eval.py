@@ -13,9 +13,9 @@ import typer
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 
 if TYPE_CHECKING:
-    from ser_pcq.comparison import Comparison
-    from ser_pcq.evaluate import Scores, SeedScores
-    from ser_pcq.inflation import InflationReport
+    from ser_pcq.evaluation.compare import Comparison
+    from ser_pcq.evaluation.inflation import InflationReport
+    from ser_pcq.evaluation.scores import Scores, SeedScores
 
 app = new_app()
 
@@ -32,10 +32,10 @@ def _score(
 ) -> "tuple[Scores | SeedScores, str, list[Path]]":
     """Score what training predicted; return scores, text and what was written."""
     # Imported here, so that --help and usage errors do not wait for it.
-    from ser_pcq import collect as stored
-    from ser_pcq import evaluate as ev
-    from ser_pcq import report as rp
-    from ser_pcq.proof import keep_facts, prove
+    from ser_pcq.evaluation import collect as stored
+    from ser_pcq.evaluation import report as rp
+    from ser_pcq.evaluation import scores as ev
+    from ser_pcq.protocols.proof import keep_facts, prove
 
     several = stored.holds_seeds(exp_dir)
     folders = stored.seed_folders(exp_dir) if several else [exp_dir]
@@ -72,11 +72,11 @@ def _run_models(
     shared_classes: bool,
 ) -> "tuple[Scores, str, list[Path]]":
     """Score trained models on a data directory; return scores, text and what was written."""
-    from ser_pcq.context_cache import default_cache_dir
-    from ser_pcq.evaluate import score
-    from ser_pcq.evaluate_models import predict_data_dir
-    from ser_pcq.labels import parse_map
-    from ser_pcq.report import format_report, write_report
+    from ser_pcq.data.labels import parse_map
+    from ser_pcq.evaluation.report import format_report, write_report
+    from ser_pcq.evaluation.run_models import predict_data_dir
+    from ser_pcq.evaluation.scores import score
+    from ser_pcq.training.network.context_cache import default_cache_dir
 
     with progress("predicting") as advance:
         predictions, proof = predict_data_dir(
@@ -100,7 +100,7 @@ def _run_models(
 
 def _compare(a: Path, b: Path, output_dir: Path | None) -> "tuple[Comparison, str, list[Path]]":
     """Compare two experiment folders; return the comparison, text and what was written."""
-    from ser_pcq import comparison_report as rp
+    from ser_pcq.evaluation import compare_report as rp
 
     comparison = rp.compare_folders(a, b)
     for warning in comparison.warnings:
@@ -113,7 +113,7 @@ def _inflate(
     folders: list[Path], output_dir: Path | None
 ) -> "tuple[InflationReport, str, list[Path]]":
     """Compare protocols with the first one; return the report, text and what was written."""
-    from ser_pcq import inflation
+    from ser_pcq.evaluation import inflation
 
     report = inflation.inflation_report(folders)
     for warning in report.warnings:

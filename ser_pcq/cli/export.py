@@ -43,7 +43,7 @@ def export(
         # ser-predict knows an ONNX file by its name.
         raise SerError("the name of the file must end in .onnx", given=out)
     with waiting("translating, about a minute"):
-        from ser_pcq.export import export_onnx
+        from ser_pcq.models.onnx_export.export import export_onnx
 
         written = export_onnx(model, out, precision=precision.value, share_weights=share_weights)
     say(

@@ -7,23 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pcq import formats
-from ser_pcq.cli.app import (
-    VERSION_OPTION,
-    end_tidily,
-    new_app,
-    progress,
-    quiet_libraries,
-    run,
-    say,
-)
+from ser_pcq.cli.app import VERSION_OPTION, end_tidily, new_app, progress, quiet_libraries, run, say
 from ser_pcq.cli.predict_more import print_stream, refuse_with_stream, with_plots
 from ser_pcq.errors import SerError
-from ser_pcq.formats import FORMATS
-from ser_pcq.stream import PcmFormat
+from ser_pcq.inference import formats
+from ser_pcq.inference.formats import FORMATS
+from ser_pcq.inference.stream import PcmFormat
 
 if TYPE_CHECKING:
-    from ser_pcq.cli.predict_results import Job
+    from ser_pcq.cli.predict_output import Job
 
 app = new_app(help="Tell the emotion in recordings of speech.")
 
@@ -62,7 +54,7 @@ def _recordings(paths: list[Path]) -> list[Path]:
     Raises:
         SerError: When there is no file at all.
     """
-    from ser_pcq.find_audio import find_audio
+    from ser_pcq.audio.find import find_audio
 
     files = find_audio(paths, foreign=True)
     for path in paths:
@@ -194,9 +186,9 @@ def _load(
     speech: Speech,
 ) -> "Job":
     """Load the model that is named, or the default."""
-    from ser_pcq.cli.predict_results import Job
-    from ser_pcq.model_folder import DEFAULT_MODEL
-    from ser_pcq.predict import load
+    from ser_pcq.cli.predict_output import Job
+    from ser_pcq.inference.predictor import load
+    from ser_pcq.models.folder import DEFAULT_MODEL
 
     predictor = load(
         model or DEFAULT_MODEL,
@@ -227,7 +219,7 @@ def _to_terminal(job: "Job", name: str, plot: Path | None, *, segments: bool) ->
     """Print results as they come."""
     import sys
 
-    from ser_pcq.cli.predict_results import print_lines
+    from ser_pcq.cli.predict_output import print_lines
 
     # Where lines are seen as they come they are progress enough; into a file they are not.
     seen = job.counted(job.predictions(job.files), quiet=sys.stdout.isatty())
@@ -238,7 +230,7 @@ def _into_file(
     job: "Job", name: str, output: Path, plot: Path | None, *, resume: bool, segments: bool
 ) -> None:
     """Write all results into one file, which an interrupted job can complete later."""
-    from ser_pcq.cli.predict_results import interruptible, open_journal, write_output
+    from ser_pcq.cli.predict_output import interruptible, open_journal, write_output
 
     journal = open_journal(job, output, resume=resume)
     if journal is None:
@@ -253,8 +245,8 @@ def _into_folder(
     job: "Job", kind: formats.Format, output_dir: Path, plot: Path | None, *, resume: bool
 ) -> None:
     """Write a file for each recording, which an interrupted job can complete later."""
-    from ser_pcq.cli.predict_results import interruptible, open_folder_journal, write_files
-    from ser_pcq.formats.folder import output_names
+    from ser_pcq.cli.predict_output import interruptible, open_folder_journal, write_files
+    from ser_pcq.inference.formats.folder import output_names
 
     names = output_names(job.files, kind.suffix)
     journal = open_folder_journal(job, names, output_dir, resume=resume)

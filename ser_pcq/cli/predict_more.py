@@ -9,10 +9,10 @@ import typer
 
 from ser_pcq.cli.app import progress, say
 from ser_pcq.files import rounded
-from ser_pcq.formats.folder import output_names
-from ser_pcq.formats.values import percent
-from ser_pcq.prediction import Prediction
-from ser_pcq.stream import LiveResult, PcmFormat
+from ser_pcq.inference.formats.folder import output_names
+from ser_pcq.inference.formats.values import percent
+from ser_pcq.inference.prediction import Prediction
+from ser_pcq.inference.stream import LiveResult, PcmFormat
 
 
 def with_plots(
@@ -23,8 +23,8 @@ def with_plots(
         yield from predictions
         return
     from ser_pcq.errors import AudioError
-    from ser_pcq.listen import listen
-    from ser_pcq.timeline_plot import plot_timeline
+    from ser_pcq.inference.recording import listen
+    from ser_pcq.inference.timeline.plot import plot_timeline
 
     names = output_names(files, ".png")
     for prediction, file, name in zip(predictions, files, names, strict=True):
@@ -53,10 +53,10 @@ def print_stream(
     model: str | None, pcm_format: PcmFormat, speech: str, device: str, *, as_json: bool
 ) -> None:
     """Print a line for each second of standard input, as soon as it is judged."""
-    from ser_pcq.classifier import load_classifier
-    from ser_pcq.model_folder import DEFAULT_MODEL
-    from ser_pcq.speech import speech_detector
-    from ser_pcq.stream import live, read_pcm
+    from ser_pcq.audio.speech import speech_detector
+    from ser_pcq.inference.stream import live, read_pcm
+    from ser_pcq.models.classifier import load_classifier
+    from ser_pcq.models.folder import DEFAULT_MODEL
 
     with progress("loading the model"):
         classifier = load_classifier(model or DEFAULT_MODEL, device=device)

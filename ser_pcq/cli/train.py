@@ -13,9 +13,9 @@ from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 from ser_pcq.errors import SerError
 
 if TYPE_CHECKING:
-    from ser_pcq.experiment import Experiment
-    from ser_pcq.protocols import Fold
-    from ser_pcq.train import EpochRecord
+    from ser_pcq.protocols.rules import Fold
+    from ser_pcq.training.experiment import Experiment
+    from ser_pcq.training.network.fit import EpochRecord
 
 app = new_app(help="Train a speech emotion recognition model, fold by fold.")
 
@@ -85,7 +85,7 @@ class ProgressObserver:
 
 def _train_here(experiment: "Experiment", fold: "Fold", *, resume: bool) -> None:
     """Train one fold in this process."""
-    from ser_pcq.fold import run_fold
+    from ser_pcq.training.run_fold import run_fold
 
     about = f"fold {fold.number} ({fold.held_out})" if fold.test else "all speakers"
     config = experiment.config
@@ -200,10 +200,10 @@ def train(
     version: bool = VERSION_OPTION,
 ) -> None:
     """Train CONFIG.toml on DATA_DIR; each fold gets a folder in EXP_DIR."""
-    from ser_pcq.config_file import load_config
-    from ser_pcq.context_cache import default_cache_dir
-    from ser_pcq.datadir import read
-    from ser_pcq.experiment import open_experiment
+    from ser_pcq.config.toml import load_config
+    from ser_pcq.data.directory import read
+    from ser_pcq.training.experiment import open_experiment
+    from ser_pcq.training.network.context_cache import default_cache_dir
 
     config = load_config(config_path, changes or [])
     data = read(data_dir)

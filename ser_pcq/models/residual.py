@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ser_pcq.config import ModelConfig
 from ser_pcq.errors import ConfigError
-from ser_pcq.models.mlcnn import ChannelAttention
+from ser_pcq.models.pcq.mlcnn import ChannelAttention
 
 POOLS = ((2, 2), (2, 1), (2, 2))
 """Frequencies and frames that each block makes one of."""

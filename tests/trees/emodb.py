@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ser_pcq.corpora.emodb import GENDERS
+from ser_pcq.data.corpora.emodb import GENDERS
 
 
 def make(folder: Path) -> Path:

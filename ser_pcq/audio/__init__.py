@@ -1,0 +1,1 @@
+"""Audio files to waveforms: decoding, faults of the signal, speech detection, fingerprints."""

@@ -1,0 +1,61 @@
+"""Which files of a folder are recordings."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ser_pcq.audio.headers.foreign import FOREIGN_SUFFIXES
+
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au"}
+    | {".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"}
+)
+"""What `find_audio` looks for in folders, in lower case. A file named outright may end in anything,
+for its content is what decides."""
+
+
+def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+    """Yield the audio files below a folder, each real folder once, so that links cannot loop."""
+    # A folder that cannot be listed stands for itself: it gets its own refusal on reading, and the
+    # files beside it are not lost.
+    locked: list[Path] = []
+
+    def keep(error: OSError) -> None:
+        locked.append(Path(error.filename))
+
+    seen = set()
+    for root, folders, names in os.walk(folder, onerror=keep, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            # `._name.wav` is what macOS leaves on foreign disks: not audio, whatever its name says.
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+                yield Path(root, name)
+    yield from locked
+
+
+def find_audio(paths: Iterable[str | os.PathLike[str]], *, foreign: bool = False) -> list[Path]:
+    """List the audio files that `paths` name, each once.
+
+    A folder stands for the audio files below it, sorted, hidden ones left out. Anything else is
+    kept as it is and in its place, even if it does not exist or cannot be listed: reading it will
+    say what is wrong.
+
+    Args:
+        paths: Files and folders.
+        foreign: List recordings as well that have to be converted first, `m4a` for example, so that
+            each of them is refused by name.
+    """
+    suffixes = AUDIO_SUFFIXES | FOREIGN_SUFFIXES if foreign else AUDIO_SUFFIXES
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        # Not Path.is_dir(), which raises where a folder on the way may not be entered.
+        is_folder = os.path.isdir(path)  # noqa: PTH112
+        for file in sorted(_walk(path, suffixes)) if is_folder else [path]:
+            # Not Path.resolve(), which would take a link and its target for one file.
+            found.setdefault(os.path.abspath(file), file)  # noqa: PTH100
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""`ser-data`: its commands, a module each."""

@@ -1,0 +1,1 @@
+"""Corpora and own recordings as Kaldi-style data directories."""

@@ -1,0 +1,140 @@
+"""The data directory: what a corpus becomes before anything is trained on it.
+
+A Kaldi-style folder of text files, one line per utterance, sorted by id (`LC_ALL=C`), UTF-8::
+
+    wav.scp       utterance id, path of its audio (with `segments`: recording id, path)
+    utt2spk       utterance id, speaker
+    utt2emo       utterance id, emotion
+    spk2gender    speaker, m | f | o                          optional
+    utt2session   utterance id, session                       optional
+    utt2sentence  utterance id, id of what is said            optional
+    utt2uniq      utterance id, utterance it is a copy of     optional
+    utt2split     utterance id, train | valid | test          optional
+    text          utterance id, what is said                  optional
+    utt2vad       utterance id, valence, activation, dominance           optional, of some
+    utt2ratings   utterance id, <rater>:<label>[,<label>] or <rater>:<v>/<a>/<d> ...  likewise
+    segments      utterance id, recording id, start s, end s  optional
+    labels        the accepted emotions, one per line         optional
+    corpus        the name of the corpus                      optional
+
+A relative path is looked for in the data directory, then in the current directory.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_pcq.data.directory.tables import Problem, Table, audio_path, read_tables
+from ser_pcq.data.directory.values import WHOLE_RECORDING, parse_ratings, parse_segment, parse_vad
+from ser_pcq.data.directory.write import refusal, write
+from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
+
+__all__ = [
+    "UNKNOWN_SPEAKER",
+    "DataDir",
+    "Problem",
+    "Utterance",
+    "read",
+    "validate",
+    "write",
+]
+
+
+@dataclass(frozen=True)
+class DataDir:
+    """The content of a data directory.
+
+    Attributes:
+        path: Where it was read from.
+        utterances: In the order of their ids.
+        corpus: Name of the corpus: speakers of two corpora with different names are different
+            people, whatever they are called. None where it is not known.
+    """
+
+    path: Path
+    utterances: tuple[Utterance, ...]
+    corpus: str | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions that occur, sorted."""
+        return tuple(sorted({u.emotion for u in self.utterances}))
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The speakers, sorted."""
+        return tuple(sorted({u.speaker for u in self.utterances}))
+
+
+def validate(
+    path: str | os.PathLike[str], *, check_audio: bool = True, labels: Sequence[str] | None = None
+) -> list[Problem]:
+    """List everything that is wrong with a data directory; an empty list means that it is sound.
+
+    Args:
+        path: The data directory.
+        check_audio: Whether to look at every recording too: that it is there, is audio, and is as
+            long as its segments say.
+        labels: Accepted emotions; those of the file `labels` when None, and any without that file.
+    """
+    return read_tables(Path(path), check_audio=check_audio, labels=labels)[1]
+
+
+def read(
+    path: str | os.PathLike[str], *, labels: Sequence[str] | None = None, check_audio: bool = False
+) -> DataDir:
+    """Read a data directory.
+
+    Args:
+        path: The data directory.
+        labels: Accepted emotions, as for `validate`.
+        check_audio: Whether to look at every recording too.
+
+    Raises:
+        DataError: When anything is wrong with it; the message tells the first few problems.
+    """
+    path = Path(path)
+    tables, problems = read_tables(path, check_audio=check_audio, labels=labels)
+    if problems:
+        raise refusal("the data directory is not sound", path, problems)
+    utterances = tuple(_utterance(path, tables, name) for name in tables["utt2spk"])
+    return DataDir(path, utterances, next(iter(tables.get("corpus", {})), None))
+
+
+def _utterance(path: Path, tables: Mapping[str, Table], utterance_id: str) -> Utterance:
+    """Bring together what the files say of an utterance."""
+
+    def told(name: str) -> Any:
+        return tables.get(name, {}).get(utterance_id)
+
+    recording, start, end = _segment(tables, utterance_id)
+    speaker = told("utt2spk")
+    vad, ratings = told("utt2vad"), told("utt2ratings")
+    return Utterance(
+        utterance_id,
+        audio_path(path, tables["wav.scp"][recording]),
+        speaker,
+        told("utt2emo"),
+        gender=tables.get("spk2gender", {}).get(speaker),
+        session=told("utt2session"),
+        sentence=told("utt2sentence"),
+        original=told("utt2uniq"),
+        text=told("text"),
+        split=told("utt2split"),
+        vad=None if vad is None else parse_vad(vad),
+        ratings=() if ratings is None else parse_ratings(ratings),
+        start=start,
+        end=end,
+    )
+
+
+def _segment(
+    tables: Mapping[str, Table], utterance_id: str
+) -> tuple[str, float | None, float | None]:
+    """Return the recording of an utterance, and its start and end in it (s), None at the edges."""
+    if "segments" not in tables:
+        return utterance_id, None, None
+    recording, start, end = parse_segment(tables["segments"][utterance_id])
+    return recording, start or None, None if end == WHOLE_RECORDING else end

@@ -1,0 +1,96 @@
+"""Renaming and leaving out emotions: what makes the labels of two corpora comparable."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import DataError, suggest
+
+SYNONYMS = {
+    "afraid": "fear",
+    "angry": "anger",
+    "bored": "boredom",
+    "disgusted": "disgust",
+    "excited": "excitement",
+    "fearful": "fear",
+    "frustrated": "frustration",
+    "happy": "happiness",
+    "joy": "happiness",
+    "sad": "sadness",
+    "scared": "fear",
+    "surprised": "surprise",
+}
+"""What others call an emotion to its name in the corpora of this package."""
+
+
+def suggested_map(labels: Iterable[str]) -> str:
+    """Return the `--map` that gives labels the names of this package's corpora; empty for none.
+
+    It is told, not done: two labels that are synonyms here may be two things to whoever chose them.
+    """
+    known = ((label, SYNONYMS.get(label.lower())) for label in sorted(labels))
+    return ",".join(f"{label}={name}" for label, name in known if name)
+
+
+def parse_map(entries: Iterable[str]) -> dict[str, str]:
+    """Read a label mapping.
+
+    Args:
+        entries: `old=new`, or several with commas between them.
+
+    Returns:
+        Old label to new one.
+
+    Raises:
+        DataError: When an entry is none, or a label is mapped twice.
+    """
+    mapping: dict[str, str] = {}
+    for entry in _parts(entries):
+        old, sign, new = (part.strip() for part in entry.partition("="))
+        if not (old and sign and new) or "=" in new:
+            raise DataError(
+                "a label mapping cannot be read", given=repr(entry), accepted="old=new,old=new"
+            )
+        if mapping.get(old, new) != new:
+            raise DataError("a label is mapped twice", given=f"{old} to {mapping[old]} and {new}")
+        mapping[old] = new
+    return mapping
+
+
+def parse_names(entries: Iterable[str]) -> tuple[str, ...]:
+    """Read labels, one by one or several with commas between them."""
+    return tuple(_parts(entries))
+
+
+def _parts(entries: Iterable[str]) -> list[str]:
+    return [part.strip() for entry in entries for part in entry.split(",") if part.strip()]
+
+
+def relabel(
+    utterances: Sequence[Utterance], mapping: Mapping[str, str], drop: Iterable[str] = ()
+) -> list[Utterance]:
+    """Rename emotions, and leave out the utterances of some.
+
+    Args:
+        utterances: What is to be relabelled.
+        mapping: Old label to new one; every label that is not named stays.
+        drop: Labels whose utterances are left out, as they were before mapping.
+
+    Raises:
+        DataError: When a label is named that no utterance has, or nothing is left.
+    """
+    dropped = set(drop)
+    known = {u.emotion for u in utterances}
+    for label in (*mapping, *sorted(dropped)):
+        if label not in known:
+            raise DataError("no utterance has this emotion", given=label, do=suggest(label, known))
+    kept = [
+        replace(u, emotion=mapping.get(u.emotion, u.emotion))
+        for u in utterances
+        if u.emotion not in dropped
+    ]
+    if not kept:
+        raise DataError(
+            "no utterance is left", given=f"every emotion is dropped: {sorted(dropped)}"
+        )
+    return kept

@@ -1,0 +1,146 @@
+"""What can be wrong with the audio of an utterance, found by decoding it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ser_pcq.audio.decoder import opened
+from ser_pcq.audio.fingerprint import AudioPrint, audio_print
+from ser_pcq.audio.headers.truncated import missing_audio
+from ser_pcq.audio.signal_faults import SignalMeter
+from ser_pcq.audio.waveform import SAMPLE_RATE, SILENCE_PEAK, read_waveform
+from ser_pcq.data.directory.values import SEGMENT_SLACK
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import AudioError
+
+STOPPING = frozenset(
+    {"missing", "not-regular", "unreadable", "empty", "not-finite", "too-short", "bad-range"}
+    | {"bad-segment", "crashed"}
+)
+"""Kinds of findings that stop training, or that `ser-data validate` refuses anyway."""
+
+_LOST = 0.01  # s of a segment that a recording cut off before its end lacks
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to be told of an utterance.
+
+    Attributes:
+        kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `quiet`, `offset`,
+            `over-scale`, `cancelling-channels`, `duplicate`, `near-duplicate`, `overlap`.
+        utterance_id: Of which.
+        detail: What was found, as a phrase.
+        other: The utterance that this one is a duplicate of; None for other kinds.
+        differs: What the two say differently: `speaker`, `emotion`.
+    """
+
+    kind: str
+    utterance_id: str
+    detail: str
+    other: str | None = None
+    differs: tuple[str, ...] = ()
+
+    @property
+    def stops(self) -> bool:
+        """Whether training would stop."""
+        return self.kind in STOPPING
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What decoding an utterance gave.
+
+    Attributes:
+        findings: Everything but duplicates.
+        print: Its fingerprint; None where it cannot be read, or is silent.
+    """
+
+    findings: tuple[Finding, ...]
+    print: AudioPrint | None
+
+
+def _measured(utterance: Utterance, duration: float) -> SignalMeter:
+    """Measure an utterance of known length, s, as it was stored."""
+    with opened(utterance.audio) as file:
+        meter = SignalMeter(file.channels)
+        # Not as far as the header says, which may be anything.
+        n_frames = round(duration * file.rate)
+        for block in file.blocks(round((utterance.start or 0.0) * file.rate), n_frames):
+            meter.add(block)
+    return meter
+
+
+def _faults(meter: SignalMeter) -> list[tuple[str, str]]:
+    """Return kind and detail of each fault."""
+    if meter.is_silent:
+        return [("silent", f"no sample is further than {SILENCE_PEAK:g} from the mean")]
+    named = {"mostly_silent": "silent"}
+    return [(named.get(kind, kind.replace("_", "-")), told) for kind, told in meter.faults()]
+
+
+def _cut_off(path: Path) -> str | None:
+    """Say what is missing at the end of a recording; None when nothing is known to be."""
+    # Whatever else is wrong, reading the audio tells it; and opening a pipe would wait for ever.
+    if not path.is_file():
+        return None
+    try:
+        if missing := missing_audio(path):
+            return missing
+        with path.open("rb") as file:
+            is_flac = file.read(4) == b"fLaC"
+    except OSError:
+        return None
+    if not is_flac:
+        return None
+    # FLAC says how many samples it has, not how many bytes: the last one has to be there.
+    try:
+        with opened(path) as flac:
+            # A stream of unknown length has no last sample.
+            if flac.n_frames:
+                list(flac.blocks(flac.n_frames - 1))
+    except AudioError:
+        return "the decoder stops before the last sample that the header promises"
+    return None
+
+
+def inspect_recording(utterances: Sequence[Utterance]) -> list[Inspection]:
+    """Decode the utterances of one recording, and say what is wrong with each.
+
+    An utterance is read as training reads it (`ser_pcq.audio.read_waveform`), and once more as it
+    is stored: clipping shows only before resampling. Of a recording that was cut off only the
+    utterances that lose something are told.
+
+    Args:
+        utterances: All of one file.
+
+    Returns:
+        What was found, in the same order.
+    """
+    missing = _cut_off(utterances[0].audio)
+    return [_inspect(utterance, missing) for utterance in utterances]
+
+
+def _inspect(utterance: Utterance, missing: str | None) -> Inspection:
+    """Decode one utterance; `missing` says what its recording lacks at its end."""
+    u = utterance
+    found = []
+    waveform = None
+    lacks = 0.0
+    try:
+        waveform = read_waveform(u.audio, start=u.start, end=u.end)
+    except AudioError as error:
+        found.append((error.reason.replace("_", "-"), str(error)))
+    else:
+        duration = len(waveform) / SAMPLE_RATE
+        lacks = 0.0 if u.end is None else u.end - (u.start or 0.0) - duration
+        found += _faults(_measured(u, duration))
+    if missing and (waveform is None or u.end is None or lacks > _LOST):
+        found.append(("truncated", missing))
+    if lacks > SEGMENT_SLACK:
+        found.append(("bad-segment", f"reaches {lacks:.2f} s beyond the end of its recording"))
+    silent = any(kind == "silent" for kind, _ in found)
+    findings = tuple(Finding(kind, u.utterance_id, detail) for kind, detail in found)
+    if waveform is None or silent:
+        return Inspection(findings, None)
+    return Inspection(findings, audio_print(u.utterance_id, waveform))

@@ -1,0 +1,1 @@
+"""Data directories written as tables and audformat databases."""

@@ -1,0 +1,204 @@
+"""Scores for people: text for the terminal, and the files of a report.
+
+Text is at most 100 columns wide for the label sets of emotion corpora.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_pcq.errors import ScoreError
+from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.figures import (
+    confusion_figure,
+    reliability_figure,
+    risk_coverage_figure,
+    save_figure,
+)
+from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES
+from ser_pcq.evaluation.table import TABLE, Predictions, write_predictions
+from ser_pcq.files import write_json, write_text
+
+if TYPE_CHECKING:
+    from ser_pcq.evaluation.scores import Scores, SeedScores
+    from ser_pcq.protocols.proof import Proof
+
+# Widest line of a confusion matrix, and of the label in front of a row.
+TEXT_WIDTH, NAME_WIDTH = 100, 24
+
+
+def _percent(ratio: float | None) -> str:
+    """Return a ratio as percent in 8 columns, a dash where it does not exist."""
+    return f"{'-':>8}" if ratio is None else f"{100 * ratio:6.2f} %"
+
+
+def _short(name: str) -> str:
+    """Return a label that fits in front of a row."""
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+
+
+def format_confusion(confusion: Confusion) -> str:
+    """Return the counts as aligned text, reference rows and prediction columns.
+
+    Where the labels do not fit side by side, the columns are headed by the numbers of the rows.
+    """
+    names = heads = [_short(label) for label in confusion.labels]
+    digits = len(str(max(map(max, confusion.counts))))
+    first = max(map(len, names))
+    width = max(digits, first) + 2
+    if first + width * len(names) > TEXT_WIDTH:
+        heads = [str(number) for number in range(1, len(names) + 1)]
+        names = [f"{number} {name}" for number, name in zip(heads, names, strict=True)]
+        first = max(map(len, names))
+        width = max(digits, len(heads[-1])) + 2
+    lines = ["reference (rows) x prediction (columns)"]
+    lines.append(" " * first + "".join(f"{head:>{width}}" for head in heads))
+    for name, row in zip(names, confusion.counts, strict=True):
+        lines.append(f"{name:<{first}}" + "".join(f"{n:>{width}}" for n in row))
+    return "\n".join(lines)
+
+
+def format_report(scores: "Scores") -> str:
+    """Return the scores as text: ratios with intervals, each class, the confusion matrix."""
+    confusion, intervals = scores.confusion, scores.intervals
+    lines = [
+        f"{scores.n_utterances} utterances, {scores.n_speakers} speakers, {scores.n_folds} "
+        f"{'fold' if scores.n_folds == 1 else 'folds'}, "
+        f"protocol {scores.protocol or 'not recorded'}",
+        *_proof_lines(scores.proof),
+        "",
+        f"{'':<20}{'':>8}  95 % interval over speakers",
+    ]
+    for name, ratio in (("WA", "wa"), ("UA", "ua"), ("macro F1", "macro_f1")):
+        limits = scores.why_no_interval
+        if intervals is not None:
+            low, high = getattr(intervals, ratio)
+            limits = f"[{100 * low:.2f}, {100 * high:.2f}]"
+        lines.append(f"{'pooled ' + name:<20}{_percent(getattr(scores, ratio))}  {limits}")
+    lines += [
+        f"{'mean over folds WA':<20}{_percent(scores.mean_over_folds_wa)}",
+        f"{'mean over folds UA':<20}{_percent(scores.mean_over_folds_ua)}",
+        "",
+        *_confidence_lines(scores),
+        "",
+    ]
+    names = [_short(label) for label in confusion.labels]
+    first = max(map(len, ["label", *names]))
+    lines.append(f"{'label':<{first}}  utterances    recall  precision")
+    for i, (name, label) in enumerate(zip(names, confusion.labels, strict=True)):
+        recall, precision = confusion.recalls[label], confusion.precisions[label]
+        lines.append(
+            f"{name:<{first}}  {sum(confusion.counts[i]):>10}  {_percent(recall)}"
+            f"   {_percent(precision)}"
+        )
+    return "\n".join([*lines, "", format_confusion(confusion)])
+
+
+def _proof_lines(proof: "Proof") -> list[str]:
+    """Return a line for each leak, else one that names what was checked."""
+    lines = [f"LEAKY  {leak}" for leak in proof.verdict.leaky]
+    lines += [f"LEAKY  training of the model: {leak}" for leak in proof.model_leaky]
+    notes = [f"note: {note}" for note in proof.notes]
+    if lines:
+        return lines + notes
+    checked = ", ".join(proof.verdict.verified) or "nothing: there is no record of the split"
+    return [f"checked for leaks: {checked}", *notes]
+
+
+def _confidence_lines(scores: "Scores") -> list[str]:
+    """Return two lines: can the confidence be believed, and what does leaving answers out win."""
+    calibration, curve = scores.calibration, scores.risk_coverage
+    kept = ", ".join(
+        f"{100 * share:.0f} %: {100 * curve.at_coverage(share).accuracy:.2f} %"
+        for share in REPORTED_COVERAGES
+    )
+    return [
+        f"confidence: ECE {100 * calibration.ece:.2f} %, Brier {calibration.brier:.4f}, "
+        f"NLL {calibration.nll:.4f}",
+        f"WA of the most confident {kept}; AURC {curve.area:.4f}",
+    ]
+
+
+def format_seeds_report(scores: "SeedScores") -> str:
+    """Return one line per seed, and the mean and standard deviation of the pooled ratios."""
+    first = max(len(name) for name in [*scores.seeds, "standard deviation"])
+    some = next(iter(scores.seeds.values()))
+    lines = [
+        f"{some.n_utterances} utterances, {some.n_speakers} speakers, {some.n_folds} folds, "
+        f"{len(scores.seeds)} seeds, protocol {some.protocol or 'not recorded'}",
+        *_proof_lines(some.proof),
+        "",
+        f"{'':<{first}}  pooled WA  pooled UA  mean over folds WA  mean over folds UA",
+    ]
+    for name, one in scores.seeds.items():
+        ratios = (one.wa, one.ua, one.mean_over_folds_wa, one.mean_over_folds_ua)
+        cells = [f"{_percent(r):>{w}}" for r, w in zip(ratios, (11, 11, 20, 20), strict=True)]
+        lines.append(f"{name:<{first}}{''.join(cells)}")
+    over = [scores.over_seeds(ratio) for ratio in ("wa", "ua")]
+    for name, part in (("mean", 0), ("standard deviation", 1)):
+        lines.append(f"{name:<{first}}" + "".join(f"{_percent(pair[part]):>11}" for pair in over))
+    return "\n".join(lines)
+
+
+def write_report(
+    predictions: Predictions, scores: "Scores", out_dir: Path, *, figures: bool = True
+) -> list[Path]:
+    """Write scores, predictions and confusion matrix, and figures; return the paths.
+
+    Files: `scores.json`, `predictions.csv`, `confusion.txt`, and as figures `confusion.png`,
+    `reliability.png` and `risk_coverage.png`.
+
+    Raises:
+        ScoreError: When a file cannot be written.
+    """
+    paths = [out_dir / name for name in ("scores.json", TABLE, "confusion.txt")]
+    with _writing(out_dir):
+        write_json(paths[0], scores.to_dict())
+        write_predictions(paths[1], predictions)
+        write_text(paths[2], format_confusion(scores.confusion) + "\n")
+        for name, figure in (
+            (
+                ("confusion.png", confusion_figure(scores.confusion)),
+                ("reliability.png", reliability_figure(scores.calibration)),
+                ("risk_coverage.png", risk_coverage_figure(scores.risk_coverage)),
+            )
+            if figures
+            else ()
+        ):
+            save_figure(figure, out_dir / name)
+            paths.append(out_dir / name)
+    return paths
+
+
+def write_seeds_report(
+    seeds: Mapping[str, Predictions],
+    scores: "SeedScores",
+    out_dir: Path,
+    *,
+    figures: bool = True,
+) -> list[Path]:
+    """Write the report of each seed into a folder of its name, and `seeds.json`; return all paths.
+
+    Raises:
+        ScoreError: When a file cannot be written.
+    """
+    paths = []
+    for name, predictions in seeds.items():
+        paths += write_report(predictions, scores.seeds[name], out_dir / name, figures=figures)
+    with _writing(out_dir):
+        write_json(out_dir / "seeds.json", scores.to_dict())
+    return [*paths, out_dir / "seeds.json"]
+
+
+@contextmanager
+def _writing(out_dir: Path) -> Iterator[None]:
+    """Turn a refusal of the file system into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise ScoreError(
+            "cannot write the report",
+            given=f"{out_dir} ({error.strerror})",
+            do="choose another folder with --output-dir",
+        ) from error

@@ -1,0 +1,253 @@
+"""Trained models on a data directory: every utterance by a model that has not seen its speaker."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ser_pcq.audio.fingerprint import AudioPrint, find_copies, load_prints
+from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance, read
+from ser_pcq.errors import ScoreError
+from ser_pcq.evaluation.common_labels import CommonLabels, common_labels
+from ser_pcq.evaluation.table import Predictions, UtterancePrediction
+from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
+from ser_pcq.models.device import resolve_device
+from ser_pcq.models.folder import ABOUT, PRINTS, find_model
+from ser_pcq.protocols.copies import prints_of
+from ser_pcq.protocols.leakage import Leak, Verdict
+from ser_pcq.protocols.proof import Proof
+from ser_pcq.protocols.split_file import SPLIT, SplitError, read_split
+from ser_pcq.training.network.dataset import read_utterance
+
+
+def _fold_models(exp_dir: Path) -> dict[int, Path]:
+    """Return the checkpoint of each fold of an experiment, or the single one as fold 1."""
+    split = exp_dir / SPLIT
+    if not split.is_file() or list(exp_dir.glob("all/checkpoint/" + ABOUT)):
+        return {1: find_model(str(exp_dir))}
+    try:
+        folds = read_split(split).folds
+    except SplitError as error:
+        raise ScoreError(str(error)) from error
+    models = {}
+    for fold in folds:
+        folder = exp_dir / fold.name / "checkpoint"
+        if not (folder / ABOUT).is_file():
+            raise ScoreError(
+                f"fold {fold.number} has no checkpoint",
+                given=exp_dir,
+                do=f"train it: ser-train … --fold {fold.number} --resume",
+            )
+        models[fold.number] = folder
+    return models
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    """Read what a checkpoint tells of its training.
+
+    Raises:
+        ScoreError: When the file is damaged.
+    """
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(label, str) for label in about["labels"]):
+            raise TypeError("labels")
+        for side in ("train_speakers", "valid_speakers", "test_speakers"):
+            if not all(isinstance(name, str) for name in about["data"][side]):
+                raise TypeError(side)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ScoreError("damaged checkpoint", given=f"{path} ({error})") from error
+    return about
+
+
+def _train_side(about: dict[str, Any]) -> set[str]:
+    """Return the speakers that a model was trained or selected on."""
+    return {*about["data"]["train_speakers"], *about["data"]["valid_speakers"]}
+
+
+def predict_data_dir(
+    exp_dir: Path,
+    data_dir: Path,
+    *,
+    cache_dir: Path,
+    device: str = "cpu",
+    allow_leakage: bool = False,
+    mapping: Mapping[str, str] | None = None,
+    shared_classes: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Predictions, Proof]:
+    """Predict every utterance of a data directory with trained models.
+
+    With the folds of an experiment, each speaker is given to the fold that held it out; a speaker
+    that no fold trained on goes to the first. A speaker that every model was trained on, or a
+    recording that is a copy of one that its model was trained on, is refused: such a score would
+    say nothing. A speaker of another corpus is another person, whatever the name; where either
+    corpus is not known, the name decides.
+
+    Args:
+        exp_dir: An experiment folder, or a single checkpoint.
+        data_dir: A data directory.
+        cache_dir: Where fingerprints of recordings are kept.
+        device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
+        allow_leakage: Go on all the same, and say so in the proof.
+        mapping: New names for emotions of the model and of the data.
+        shared_classes: Score on the emotions that both have; otherwise the model must know all
+            emotions of the data.
+        on_progress: Called with (done, total), recordings read.
+
+    Returns:
+        The predictions, and what was checked of them.
+
+    Raises:
+        LeakageError: For speakers or recordings that the models know.
+        ScoreError: For models that cannot judge single utterances.
+        DataError: For emotions that do not fit together, and unreadable audio.
+    """
+    device = resolve_device(device)
+    models = _fold_models(exp_dir)
+    abouts = {fold: _read_about(folder / ABOUT) for fold, folder in models.items()}
+    model_labels = next(iter(abouts.values()))["labels"]
+    common, data = common_labels(
+        model_labels, read(data_dir), mapping or {}, shared_only=shared_classes
+    )
+    fold_of, leaks = _assign(data, abouts)
+    # Every recording is read twice: to be compared, and to be judged.
+    n = len(data.utterances)
+    prints = prints_of(data, cache_dir, on_progress=lambda done, total: on_progress(done, 2 * n))
+    verdict = _judge(data, fold_of, leaks, models, abouts, prints)
+    if not allow_leakage:
+        verdict.refuse()
+    rows: list[UtterancePrediction] = []
+    for fold, folder in models.items():
+        mine = [u for u in data.utterances if fold_of[u.speaker] == fold]
+        for row in _predict(folder, mine, fold, common, device):
+            rows.append(row)
+            on_progress(n + len(rows), 2 * n)
+    proof = _proof(data, abouts, verdict, common)
+    return Predictions(common.labels, tuple(rows)), proof
+
+
+def _proof(
+    data: DataDir, abouts: dict[int, dict[str, Any]], verdict: Verdict, common: CommonLabels
+) -> Proof:
+    """Bring together what is known of the predictions."""
+    leaky = dict.fromkeys(line for about in abouts.values() for line in about.get("leaky", []))
+    return Proof(
+        "trained models on other data",
+        None,
+        verdict,
+        model_leaky=tuple(leaky),
+        notes=(*_corpora(data, abouts), *common.notes),
+    )
+
+
+def _corpora(data: DataDir, abouts: dict[int, dict[str, Any]]) -> list[str]:
+    """Say which corpus is judged by a model of which."""
+    learnt = sorted({str(about["data"].get("corpus")) for about in abouts.values()} - {"None"})
+    if not learnt or data.corpus is None:
+        return []
+    return [f"trained on {', '.join(learnt)}, tested on {data.corpus}"]
+
+
+def _other_corpus(data: DataDir, about: dict[str, Any]) -> bool:
+    """Say whether a model is known to have learnt from another corpus than this one."""
+    learnt = about["data"].get("corpus")
+    if learnt is None or data.corpus is None:
+        return False
+    return bool(learnt.casefold() != data.corpus.casefold())
+
+
+def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str, int], list[Leak]]:
+    """Give each speaker to a model that has not heard it; say where there is none."""
+    assigned, seen = {}, []
+    for speaker in data.speakers:
+        fitting = [
+            fold
+            for fold, about in abouts.items()
+            if _other_corpus(data, about) or speaker not in _train_side(about)
+        ]
+        tested = [fold for fold in fitting if speaker in abouts[fold]["data"]["test_speakers"]]
+        if not fitting:
+            seen.append(speaker)
+        assigned[speaker] = (tested or fitting or list(abouts))[0]
+    names = ", ".join(sorted({str(about["data"].get("name")) for about in abouts.values()}))
+    hint = (
+        f"(its data: {names}); if this is another corpus, write its name into the file `corpus` "
+        "of the data directory"
+    )
+    leaks = []
+    if known := [speaker for speaker in seen if speaker != UNKNOWN_SPEAKER]:
+        message = f"speakers that the model was trained on, by their names {hint}"
+        leaks.append(Leak("shared-speaker", message, min(abouts), tuple(known)))
+    if unknown := _unknown(data, assigned, abouts):
+        message = f"who speaks is not known; the model may have been trained on the same {hint}"
+        leaks.append(Leak("unknown-speaker", message, min(abouts), tuple(unknown)))
+    return assigned, leaks
+
+
+def _unknown(
+    data: DataDir, assigned: Mapping[str, int], abouts: Mapping[int, dict[str, Any]]
+) -> list[str]:
+    """Return the utterances whose speaker nobody can prove to be new to the model."""
+    doubtful = {
+        speaker
+        for speaker, fold in assigned.items()
+        if UNKNOWN_SPEAKER in {speaker, *_train_side(abouts[fold])}
+        and not _other_corpus(data, abouts[fold])
+    }
+    return [u.utterance_id for u in data.utterances if u.speaker in doubtful]
+
+
+def _judge(
+    data: DataDir,
+    fold_of: dict[str, int],
+    leaks: list[Leak],
+    models: dict[int, Path],
+    abouts: dict[int, dict[str, Any]],
+    prints: Sequence[AudioPrint],
+) -> Verdict:
+    """Compare recordings with those that their models were trained on, as far as these are kept."""
+    verified = {}
+    if all(_other_corpus(data, about) for about in abouts.values()):
+        verified["speakers"] = "the corpus is another one than the model learnt from"
+    elif not leaks:
+        verified["speakers"] = "no speaker is known to the model that judged it"
+    speaker = {u.utterance_id: u.speaker for u in data.utterances}
+    compared = True
+    for fold, folder in models.items():
+        mine = [one for one in prints if fold_of[speaker[one.utterance_id]] == fold]
+        if not mine:
+            continue
+        if not (folder / PRINTS).exists():
+            compared = False
+            continue
+        pairs = find_copies(load_prints(folder / PRINTS), mine)
+        if pairs:
+            message = "recordings that the model was trained on, or nearly so"
+            names = tuple(f"{copy.b} = {copy.a}" for copy in pairs)
+            leaks = [*leaks, Leak("copied-audio", message, fold, names)]
+    if compared and not any(leak.kind == "copied-audio" for leak in leaks):
+        verified["audio"] = f"{len(prints)} recordings: none is a copy of a training recording"
+    return Verdict(tuple(leaks), verified)
+
+
+def _predict(
+    folder: Path, utterances: Sequence[Utterance], fold: int, common: CommonLabels, device: str
+) -> Iterator[UtterancePrediction]:
+    """Predict utterances with the model of a fold, which is loaded only where there are any."""
+    if not utterances:
+        return
+    checkpoint = load_checkpoint(str(folder), device=device)
+    refuse_adapted(checkpoint)
+    for utterance in utterances:
+        waveform = read_utterance(utterance, common.labels)
+        outputs = checkpoint.recognizer.log_probabilities(waveform).exp()
+        probabilities = common.merge(outputs.tolist())
+        yield UtterancePrediction(
+            utterance.utterance_id,
+            utterance.speaker,
+            fold,
+            utterance.emotion,
+            common.labels[probabilities.index(max(probabilities))],
+            probabilities,
+        )

@@ -1,0 +1,1 @@
+"""Recordings to predictions, one at a time, in jobs, or from a stream."""

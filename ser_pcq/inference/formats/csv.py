@@ -1,0 +1,47 @@
+"""A table for programs: a row for each recording, or for each of its segments."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from ser_pcq.inference.formats.values import short
+from ser_pcq.inference.prediction import Prediction
+
+
+def lines(
+    predictions: Iterable[Prediction], labels: tuple[str, ...], *, segments: bool = False
+) -> Iterator[str]:
+    """Yield the heading, then the rows of one recording after the other.
+
+    The columns are path, status, reason, duration, label, confidence, a probability for each label,
+    model, and warnings, joined by ` | `. Numbers have six decimals at most; what is not there is
+    empty.
+
+    Args:
+        predictions: What to write.
+        labels: Those of the model, in the order wanted.
+        segments: Write a row for each segment: `start` and `end` follow `duration`, and label,
+            confidence and probabilities are those of the segment. A recording without segments has
+            one row, with its own values and both times empty.
+    """
+    times = ["start", "end"] if segments else []
+    heading = ["path", "status", "reason", "duration", *times, "label", "confidence", *labels]
+    yield _row([*heading, "model", "warnings"])
+    for p in predictions:
+        about = [p.path, p.status, p.reason, p.duration]
+        last = [p.model, " | ".join(p.warnings)]
+        told = p.segments if segments else ()
+        for s in told:
+            shares = [s.probabilities.get(label) for label in labels]
+            yield _row([*about, s.start, s.end, s.label, s.confidence, *shares, *last])
+        if not told:
+            shares = [p.probabilities.get(label) for label in labels]
+            none = [None] * len(times)
+            yield _row([*about, *none, p.label, p.confidence, *shares, *last])
+
+
+def _row(values: Iterable[object]) -> str:
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\n")
+    writer.writerow(["" if v is None else short(v) for v in values])
+    return line.getvalue()

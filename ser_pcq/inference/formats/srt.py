@@ -1,0 +1,24 @@
+"""SubRip subtitles, which players show over the recording."""
+
+from ser_pcq.inference.formats.values import one_line, percent, told_segments
+from ser_pcq.inference.prediction import Prediction
+
+
+def text(prediction: Prediction) -> str:
+    """Write one recording: a numbered subtitle for each segment, `anger (87 %)`.
+
+    The text is empty without an answer. Times have milliseconds.
+    """
+    return "\n".join(
+        f"{i}\n{_time(s.start)} --> {_time(s.end)}\n"
+        f"{one_line(s.label)} ({percent(s.confidence)} %)\n"
+        for i, s in enumerate(told_segments(prediction), start=1)
+    )
+
+
+def _time(seconds: float) -> str:
+    """Write hours, minutes, seconds and milliseconds: `00:01:02,500`."""
+    whole, milliseconds = divmod(round(1000 * seconds), 1000)
+    minutes, whole = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{whole:02d},{milliseconds:03d}"

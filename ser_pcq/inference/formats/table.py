@@ -1,0 +1,45 @@
+"""Aligned columns for the eye; what changes over time stands indented below its recording."""
+
+from collections.abc import Iterable, Iterator
+
+from ser_pcq.inference.formats.values import percent, printable
+from ser_pcq.inference.prediction import Prediction
+
+_WIDTH = 40
+
+
+def lines(
+    predictions: Iterable[Prediction], labels: tuple[str, ...] = (), *, width: int = _WIDTH
+) -> Iterator[str]:
+    """Yield the heading, then the lines of one recording after the other.
+
+    Args:
+        predictions: What to write.
+        labels: Not needed: only the answer is shown.
+        width: Of the first column; a longer path loses its beginning.
+    """
+    yield f"{'file':<{width}} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
+    for p in predictions:
+        name = printable(p.path)
+        name = name if len(name) <= width else "…" + name[1 - width :]
+        length = "" if p.duration is None else f"{p.duration:.1f} s"
+        if p.status == "ok":
+            line = f"{p.label:<12} {percent(p.confidence):>8} %"
+        else:
+            # The whole reason stands in the other formats.
+            line = f"{p.status}: {(p.reason or '').split(';')[0]}"
+        if p.status == "ok" and p.warnings:
+            line += f"  {', '.join(w.split(':')[0] for w in p.warnings)}"
+        yield f"{name:<{width}} {length:>7}  {line}\n"
+        for s in p.segments:
+            time = f"  {clock(s.start)} to {clock(s.end)}"
+            yield f"{time:<{width + 8}}  {s.label:<12} {percent(s.confidence):>8} %\n"
+
+
+def clock(seconds: float) -> str:
+    """Write a time as minutes and seconds to a tenth, hours before them where there are any."""
+    tenths = round(10 * seconds)
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    rest = f"{minutes:02d}:{tenths // 10:02d}.{tenths % 10}"
+    return f"{hours}:{rest}" if hours else rest

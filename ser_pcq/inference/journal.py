@@ -1,0 +1,180 @@
+"""Results of a long job as they come, so that one that was interrupted goes on where it was."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ser_pcq import __version__
+from ser_pcq.errors import SerError
+from ser_pcq.files import whole_file
+from ser_pcq.inference.prediction import EmotionSegment, Prediction
+from ser_pcq.inference.predictor import PredictOptions
+from ser_pcq.models.folder import GRAPH, WEIGHTS, find_model
+
+SUFFIX = ".unfinished"
+"""What is added to the name of an output for the name of its journal."""
+
+Stamp = list[int] | None
+"""Size and time of a file; None where there is none."""
+
+
+def journal_of(output: Path) -> Path:
+    """Return where the results of an output file or folder that is not complete are kept."""
+    return output.with_name(output.name + SUFFIX)
+
+
+class Journal:
+    """A file with a line for each result; the first line says how they were made.
+
+    Args:
+        path: Where it lies.
+        options: How files are judged.
+        files: All files of the job, where its outputs are only right for exactly these.
+        resume: Go on with what is there.
+
+    Raises:
+        SerError: When there is one already and `resume` is not wanted, it was made with other
+            options, or it is none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        options: PredictOptions,
+        *,
+        files: Sequence[Path] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.path = path
+        self._header = {"ser-pcq": __version__, **asdict(options)}
+        self._header["weights"] = _weights(options.model)
+        if files is not None:
+            named = "\0".join(map(str, files)).encode(errors="surrogateescape")
+            self._header["files"] = hashlib.sha256(named).hexdigest()
+        self._known: dict[str, tuple[Stamp, Prediction]] = {}
+        if not os.path.lexists(path):
+            return
+        if not resume:
+            raise SerError(
+                "an earlier job was interrupted",
+                given=f"{path} holds its results",
+                do="go on with --resume, or delete that file",
+            )
+        self._read()
+
+    def __len__(self) -> int:
+        """How many results are known."""
+        return len(self._known)
+
+    def _read(self) -> None:
+        """Take over the results that are there; the last line may have been cut off."""
+        # What follows the last line end was being written when the job was interrupted.
+        lines = self.path.read_bytes().split(b"\n")[:-1]
+        if not lines:
+            return
+        header = _decoded(lines[0])
+        if not isinstance(header, dict) or "ser-pcq" not in header:
+            raise SerError(
+                "this file holds no results of an interrupted job",
+                given=self.path,
+                do="move it away, or name another output",
+            )
+        if header != self._header:
+            keys = sorted({*header, *self._header})
+            changed = [key for key in keys if header.get(key) != self._header.get(key)]
+            raise SerError(
+                "the interrupted job was another one",
+                given=f"{self.path}, which differs in {', '.join(changed)}",
+                do="call it with the same options, or delete that file",
+            )
+        for line in lines[1:]:
+            try:
+                record: Any = _decoded(line)
+                stamp, prediction = record["file"], _prediction(record["prediction"])
+            except (KeyError, TypeError):
+                continue
+            # What went wrong for want of memory, say, may go right now.
+            if prediction.status != "error":
+                self._known[prediction.path] = (stamp, prediction)
+
+    def completed(
+        self,
+        paths: Sequence[Path],
+        predict_all: Callable[[Sequence[Path]], Iterable[Prediction]],
+    ) -> Iterator[Prediction]:
+        """Yield a prediction for each file, in order: known ones, and new ones that are kept.
+
+        A file whose size or time has changed is judged again.
+
+        Args:
+            paths: The files.
+            predict_all: What judges those that are not known.
+        """
+        # Taken before a file is read: what changes later is judged again.
+        stamps = {path: _stamp(path) for path in paths}
+        for path in paths:
+            if str(path) in self._known and self._known[str(path)][0] != stamps[path]:
+                del self._known[str(path)]
+        known = dict(self._known)
+        new = iter(predict_all([path for path in paths if str(path) not in known]))
+        with whole_file(self.path) as temporary, temporary.open("wb") as file:
+            file.write(_encoded(self._header))
+            file.writelines(_line(stamp, prediction) for stamp, prediction in known.values())
+        with self.path.open("ab") as file:
+            for path in paths:
+                if str(path) in known:
+                    yield known[str(path)][1]
+                    continue
+                prediction = next(new)
+                file.write(_line(stamps[path], prediction))
+                file.flush()
+                yield prediction
+
+    def remove(self) -> None:
+        """Delete the file: the output is complete."""
+        self.path.unlink(missing_ok=True)
+
+
+def _encoded(record: dict[str, Any]) -> bytes:
+    """Return a line; names that are no text stand in it as escapes."""
+    return json.dumps(record).encode() + b"\n"
+
+
+def _decoded(line: bytes) -> object:
+    """Return what a line holds; None where it is none."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _line(stamp: Stamp, prediction: Prediction) -> bytes:
+    """Return the line of a result."""
+    return _encoded({"file": stamp, "prediction": asdict(prediction)})
+
+
+def _stamp(path: Path) -> Stamp:
+    """Return size and time of a file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _weights(model: str) -> list[Stamp]:
+    """Return the stamps of a model: one that was trained again is another one."""
+    path = find_model(model)
+    files = [path] if path.is_file() else [path / GRAPH, path / WEIGHTS]
+    return [_stamp(file) for file in files]
+
+
+def _prediction(record: dict[str, Any]) -> Prediction:
+    """Build a prediction from its JSON."""
+    segments = tuple(EmotionSegment(**one) for one in record.pop("segments"))
+    warnings = tuple(record.pop("warnings"))
+    return Prediction(**record, warnings=warnings, segments=segments)

@@ -1,0 +1,74 @@
+"""What every trained model is to the code that predicts with it, whatever computes it."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_pcq.errors import SerError
+from ser_pcq.models.folder import DEFAULT_MODEL, GRAPH, find_model
+
+
+class Classifier(Protocol):
+    """Waveforms to probabilities.
+
+    Attributes:
+        name: What predictions call it.
+        labels: The emotions, in the order of the probabilities.
+        batch_size: How many recordings it is best given at once: 1 where that wins nothing.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    batch_size: int
+
+    def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Score recordings; none of them depends on the others, and nothing is padded.
+
+        What has one length is computed at once.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (recording, class), each row summing to 1.
+
+        Raises:
+            RuntimeError, MemoryError: When it cannot be computed, for want of memory for example.
+        """
+        ...
+
+
+def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
+    """Load a model: with ONNX Runtime where it is an ONNX file or has one, else with PyTorch.
+
+    On another device than the CPU, a package is run by PyTorch where that is installed.
+
+    Args:
+        model: Embedded name, path of a package, or of an ONNX file.
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        CheckpointError: When there is no such model, it is damaged, or cannot judge single
+            recordings.
+        SerError: When there is no such device, or what runs the model is not installed.
+    """
+    path = find_model(model)
+    has_torch = find_spec("torch") is not None
+    graph = path if path.is_file() else path / GRAPH
+    if path.is_file() or (graph.is_file() and not (has_torch and device in ("auto", "cuda"))):
+        from ser_pcq.models.classifier_onnx import load_onnx
+
+        return load_onnx(graph, device=device)
+    if not has_torch:
+        raise SerError(
+            "this model needs PyTorch",
+            given=model,
+            do="pip install 'ser-pcq[train]', or give a file that ser-export made of it",
+        )
+    from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
+    from ser_pcq.models.classifier_torch import TorchClassifier
+    from ser_pcq.models.device import resolve_device
+
+    checkpoint = load_checkpoint(model, device=resolve_device(device))
+    refuse_adapted(checkpoint)
+    return TorchClassifier(checkpoint)

@@ -1,0 +1,142 @@
+"""Models as ONNX files, run by ONNX Runtime: nothing here needs torch."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_pcq.audio.waveform import SAMPLE_RATE
+from ser_pcq.errors import CheckpointError, SerError
+from ser_pcq.models.folder import WEIGHTS
+from ser_pcq.models.shared_weights import session_options
+
+INPUT, OUTPUT = "waveform", "probabilities"
+"""Names of the graph's input, (batch, time) at 16 kHz, and of its output, (batch, class)."""
+
+ABOUT_KEY = "ser-pcq"
+"""Where a file's metadata holds name, labels, sample rate and training data, as JSON."""
+
+
+def new_session(
+    source: str | bytes, *, device: str = "cpu", threads: int = 1, options: Any = None
+) -> Any:
+    """Return an `onnxruntime.InferenceSession`.
+
+    Args:
+        source: Path or content of a file.
+        device: `cpu`, `cuda`, or `auto` for `cuda` where this ONNX Runtime has it.
+        threads: Of one session.
+        options: `onnxruntime.SessionOptions` to start from.
+
+    Raises:
+        SerError: When there is no such device.
+        RuntimeError: When it is no ONNX file, or one that this ONNX Runtime cannot run.
+    """
+    import onnxruntime
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise SerError("unknown device", given=device, accepted="auto, cpu or cuda")
+    cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if device == "cuda" and not cuda:
+        raise SerError(
+            "this ONNX Runtime has no CUDA", given=device, do="install onnxruntime-gpu, or use cpu"
+        )
+    options = options or onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Errors are raised; its notes on graphs are for its developers.
+    options.log_severity_level = 4
+    wanted = ["CPUExecutionProvider"]
+    if cuda and device != "cpu":
+        wanted.insert(0, "CUDAExecutionProvider")
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=wanted)
+    except Exception as error:  # its errors share no class
+        raise RuntimeError(str(error)) from error
+
+
+class OnnxClassifier:
+    """A `Classifier` over an ONNX file that `ser-export` wrote.
+
+    Args:
+        session: Of the file.
+        keep: What has to live as long as the session.
+
+    Attributes:
+        name: Name of the model.
+        labels: The emotions.
+        batch_size: 1: several at once are hardly faster on a CPU.
+        about: What the file says of itself.
+        card: The model card.
+
+    Raises:
+        CheckpointError: When the file is no such model.
+    """
+
+    def __init__(self, session: Any, *, keep: Any = None) -> None:
+        self._session, self._kept = session, keep
+        self.batch_size = 1
+        metadata = session.get_modelmeta().custom_metadata_map
+        try:
+            self.about: dict[str, Any] = json.loads(metadata[ABOUT_KEY])
+            self.name: str = self.about["name"]
+            self.labels: tuple[str, ...] = tuple(self.about["labels"])
+            sample_rate = self.about["sample_rate"]
+        except (KeyError, ValueError, TypeError) as error:
+            raise CheckpointError(
+                "this ONNX file is not a model of ser-pcq",
+                accepted="files that ser-export wrote",
+            ) from error
+        if sample_rate != SAMPLE_RATE:
+            raise CheckpointError(
+                "foreign sample rate", given=f"{sample_rate} Hz", accepted=f"{SAMPLE_RATE} Hz"
+            )
+        self.card: str = metadata.get("card", "")
+        # In 8 bits, what flows through is scaled over a whole batch, so neighbours would matter.
+        self._alone = self.about.get("precision") == "int8"
+
+    def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Score recordings; none of them depends on the others, and nothing is padded.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (recording, class).
+
+        Raises:
+            RuntimeError: When it cannot be computed, for want of memory for example.
+        """
+        scores = np.empty((len(waveforms), len(self.labels)))
+        by_length: dict[int, list[int]] = {}
+        for k, waveform in enumerate(waveforms):
+            by_length.setdefault(-1 - k if self._alone else len(waveform), []).append(k)
+        try:
+            for same in by_length.values():
+                batch = np.stack([waveforms[k] for k in same])
+                scores[same] = self._session.run([OUTPUT], {INPUT: batch})[0]
+        except Exception as error:  # its errors share no class
+            raise RuntimeError(next(iter(str(error).split("\n")), "") or repr(error)) from error
+        return scores / scores.sum(axis=1, keepdims=True)
+
+
+def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:
+    """Load a file, with the weights of the folder that it lies in where it shares them.
+
+    Raises:
+        CheckpointError: When it is missing, damaged, or no model of ser-pcq.
+        SerError: When there is no such device.
+    """
+    if not path.is_file():
+        raise CheckpointError("no such model file", given=path)
+    options = keep = None
+    weights = path.with_name(WEIGHTS)
+    if path.with_suffix(".json").is_file() and weights.is_file():
+        options, keep = session_options(path, weights)
+    try:
+        session = new_session(str(path), device=device, threads=threads, options=options)
+    except RuntimeError as error:
+        raise CheckpointError(
+            "damaged or foreign ONNX file", given=path, do=f"export it again ({error})"
+        ) from error
+    return OnnxClassifier(session, keep=keep)

@@ -1,0 +1,1 @@
+"""Self-supervised encoders: pretrained, slim, and the features they read."""

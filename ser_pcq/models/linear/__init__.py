@@ -1,0 +1,1 @@
+"""Linear recognizers and the statistics they classify."""

@@ -1,0 +1,285 @@
+"""Linear recognizers: one vector of features for an utterance, and one linear map.
+
+They stand behind the same calls as the network's `Recognizer`, so that a checkpoint, `ser-eval` and
+`ser-predict` need not know which of them they have.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ser_pcq.audio.waveform import SAMPLE_RATE
+from ser_pcq.config import Config
+from ser_pcq.errors import ConfigError
+from ser_pcq.models.encoders.context import ContextEncoder
+from ser_pcq.models.frontend import peak_normalise, preemphasise
+from ser_pcq.models.linear.classifier import LinearClassifier
+from ser_pcq.models.linear.opensmile import OpenSmileFunctionals
+from ser_pcq.models.linear.statistics import (
+    FeatureSet,
+    frame_energy,
+    speech_frames,
+    statistics_over_time,
+)
+from ser_pcq.models.segments import SHORTEST, cut_waveform, segment_spans
+
+OPENSMILE_SETS = {"egemaps-svm": "eGeMAPSv02", "compare-svm": "ComParE_2016"}
+"""`model.name` to the name of openSMILE's feature set."""
+
+
+def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, FeatureSet]:
+    """Return the ways to sum an encoder's output up that the configuration lets choose from.
+
+    Args:
+        config: The configuration.
+        layers: The encoder's layers: each by itself for `whisper-svm`, else all together.
+
+    Returns:
+        Name to feature set.
+    """
+    choices = [(k,) for k in layers] if config.model.name == "whisper-svm" else [layers]
+    statistics = config.statistics
+    sets = [
+        FeatureSet(choice, speech_range, parts, statistics.windows, statistics.lags)
+        for choice in choices
+        for speech_range in statistics.speech_ranges
+        for parts in statistics.parts
+    ]
+    return {one.name: one for one in sets}
+
+
+def with_features(config: Config, chosen: Sequence[FeatureSet]) -> tuple[Config, tuple[int, ...]]:
+    """Return the configuration with these features as the only ones, and the layers they need.
+
+    Args:
+        config: The configuration.
+        chosen: One of its candidates, or all.
+    """
+    statistics = dataclasses.replace(
+        config.statistics,
+        speech_ranges=tuple(dict.fromkeys(one.speech_range for one in chosen)),
+        parts=tuple(dict.fromkeys(one.parts for one in chosen)),
+    )
+    layers = tuple(dict.fromkeys(layer for one in chosen for layer in one.layers))
+    return dataclasses.replace(config, statistics=statistics), layers
+
+
+def frame_rate(encoder: ContextEncoder) -> float:
+    """Return an encoder's frames in a second; of ten, as the last frame may be a part."""
+    return encoder.n_frames(10 * SAMPLE_RATE) / 10
+
+
+def check_times(config: Config, encoder: ContextEncoder) -> None:
+    """Refuse windows and lags that are the same number of frames, or windows of one frame.
+
+    Raises:
+        ConfigError: For these.
+    """
+    rate = frame_rate(encoder)
+    (one, *_) = candidate_features(config, encoder.layers).values()
+    windows, lags = one.times_in_frames(rate)
+    for key, given, frames, least in (
+        ("statistics.windows", one.windows, windows, 3),
+        ("statistics.lags", one.lags, lags, 1),
+    ):
+        if len(set(frames)) < len(frames) or min(frames, default=least) < least:
+            raise ConfigError(
+                f"{key} are too short or too alike for this encoder",
+                given=f"{list(given)} s, which are {list(frames)} of its frames",
+                accepted=f"{least} or more frames of {1000 / rate:.0f} ms, each number once",
+            )
+
+
+class Functionals:
+    """Waveform to one vector for each feature set of a linear recognizer.
+
+    Args:
+        config: The configuration; `model.name` tells the kind.
+        encoder: The context encoder whose frames are summed up; None for openSMILE's functionals.
+    """
+
+    def __init__(self, config: Config, encoder: ContextEncoder | None) -> None:
+        self.config, self.encoder = config, encoder
+        self.segment_length = round(config.segment.duration * SAMPLE_RATE)
+        self.smile: OpenSmileFunctionals | None = None
+        self.sets: dict[str, FeatureSet] = {}
+        if encoder is None:
+            self.smile = OpenSmileFunctionals(OPENSMILE_SETS[config.model.name])
+        else:
+            encoder.fit_length(max(self.segment_length, SHORTEST))
+            self.sets = candidate_features(config, encoder.layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The feature sets, in the order in which they are given."""
+        return tuple(self.sets) if self.smile is None else (self.smile.name,)
+
+    def fingerprint(self) -> str:
+        """Return what the values depend on, apart from the waveform."""
+        frontend, segment = self.config.frontend, self.config.segment
+        source = OPENSMILE_SETS.get(self.config.model.name)
+        if self.smile is not None:
+            source = f"{source} {version('opensmile')}"
+        if self.encoder is not None:
+            cut = f"{segment.duration} {segment.padding} {frontend.hop_length}"
+            source = f"{self.encoder.fingerprint()} {cut} {sorted(self.sets)}"
+        return f"{source} {frontend.level} {frontend.preemphasis}"
+
+    def __call__(self, waveform: Tensor) -> dict[str, Tensor]:
+        """Return the features of an utterance, by the name of their set.
+
+        Shape:
+            waveform (time,) at 16 kHz to (feature,) for each set: the functionals of openSMILE, or
+            the statistics of an encoder over all frames of all segments.
+        """
+        return self.of_all([waveform])[0]
+
+    @torch.inference_mode()
+    def of_all(self, waveforms: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+        """Return the features of several utterances, as one call for each of them would.
+
+        Args:
+            waveforms: Each (time,) at 16 kHz. Their segments of one length are encoded together.
+        """
+        if (smile := self.smile) is not None:
+            heard = [smile(self._clean(waveform).numpy()) for waveform in waveforms]
+            return [{smile.name: torch.from_numpy(one).float()} for one in heard]
+        encoded = self._encode([self.segments(waveform) for waveform in waveforms])
+        return [
+            {name: self._statistics(one, *frames) for name, one in self.sets.items()}
+            for frames in encoded
+        ]
+
+    def _clean(self, waveform: Tensor) -> Tensor:
+        """Bring the recording to its level, and apply pre-emphasis; (time,) to the same."""
+        frontend = self.config.frontend
+        cleaned = peak_normalise(waveform) if frontend.level == "peak" else waveform
+        return preemphasise(cleaned, frontend.preemphasis)
+
+    def segments(self, waveform: Tensor) -> Tensor:
+        """Return what an encoder is given of an utterance.
+
+        Shape:
+            waveform (time,) at 16 kHz to (segment, time).
+        """
+        cleaned = self._clean(waveform)
+        padding, length = self.config.segment.padding, self.segment_length
+        spans = segment_spans(cleaned.shape[0], length, self.config.frontend.hop_length, padding)
+        return torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
+
+    def _encode(self, utterances: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the frames of all segments, (depth, frame, width), and their energy, (frame,).
+
+        Shape:
+            utterances, each (segment, time).
+        """
+        assert self.encoder is not None
+        device = next(self.encoder.parameters()).device
+        # An encoder sees every frame of a segment, so none is padded to the length of another.
+        by_length: dict[int, list[int]] = {}
+        for k, segments in enumerate(utterances):
+            by_length.setdefault(segments.shape[1], []).append(k)
+        encoded: dict[int, Tensor] = {}
+        for same in by_length.values():
+            together = torch.cat([utterances[k] for k in same])
+            parts = [self.encoder(part.to(device)).cpu() for part in together.split(16)]
+            sizes = [len(utterances[k]) for k in same]
+            encoded.update(zip(same, torch.cat(parts).split(sizes), strict=True))
+        for k, segments in enumerate(utterances):
+            context = encoded.pop(k)
+            energy = frame_energy(segments, context.shape[2])
+            yield context.transpose(0, 1).flatten(1, 2), energy.flatten()
+
+    def _statistics(self, chosen: FeatureSet, frames: Tensor, energy: Tensor) -> Tensor:
+        """Return one feature set, (feature,): layer after layer."""
+        assert self.encoder is not None
+        depths = [self.encoder.layers.index(layer) for layer in chosen.layers]
+        windows, lags = chosen.times_in_frames(frame_rate(self.encoder))
+        speech = speech_frames(energy, chosen.speech_range)
+        return statistics_over_time(
+            frames[depths], speech, parts=chosen.parts, windows=windows, lags=lags
+        ).flatten()
+
+
+class LinearRecognizer(nn.Module):
+    """A fitted linear recognizer: features, standardisation and a linear map.
+
+    Args:
+        config: The configuration, with those ways alone to sum an encoder's frames up that the
+            classifier was fitted on (`with_features`).
+        labels: The emotions, in the order of the logits.
+        encoder: The context encoder, reading the layers of the features alone; None for openSMILE.
+        n_features: Length of the vector of features, all sets together.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        config: Config,
+        labels: tuple[str, ...],
+        encoder: ContextEncoder | None,
+        n_features: int,
+    ) -> None:
+        super().__init__()
+        self.config, self.labels, self.encoder = config, labels, encoder
+        self.temperature = 1.0
+        self.functionals = Functionals(config, encoder)
+        self.classify = nn.Linear(n_features, len(labels)).requires_grad_(False)
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def load_classifier(self, classifier: LinearClassifier) -> None:
+        """Take over what was fitted."""
+        with torch.no_grad():
+            self.mean.copy_(torch.from_numpy(classifier.mean))
+            self.scale.copy_(torch.from_numpy(classifier.scale))
+            self.classify.weight.copy_(torch.from_numpy(classifier.weight))
+            self.classify.bias.copy_(torch.from_numpy(classifier.bias))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits, (batch, feature) to (batch, class), before the temperature."""
+        return self.classify((features - self.mean) / self.scale)
+
+    @torch.inference_mode()
+    def batch_log_probabilities(self, waveforms: Sequence[Tensor]) -> Tensor:
+        """Score utterances together.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+        """
+        values = self.functionals.of_all([waveform.cpu() for waveform in waveforms])
+        features = torch.stack([torch.cat(list(one.values())) for one in values])
+        # One by one: what a product of matrices rounds to depends on how many rows it has.
+        rows = [self(row.unsqueeze(0)) for row in features.to(self.mean.device)]
+        return (torch.cat(rows).cpu() / self.temperature).log_softmax(dim=-1)
+
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
+        """Score one utterance.
+
+        Shape:
+            waveform (time,) at 16 kHz to (class,) log-probabilities on the CPU.
+        """
+        return self.batch_log_probabilities([waveform])[0]
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return the number of parameters of the encoder and of the linear map."""
+        encoder = [] if self.encoder is None else list(self.encoder.parameters())
+        linear = [*self.classify.parameters(), self.mean, self.scale]
+        return {
+            "encoder": sum(p.numel() for p in encoder),
+            "network": sum(p.numel() for p in linear),
+        }
+
+    def description(self) -> dict[str, Any]:
+        """Return what is needed to build the same module again, without weights."""
+        return {
+            "labels": list(self.labels),
+            "encoder": None if self.encoder is None else self.encoder.spec(),
+            "n_features": self.mean.numel(),
+        }

@@ -1,0 +1,1 @@
+"""The PCQ network, a module for each block."""

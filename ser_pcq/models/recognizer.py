@@ -1,0 +1,183 @@
+"""The whole system as one module: waveform in, logits out.
+
+Frontend, encoder and network with everything that was fitted, so that one `state_dict` holds all of
+it and training, evaluation and prediction go through the same code.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ser_pcq.audio.waveform import SAMPLE_RATE
+from ser_pcq.config import Config, ModelConfig
+from ser_pcq.errors import ConfigError
+from ser_pcq.models.encoders.context import ContextEncoder
+from ser_pcq.models.frontend import Frontend
+from ser_pcq.models.pcq.network import PCQ
+from ser_pcq.models.residual import ResidualNetwork
+from ser_pcq.models.segments import (
+    cut_frames,
+    cut_waveform,
+    segment_spans,
+    utterance_log_probabilities,
+)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The segments of one utterance.
+
+    Attributes:
+        spectrogram: Raw spectrograms, (segment, channel, frequency, frame).
+        waveform: Cleaned waveforms, (segment, time).
+    """
+
+    spectrogram: Tensor
+    waveform: Tensor
+
+
+def _new_network(
+    config: ModelConfig,
+    n_classes: int,
+    image_shape: tuple[int, int, int],
+    context_shape: tuple[int, int, int] | None,
+) -> PCQ | ResidualNetwork:
+    """Build the network that the configuration names."""
+    if config.name == "residual":
+        return ResidualNetwork(config, n_classes=n_classes, image_shape=image_shape)
+    return PCQ(config, n_classes=n_classes, image_shape=image_shape, context_shape=context_shape)
+
+
+class Recognizer(nn.Module):
+    """Frontend, context encoder and network.
+
+    Args:
+        config: The configuration.
+        labels: The emotions, in the order of the logits.
+        encoder: The context encoder; None without context.
+
+    Raises:
+        ConfigError: When the segment length does not fit the frame step.
+    """
+
+    def __init__(
+        self, config: Config, labels: tuple[str, ...], encoder: ContextEncoder | None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.labels = labels
+        # Of the utterance's probabilities; fitted on validation speakers where there are any.
+        self.temperature = 1.0
+        self.segment_length = round(config.segment.duration * SAMPLE_RATE)
+        hop = config.frontend.hop_length
+        if self.segment_length % hop:
+            raise ConfigError(
+                "segment.duration is no multiple of the frame step",
+                given=f"{self.segment_length} samples with frontend.hop_length = {hop}",
+            )
+        self.frontend = Frontend(config.frontend)
+        self.encoder = encoder
+        context_shape: tuple[int, int, int] | None = None
+        if encoder is not None:
+            encoder.fit_length(self.segment_length)
+            n_frames = encoder.n_frames(self.segment_length)
+            context_shape = (len(encoder.layers), n_frames, encoder.width)
+        image_shape = self.frontend.output_shape(self.segment_length // hop)
+        self.network = _new_network(config.model, len(labels), image_shape, context_shape)
+
+    @property
+    def caches_context(self) -> bool:
+        """Whether the encoder's output never changes and so can be kept."""
+        return self.encoder is not None and not self.config.context.fine_tune
+
+    @torch.no_grad()
+    def segments(self, waveform: Tensor) -> Segments:
+        """Cut an utterance into segments.
+
+        Shape:
+            waveform (time,) at 16 kHz to `Segments`.
+        """
+        length, hop = self.segment_length, self.config.frontend.hop_length
+        padding = self.config.segment.padding
+        cleaned = self.frontend.clean(waveform)
+        spectrogram = self.frontend.analyse(cleaned)
+        spans = segment_spans(cleaned.shape[0], length, hop, padding)
+        fill = self.frontend.fill
+        return Segments(
+            torch.stack(
+                [cut_frames(spectrogram, span, length, hop, padding, fill) for span in spans]
+            ),
+            torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans]),
+        )
+
+    def encode(self, waveform: Tensor) -> Tensor | None:
+        """Run the context encoder.
+
+        Shape:
+            waveform (batch, time) to (batch, depth, frame, width), or None without an encoder.
+        """
+        return None if self.encoder is None else self.encoder(waveform)
+
+    def forward(
+        self, spectrogram: Tensor, waveform: Tensor | None = None, context: Tensor | None = None
+    ) -> Tensor:
+        """Return logits of a batch of segments.
+
+        Shape:
+            spectrogram, raw, (batch, channel, frequency, frame); waveform (batch, time), or context
+            (batch, depth, frame, width) where it is at hand already; to (batch, class).
+        """
+        if context is None and waveform is not None:
+            context = self.encode(waveform)
+        return self.network(self.frontend(spectrogram), context)
+
+    @torch.inference_mode()
+    def batch_log_probabilities(
+        self, waveforms: Sequence[Tensor], *, batch_size: int = 16
+    ) -> Tensor:
+        """Score utterances together; call `eval()` before.
+
+        Segments have one length whatever the utterance, so a batch of them may come from several.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+        """
+        device = next(self.network.parameters()).device
+        cut = [self.segments(waveform.to(device)) for waveform in waveforms]
+        pieces = [
+            self(spectrogram, piece)
+            for spectrogram, piece in zip(
+                torch.cat([one.spectrogram for one in cut]).split(batch_size),
+                torch.cat([one.waveform for one in cut]).split(batch_size),
+                strict=True,
+            )
+        ]
+        logits = torch.cat(pieces).split([len(one.waveform) for one in cut])
+        scores = [utterance_log_probabilities(one, self.temperature) for one in logits]
+        return torch.stack(scores).cpu()
+
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
+        """Score one utterance; call `eval()` before.
+
+        Shape:
+            waveform (time,) at 16 kHz to (class,) log-probabilities on the CPU.
+        """
+        return self.batch_log_probabilities([waveform])[0]
+
+    def parameter_counts(self) -> dict[str, int]:
+        """Return the number of parameters of the encoder and of the network."""
+
+        def count(module: nn.Module | None) -> int:
+            return 0 if module is None else sum(p.numel() for p in module.parameters())
+
+        return {"encoder": count(self.encoder), "network": count(self.network)}
+
+    def description(self) -> dict[str, Any]:
+        """Return what is needed to build the same module again, without weights."""
+        return {
+            "labels": list(self.labels),
+            "encoder": None if self.encoder is None else self.encoder.spec(),
+        }

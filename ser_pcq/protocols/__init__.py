@@ -1,0 +1,1 @@
+"""Which utterances train, validate and test, and the guard that checks it."""

@@ -1,0 +1,278 @@
+"""Folds in files: `split.json` of an experiment, and frozen lists that come with a recipe.
+
+One format serves both. An entry lists utterances, or speakers, sessions or sentences where `by`
+says so; a hash over the content shows every change::
+
+    {"protocol": "leave-one-session-out", "by": "speaker",
+     "folds": [{"fold": 1, "held_out": "1", "train": [...], "valid": [...], "test": [...]}, ...],
+     "sha256": "..."}
+
+The file that an experiment keeps lists utterances, and adds what is known of each of them
+(`utterances`: speaker, session, sentence, original, and `audio`, the hash of its samples), so that
+it can be checked by itself, and other recordings under the same names are another split.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_pcq.config import ProtocolConfig
+from ser_pcq.data.directory import DataDir
+from ser_pcq.errors import DataError, SerError
+from ser_pcq.files import write_text
+from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, Kind, group_of, keeps_mates_out, protocol_name
+
+SPLIT = "split.json"
+SIDES = ("train", "valid", "test")
+
+
+class SplitError(DataError):
+    """A file with folds that is damaged, changed, or not of this data."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a file with folds says.
+
+    Attributes:
+        protocol: Name in `PROTOCOLS`.
+        name: As scores name it, with adaptation and a choice on the test fold.
+        adapted: Whether features are normalised by speaker.
+        session_mates: `out` or `in`, as in the configuration.
+        by: What the folds list.
+        folds: The folds; ids are those of what `by` says.
+        groups: Utterance id to kind to name; empty in frozen lists.
+        sha256: The hash.
+    """
+
+    protocol: str
+    name: str
+    adapted: bool
+    session_mates: str
+    by: str
+    folds: tuple[Fold, ...]
+    groups: dict[str, dict[str, str]]
+    sha256: str
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Return the hash over everything but the hash itself."""
+    rest = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def split_content(
+    folds: Sequence[Fold],
+    config: ProtocolConfig,
+    groups: Mapping[str, Mapping[str, str]] | None = None,
+    by: str = "utterance",
+) -> dict[str, Any]:
+    """Return folds as plain values with a hash.
+
+    Args:
+        folds: The folds, listing what `by` says.
+        config: The protocol.
+        groups: Utterance id to what is known of it; None for lists that are frozen or edited.
+        by: `utterance`, `speaker`, `session` or `sentence`.
+    """
+    content: dict[str, Any] = {"protocol": config.name, "name": protocol_name(config), "by": by}
+    if config.adapt == "speaker":
+        content["adapted"] = True
+    if keeps_mates_out(config.name) and config.session_mates == "in":
+        content["session_mates"] = "in"
+    content["folds"] = [
+        {"fold": f.number, "held_out": f.held_out, **{s: list(ids) for s, ids in f.sides.items()}}
+        for f in folds
+    ]
+    if groups is not None:
+        content["utterances"] = {name: dict(known) for name, known in groups.items()}
+    content["sha256"] = _digest(content)
+    return content
+
+
+def as_groups(folds: Sequence[Fold], data: DataDir, by: Kind) -> list[Fold]:
+    """Return folds that list speakers, sessions or sentences instead of their utterances.
+
+    Raises:
+        DataError: When a fold takes a group apart.
+    """
+    group = {u.utterance_id: group_of(u, by) for u in data.utterances}
+    listed = []
+    for fold in folds:
+        sides = [tuple(sorted({group[i] for i in ids})) for ids in fold.sides.values()]
+        if split := sorted(
+            n for n, times in Counter(n for s in sides for n in s).items() if times > 1
+        ):
+            raise DataError(
+                f"the folds cannot be listed by {by}",
+                given=f"{split[0]} stands on two sides of fold {fold.number}",
+                accepted="a kind of group that the protocol keeps whole, or utterance",
+            )
+        listed.append(Fold(fold.number, fold.held_out, *sides))
+    return listed
+
+
+def write_split_file(path: Path, content: dict[str, Any]) -> None:
+    """Write folds readably: one line for each side of a fold and for each utterance."""
+
+    def dumps(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    lines = []
+    for key, value in content.items():
+        if key == "folds":
+            folds = [
+                "{" + ",\n   ".join(f"{dumps(k)}: {dumps(v)}" for k, v in fold.items()) + "}"
+                for fold in value
+            ]
+            lines.append('"folds": [\n  ' + ",\n  ".join(folds) + "\n ]")
+        elif key == "utterances":
+            rows = [f"{dumps(name)}: {dumps(known)}" for name, known in value.items()]
+            lines.append('"utterances": {\n  ' + ",\n  ".join(rows) + "\n }")
+        else:
+            lines.append(f"{dumps(key)}: {dumps(value)}")
+    write_text(path, "{" + ",\n ".join(lines) + "}\n")
+
+
+def read_split(path: Path) -> Split:
+    """Read a file with folds and check its hash.
+
+    Raises:
+        SplitError: When it cannot be read, is damaged, or was changed after it was written.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SplitError(
+            "the file with folds cannot be read", given=f"{path} ({error.strerror})"
+        ) from error
+    except ValueError as error:
+        raise SplitError("the file with folds is damaged", given=f"{path} ({error})") from error
+    if isinstance(content, dict) and "folds" in content and "sha256" not in content:
+        raise SplitError(
+            "the file with folds has no hash",
+            given=path,
+            do="write it with ser_pcq.splits.write_split_file, which adds one",
+        )
+    try:
+        known = content["sha256"]
+        folds = tuple(
+            Fold(int(f["fold"]), str(f["held_out"]), *(tuple(map(str, f[s])) for s in SIDES))
+            for f in content["folds"]
+        )
+        protocol, by = str(content["protocol"]), str(content["by"])
+        name = str(content.get("name", protocol))
+        groups = {str(i): dict(about) for i, about in content.get("utterances", {}).items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SplitError(
+            "the file with folds is damaged", given=f"{path} ({type(error).__name__}: {error})"
+        ) from error
+    if protocol not in PROTOCOLS or by not in ("utterance", "speaker", "session", "sentence"):
+        raise SplitError("the file with folds is damaged", given=f"{path}: {protocol}, by {by}")
+    if len({fold.number for fold in folds}) < len(folds):
+        raise SplitError("the file with folds is damaged", given=f"{path}: a fold stands twice")
+    if known != _digest(content):
+        raise SplitError(
+            "the folds in a file were changed after they were written",
+            given=f"{path}: its hash does not fit",
+            do="take the original file, or write your own with `ser-data split`",
+        )
+    adapted, mates = bool(content.get("adapted")), str(content.get("session_mates", "out"))
+    return Split(protocol, name, adapted, mates, by, folds, groups, known)
+
+
+def folds_of(data: DataDir, config: ProtocolConfig) -> list[Fold]:
+    """Return the folds of a configuration: from its lists where it names a file, else by rule.
+
+    Raises:
+        SplitError: When the lists do not fit the data or the configuration.
+        DataError: When the data does not fit the protocol.
+    """
+    if not config.split:
+        return make_folds(data, config)
+    path = Path(config.split).expanduser()
+    split = read_split(path)
+    if config.name not in ("fixed", split.protocol):
+        raise SplitError(
+            "the lists were made for another protocol",
+            given=f"{split.protocol} in {path}",
+            do=f'set protocol.name = "{split.protocol}" or "fixed"',
+        )
+    if config.valid_from == "test":
+        folds = tuple(Fold(f.number, f.held_out, f.train, f.test, f.test) for f in split.folds)
+    else:
+        folds = split.folds
+    listed = _as_utterances(data, folds, split.by, path)
+    _check_lists(listed, path)
+    return listed
+
+
+def _check_lists(folds: Sequence[Fold], path: Path) -> None:
+    """Refuse lists that cannot be trained on or scored."""
+    tested = Counter(i for fold in folds for i in fold.test)
+    twice = [i for i, times in tested.items() if times > 1]
+    for holds, wrong in (
+        (folds, "the lists hold no fold"),
+        (all(fold.number > 0 for fold in folds), "folds are numbered from 1"),
+        (all(fold.train for fold in folds), "a fold has nothing to train on"),
+        (
+            all(fold.test for fold in folds) or len(folds) == 1,
+            "a fold tests nothing, which only a single fold may",
+        ),
+        (not twice, f"utterances are tested in two folds: {', '.join(twice[:3])}"),
+    ):
+        if not holds:
+            raise SplitError(wrong, given=path, do="mend the lists")
+
+
+def _as_utterances(data: DataDir, folds: Sequence[Fold], by: str, path: Path) -> list[Fold]:
+    """Turn lists of groups into lists of utterances."""
+    members: dict[str, list[str]] = {}
+    for u in data.utterances:
+        key = u.utterance_id if by == "utterance" else group_of(u, by)  # type: ignore[arg-type]
+        members.setdefault(key, []).append(u.utterance_id)
+    missing = sorted({k for f in folds for ids in f.sides.values() for k in ids} - set(members))
+    if missing:
+        raise SplitError(
+            f"the lists name {by}s that the data directory does not have",
+            given=f"{len(missing)} of them, such as {', '.join(missing[:3])}, in {path}",
+            do=f"use the complete corpus, or lists of your own ({data.path})",
+        )
+    # In the order of the data, whatever that of the lists: training depends on it.
+    place = {u.utterance_id: i for i, u in enumerate(data.utterances)}
+
+    def utterances(keys: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted({i for key in keys for i in members[key]}, key=place.__getitem__))
+
+    return [Fold(f.number, f.held_out, *map(utterances, f.sides.values())) for f in folds]
+
+
+def check_split(path: Path, content: dict[str, Any]) -> None:
+    """Refuse a `split.json` that says something else.
+
+    Raises:
+        SerError: When the experiment folder was made with another split, or its file is damaged.
+    """
+    if read_split(path).sha256 != content["sha256"]:
+        raise SerError(
+            "the experiment folder holds another split",
+            given=path,
+            do="use a new experiment folder, or the data and protocol it was made with",
+        )
+
+
+def keep_split(path: Path, content: dict[str, Any]) -> None:
+    """Write `split.json`; refuse to change one that says something else.
+
+    Raises:
+        SerError: When the experiment folder was made with another split.
+    """
+    if path.exists():
+        check_split(path, content)
+    else:
+        write_split_file(path, content)

@@ -1,0 +1,1 @@
+"""An experiment from data to checkpoints and predictions."""

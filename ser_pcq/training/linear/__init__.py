@@ -1,0 +1,1 @@
+"""How linear recognizers are fitted and chosen."""

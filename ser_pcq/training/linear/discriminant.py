@@ -1,0 +1,137 @@
+"""Linear discriminant analysis with a shrunken covariance, solved in closed form.
+
+Gauss distributions with one covariance for all classes. How features vary *within* an emotion (from
+speaker to speaker, from sentence to sentence) is estimated and taken out, which a support vector
+machine or a trained linear layer does not do. With more features than utterances the covariance
+must be regularised: it is mixed with a multiple of the unit matrix of the same trace.
+
+Sources: Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", sections 4.3 and
+18.3; Friedman, "Regularized Discriminant Analysis", JASA 84, 1989.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_pcq.errors import SerError
+from ser_pcq.models.linear.classifier import (
+    ABSENT_LOGIT,
+    Floats,
+    Integers,
+    LinearClassifier,
+    Method,
+    standardise,
+)
+
+MARGIN = 10.0
+"""By how much the logit of a class exceeds another's at its own mean, on average over the pairs.
+
+With more features than utterances the distances that the model believes in are far too large; on
+one scale the discriminants of several shrinkages can be averaged, and a temperature has a place to
+start from."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Gaussians:
+    """The fitted distributions, in coordinates where the covariance is diagonal.
+
+    Attributes:
+        mean, scale: Of the standardisation, (feature,).
+        centres: Class means of standardised features, (class, feature); 0 for an absent class.
+        present: Classes with an utterance, (class,).
+        axes: Directions in which utterances differ within a class, (axis, feature), orthonormal.
+        variances: Along them, (axis,); 0 in every direction beside them.
+    """
+
+    mean: Floats
+    scale: Floats
+    centres: Floats
+    present: NDArray[np.bool_]
+    axes: Floats
+    variances: Floats
+
+    def precision_times_centres(self, shrinkage: float) -> Floats:
+        """Return the centres times the inverse of the shrunken covariance, (class, feature).
+
+        (1 - s) Σ + s t I with t = trace(Σ) / features is diagonal along the axes, and s t beside
+        them; no matrix of (feature, feature) is ever made.
+        """
+        rest = shrinkage * max(self.variances.sum() / self.axes.shape[1], 1e-12)
+        gains = 1.0 / ((1 - shrinkage) * self.variances + rest) - 1.0 / rest  # (axis,)
+        return self.centres / rest + (self.centres @ self.axes.T * gains) @ self.axes
+
+    def maps(self, shrinkage: float) -> tuple[Floats, Floats]:
+        """Return weight, (class, feature), and bias, (class,); classes are equally likely.
+
+        Both are scaled so that the mean margin is `MARGIN`.
+        """
+        weight = self.precision_times_centres(shrinkage)
+        bias = -0.5 * (weight * self.centres).sum(axis=1)
+        known = np.flatnonzero(self.present)
+        own = self.centres[known] @ weight[known].T + bias[known]  # (class mean, class)
+        margins = np.diag(own)[:, None] - own
+        mean_margin = margins.sum() / max(1, len(known) * (len(known) - 1))
+        scale = MARGIN / mean_margin if mean_margin > 1e-12 else 1.0
+        return scale * weight, np.where(self.present, scale * bias, ABSENT_LOGIT)
+
+
+def _gaussians(features: Floats, targets: Integers, n_classes: int) -> _Gaussians:
+    """Estimate means and the covariance within classes.
+
+    Shape:
+        features (utterance, feature), targets (utterance,).
+    """
+    standardised, mean, scale = standardise(features)
+    present = np.isin(np.arange(n_classes), targets)
+    centres = np.zeros((n_classes, features.shape[1]))
+    for k in np.flatnonzero(present):
+        centres[k] = standardised[targets == k].mean(axis=0)
+    # Divided by the root of the count, its squares sum up to the covariance.
+    residuals = (standardised - centres[targets]) / np.sqrt(len(targets))
+    n_utterances, n_features = residuals.shape
+    if n_features <= n_utterances:
+        variances, columns = np.linalg.eigh(residuals.T @ residuals)
+        kept = variances > 1e-9 * max(variances.max(), 1e-12)
+        return _Gaussians(mean, scale, centres, present, columns.T[kept], variances[kept])
+    variances, columns = np.linalg.eigh(residuals @ residuals.T)
+    kept = variances > 1e-9 * max(variances.max(), 1e-12)
+    axes = columns[:, kept].T @ residuals / np.sqrt(variances[kept])[:, None]
+    return _Gaussians(mean, scale, centres, present, axes, variances[kept])
+
+
+@dataclass(frozen=True)
+class Discriminant(Method):
+    """Fits linear discriminants; every class is taken as equally likely.
+
+    Args:
+        settings: Shrinkages to choose from, above 0 to 1: the share of the unit matrix. At 1 an
+            utterance goes to the nearest class mean. They are kept in falling order.
+
+    Raises:
+        SerError: When there is no shrinkage, or one is out of range.
+    """
+
+    setting: ClassVar[str] = "shrinkage"
+
+    def __post_init__(self) -> None:
+        """Check the shrinkages."""
+        if not len(self.settings) or not all(0 < s <= 1 for s in self.settings):
+            raise SerError(
+                "shrinkages are out of range",
+                given=list(self.settings),
+                accepted="one or more, each above 0 and up to 1",
+            )
+        object.__setattr__(self, "settings", tuple(sorted(self.settings, reverse=True)))
+
+    def fit_each(
+        self, features: Floats, targets: Integers, n_classes: int, settings: Sequence[float]
+    ) -> list[LinearClassifier]:
+        """Fit with each shrinkage, through one decomposition of the covariance."""
+        fitted = _gaussians(features, targets, n_classes)
+        return [
+            LinearClassifier(fitted.mean, fitted.scale, *fitted.maps(shrinkage))
+            for shrinkage in settings
+        ]

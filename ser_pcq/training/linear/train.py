@@ -1,0 +1,292 @@
+"""Train the linear recognizer of one fold: features and setting chosen without the test fold."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+from ser_pcq.config import Config
+from ser_pcq.evaluation.calibration import fit_temperature
+from ser_pcq.files import whole_file, write_json
+from ser_pcq.models.device import resolve_device
+from ser_pcq.models.encoders.context import ContextEncoder
+from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier, Method, fit_mean
+from ser_pcq.models.linear.recognizer import (
+    Functionals,
+    LinearRecognizer,
+    candidate_features,
+    check_times,
+    with_features,
+)
+from ser_pcq.protocols.provenance import Provenance
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
+from ser_pcq.training.experiment import Experiment
+from ser_pcq.training.linear.choice import Chosen, choose_and_fit, choose_on
+from ser_pcq.training.linear.discriminant import Discriminant
+from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
+from ser_pcq.training.linear.svm import SupportVectorMachine
+from ser_pcq.training.network.dataset import read_utterance
+from ser_pcq.training.network.fit import Observer
+from ser_pcq.training.run_fold import OnPrepare, Trained
+
+FeatureSets = dict[str, NDArray[Any]]
+
+
+def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
+    """Load the encoder of a linear recognizer that has one, reading these layers."""
+    if config.model.name not in ("whisper-svm", "discriminant"):
+        return None
+    context = dataclasses.replace(config.context, layers=layers)
+    return load_encoder(context, duration=config.segment.duration)
+
+
+def _slimmed(
+    experiment: Experiment,
+    fold: Fold,
+    encoder: ContextEncoder,
+    on_prepare: OnPrepare,
+    provenance: Provenance,
+) -> ContextEncoder:
+    """Return a slim encoder, fitted to the sound of the fold's training utterances."""
+    slim = experiment.config.slim
+    cut = Functionals(experiment.config, encoder)
+    known = {u.utterance_id: u for u in experiment.data.utterances}
+    n_heard = min(len(fold.train), slim.utterances)
+    heard = [known[fold.train[k * len(fold.train) // n_heard]] for k in range(n_heard)]
+    provenance.record("encoder", [u.utterance_id for u in heard])
+    device = next(encoder.parameters()).device
+    done = 0
+
+    def speech() -> Iterator[Tensor]:
+        for utterance in heard:
+            yield cut.segments(read_utterance(utterance, experiment.data.labels)).to(device)
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        on_prepare(done, STAGES * len(heard))
+
+    return slim_encoder(encoder, speech, slim, on_progress=advance)
+
+
+def _method(config: Config) -> Method:
+    """Return the way to fit."""
+    if config.model.name == "discriminant":
+        return Discriminant(config.discriminant.shrinkages)
+    return SupportVectorMachine(config.svm.costs)
+
+
+def features_of(
+    experiment: Experiment, functionals: Functionals, on_prepare: OnPrepare
+) -> FeatureSets:
+    """Return the functionals of every utterance of the data, (utterance, feature) for each set.
+
+    They depend on no label and on no other utterance, so all folds share them, unless each has a
+    slim encoder of its own; they are kept in the cache under a hash of the recordings' samples and
+    of everything else that they depend on.
+    """
+    digests = [one.digest for one in experiment.audio.prints]
+    key = hashlib.sha256(json.dumps([functionals.fingerprint(), *digests]).encode()).hexdigest()
+    kept = experiment.cache_dir / "functionals" / f"{key[:32]}.safetensors"
+    if kept.exists():
+        try:
+            loaded = load_file(kept)
+            # The file sorts them; whichever comes first wins a tie.
+            return {name: loaded[name] for name in functionals.names}
+        except (OSError, SafetensorError, KeyError):
+            kept.unlink(missing_ok=True)
+    rows: dict[str, list[NDArray[Any]]] = {}
+    utterances = experiment.data.utterances
+    for done, utterance in enumerate(utterances, start=1):
+        waveform = read_utterance(utterance, experiment.data.labels)
+        for name, vector in functionals(waveform).items():
+            rows.setdefault(name, []).append(vector.numpy())
+        on_prepare(done, len(utterances))
+    features = {name: np.stack(vectors) for name, vectors in rows.items()}
+    with whole_file(kept) as temporary:
+        save_file(features, temporary)
+    return features
+
+
+def _adapt(features: FeatureSets, speakers: NDArray[Any]) -> FeatureSets:
+    """Normalise features with mean and deviation over the utterances of their own speaker."""
+    adapted = {}
+    for name, values in features.items():
+        result = values.astype(np.float64)
+        for speaker in np.unique(speakers):
+            own = speakers == speaker
+            deviation = result[own].std(axis=0)
+            result[own] = (result[own] - result[own].mean(axis=0)) / np.where(
+                deviation > 1e-9, deviation, 1.0
+            )
+        adapted[name] = result
+    return adapted
+
+
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    """All utterances of the data as arrays, and the rows of each side of a fold."""
+
+    features: FeatureSets
+    targets: NDArray[Any]
+    groups: NDArray[Any]
+    rows: dict[str, NDArray[Any]]
+
+    def take(self, side: str) -> FeatureSets:
+        """Return the features of one side."""
+        return {name: values[self.rows[side]] for name, values in self.features.items()}
+
+
+def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
+    """Join features, targets, and what is held out together when choosing."""
+    utterances = experiment.data.utterances
+    labels, config = experiment.data.labels, experiment.config.protocol
+    if config.adapt == "speaker":
+        features = _adapt(features, np.array([u.speaker for u in utterances]))
+    validated = PROTOCOLS[config.name].validated
+    if validated == "part":
+        # As the protocol does with the test fold: utterances are drawn, here into ten parts.
+        drawn = [hashlib.sha256(u.utterance_id.encode()).digest()[0] for u in utterances]
+        groups = [str(byte % 10) for byte in drawn]
+    else:
+        groups = [group_of(u, validated) for u in utterances]
+    place = {u.utterance_id: i for i, u in enumerate(utterances)}
+    rows = {side: np.array([place[i] for i in ids], dtype=int) for side, ids in fold.sides.items()}
+    targets = np.array([labels.index(u.emotion) for u in utterances])
+    return _Table(features, targets, np.array(groups), rows)
+
+
+def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
+    """Choose features and setting: on the validation utterances, else across training groups."""
+    n_classes, method = len(experiment.data.labels), _method(experiment.config)
+    average = experiment.config.model.name == "discriminant" and (
+        experiment.config.discriminant.several == "average"
+    )
+    train, valid = table.rows["train"], table.rows["valid"]
+    # The test fold is among them only where `valid_from` says so, and the guard sees it then.
+    chosen_on = fold.valid or fold.train
+    if not average:
+        provenance.record("hyper-parameters", chosen_on)
+    train_features, train_targets = table.take("train"), table.targets[train]
+    if not fold.valid:
+        groups = table.groups[train]
+        return choose_and_fit(
+            train_features, train_targets, groups, n_classes, method, average=average
+        )
+    return choose_on(
+        train_features,
+        train_targets,
+        table.take("valid"),
+        table.targets[valid],
+        n_classes,
+        method,
+        average=average,
+    )
+
+
+def _refit(table: _Table, chosen: Chosen, n_classes: int, method: Method) -> LinearClassifier:
+    """Fit what was chosen on training and validation utterances together."""
+    rows = np.concatenate([table.rows["train"], table.rows["valid"]])
+    features = {name: table.features[name][rows] for name in chosen.feature_sets}
+    return fit_mean(features, table.targets[rows], n_classes, method, chosen.settings)
+
+
+def _recognizer(
+    config: Config,
+    labels: tuple[str, ...],
+    encoder: ContextEncoder | None,
+    chosen: Chosen,
+    classifier: LinearClassifier,
+) -> LinearRecognizer:
+    """Build what is kept: features that were chosen, the encoder's layers for them, the map."""
+    if encoder is not None:
+        sets = candidate_features(config, encoder.layers)
+        config, layers = with_features(config, [sets[name] for name in chosen.feature_sets])
+        if config.slim.conv:
+            # It is nowhere to be loaded from, and computes its states together anyway.
+            encoder.layers = layers
+        else:
+            encoder = _load_encoder(config, layers)
+    recognizer = LinearRecognizer(config, labels, encoder, classifier.mean.size).eval()
+    recognizer.load_classifier(classifier)
+    return recognizer
+
+
+def _begin(experiment: Experiment) -> ContextEncoder | None:
+    """Load the encoder and write what the folder is made with; a mistake leaves the folder free."""
+    config = experiment.config
+    encoder = _load_encoder(config, config.context.layers)
+    if config.slim.conv:
+        check_slim(encoder, config.slim)
+    if encoder is not None:
+        check_times(config, encoder)
+    experiment.write_record(encoder)
+    return None if encoder is None else encoder.to(resolve_device(experiment.device))
+
+
+def train_linear(
+    experiment: Experiment,
+    fold: Fold,
+    observer: Observer,
+    *,
+    resume: bool,
+    on_prepare: OnPrepare,
+) -> Trained:
+    """Train the linear recognizer of one fold and score its test utterances.
+
+    Hyper-parameters (features, and cost or shrinkage) are chosen on the validation utterances;
+    without any, by leaving out one training speaker after the other (nested cross-validation); or
+    all are averaged. The temperature is fitted on the same held-out logits.
+    """
+    config, provenance = experiment.config, Provenance()
+    encoder = _begin(experiment)
+    if encoder is not None and config.slim.conv:
+        encoder = _slimmed(experiment, fold, encoder, on_prepare, provenance)
+    features = features_of(experiment, Functionals(config, encoder), on_prepare)
+    table = _table(experiment, fold, features)
+    if config.protocol.adapt == "speaker":
+        everybody = (u.utterance_id for u in experiment.data.utterances)
+        provenance.record("speaker statistics", everybody)
+    chosen = _choose(table, fold, experiment, provenance)
+    if len(chosen.logits):
+        provenance.record("temperature", fold.valid or fold.train)
+    classifier = chosen.classifier
+    fitted = fold.train
+    if config.protocol.refit:
+        classifier = _refit(table, chosen, len(experiment.data.labels), _method(config))
+        fitted = (*fold.train, *fold.valid)
+    provenance.record("normalisation", fitted)
+    provenance.record("weights", fitted)
+    recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
+    judged = table.targets[table.rows["valid" if fold.valid else "train"]][: len(chosen.logits)]
+    # An inner fit that did not know a class says nothing of the confidence in it.
+    known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
+    if known.any():
+        recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
+
+    def score_test() -> Tensor:
+        sets = table.take("test")
+        joined = np.concatenate([sets[name] for name in chosen.feature_sets], axis=1)
+        test = torch.from_numpy(joined).float()
+        return (recognizer(test) / recognizer.temperature).log_softmax(dim=-1)
+
+    candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
+    write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
+    training = {
+        "seed": experiment.seed,
+        "features": list(chosen.feature_sets),
+        "setting": _method(config).setting,
+        "values": list(chosen.settings),
+        "device": "cpu" if encoder is None else next(encoder.parameters()).device.type,
+    }
+    calibration = {"temperature": recognizer.temperature, "utterances": int(known.sum())}
+    return Trained(recognizer, score_test, training, calibration, provenance)
