@@ -15,8 +15,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import soundfile
+from support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = "200"  # wide enough that no message is wrapped
 
 

@@ -3,22 +3,17 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.pages import blocks
+from support.paths import ROOT
 
 from ser_pcq.config import Config
 from ser_pcq.config.toml import to_dict
 from ser_pcq.data.corpora import CORPORA
 from ser_pcq.data.download.releases import RELEASES
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.md")])
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def blocks(path: Path, *languages: str) -> list[str]:
-    return [text for language, text in BLOCK.findall(path.read_text()) if language in languages]
 
 
 @pytest.fixture(scope="module")

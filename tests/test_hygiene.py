@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "ser_pcq").rglob("*.py"))
 
 

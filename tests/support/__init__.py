@@ -1,0 +1,1 @@
+"""What tests share: tiny models and corpora, small recordings, folders as training leaves them."""

@@ -1,0 +1,28 @@
+"""What the reader of audio is fuzzed with, and what must hold of every file."""
+
+import numpy as np
+import pytest
+
+from ser_pcq.audio.waveform import read_waveform
+from ser_pcq.inference.recording import REASONS, WARNINGS, Refusal, hear
+
+SEEDS = ["plain.wav", "extensible.wav", "extra_chunks.wav", "IMA_ADPCM.wav", "big_endian.wav"]
+SEEDS += ["kind.flac", "kind.ogg", "kind.opus", "kind.mp3", "kind.aiff", "kind.au", "kind.caf"]
+SEEDS += ["kind.w64", "kind.rf64", "nist.sph", "pipe_0.wav", "pipe.caf", "pipe.flac", "tagged.mp3"]
+
+
+def check(path):
+    """Whatever the file holds, it can be judged, or is refused by a documented word."""
+    heard = hear(path)
+    if isinstance(heard, Refusal):
+        assert heard.reason.split(":")[0] in REASONS
+        assert "\n" not in heard.reason
+        return
+    assert {warning.split(":")[0] for warning in heard.warnings} <= set(WARNINGS)
+    samples = np.concatenate(list(heard.blocks()))
+    assert np.isfinite(samples).all()
+    assert len(samples) / 16_000 == pytest.approx(heard.duration, abs=1e-3)
+    cut = any(word in "".join(heard.warnings) for word in ("damaged", "truncated"))
+    if heard.waveform is not None and not cut:
+        # Training, which takes nothing that is damaged, hears the same.
+        np.testing.assert_array_equal(read_waveform(path), samples)
