@@ -10,6 +10,8 @@ needs. What users of the library need has a name here; the commands are `ser-dat
 
 from importlib import import_module
 
+from ser_pcq.version import __version__
+
 TYPE_CHECKING = False  # true for type checkers; the module typing is not loaded for it
 
 if TYPE_CHECKING:
@@ -17,9 +19,15 @@ if TYPE_CHECKING:
     from ser_pcq.inference.prediction import EmotionSegment, Prediction
     from ser_pcq.inference.predictor import PredictOptions, Predictor, load
 
-__version__ = "0.1.0"
-
-__all__ = ["EmotionSegment", "PredictOptions", "Prediction", "Predictor", "SerError", "load"]
+__all__ = [
+    "EmotionSegment",
+    "PredictOptions",
+    "Prediction",
+    "Predictor",
+    "SerError",
+    "__version__",
+    "load",
+]
 
 _HOMES = {
     "load": "inference.predictor",

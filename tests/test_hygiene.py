@@ -28,6 +28,13 @@ def test_files_and_functions_stay_readable(path):
             assert node.end_lineno - node.lineno < 60, f"{node.name} wants its own noun"
 
 
+def test_no_folder_is_a_pile():
+    folders = {path.parent for path in SOURCES}
+    modules = {folder: len(list(folder.glob("*.py"))) for folder in folders}
+    assert {f: n for f, n in modules.items() if n > 16} == {}, "wants rooms"
+    assert modules[ROOT / "ser_pcq"] <= 6
+
+
 def test_every_public_thing_has_a_docstring():
     for path in SOURCES:
         for node in ast.parse(path.read_text()).body:

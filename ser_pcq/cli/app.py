@@ -12,8 +12,8 @@ from typing import Any
 
 import typer
 
-from ser_pcq import __version__
 from ser_pcq.errors import SerError
+from ser_pcq.version import __version__
 
 
 def new_app(**options: Any) -> typer.Typer:

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ser_pcq import __version__
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.inference.prediction import EmotionSegment, Prediction
 from ser_pcq.inference.predictor import PredictOptions
 from ser_pcq.models.folder import GRAPH, WEIGHTS, find_model
+from ser_pcq.version import __version__
 
 SUFFIX = ".unfinished"
 """What is added to the name of an output for the name of its journal."""

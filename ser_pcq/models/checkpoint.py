@@ -16,7 +16,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ser_pcq import __version__
 from ser_pcq.config import Config
 from ser_pcq.config.toml import from_dict, to_dict
 from ser_pcq.errors import CheckpointError, ConfigError
@@ -26,6 +25,7 @@ from ser_pcq.models.encoders.spec import encoder_from_spec
 from ser_pcq.models.folder import ABOUT, CARD, FORMAT, WEIGHTS, find_model
 from ser_pcq.models.linear.recognizer import LinearRecognizer
 from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.version import __version__
 
 AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
 """What a checkpoint can hold: the network, or a linear recognizer."""

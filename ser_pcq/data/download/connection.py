@@ -17,8 +17,8 @@ from typing import Any, Self, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from ser_pcq import __version__
 from ser_pcq.errors import SerError
+from ser_pcq.version import __version__
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
