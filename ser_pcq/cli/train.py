@@ -14,8 +14,8 @@ from ser_pcq.errors import SerError
 
 if TYPE_CHECKING:
     from ser_pcq.protocols.rules import Fold
+    from ser_pcq.training.contract import EpochRecord
     from ser_pcq.training.experiment import Experiment
-    from ser_pcq.training.network.fit import EpochRecord
 
 app = new_app(help="Train a speech emotion recognition model, fold by fold.")
 

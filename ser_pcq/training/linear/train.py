@@ -29,14 +29,13 @@ from ser_pcq.models.linear.recognizer import (
 )
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
+from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
-from ser_pcq.training.linear.choice import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.discriminant import Discriminant
+from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
 from ser_pcq.training.linear.svm import SupportVectorMachine
 from ser_pcq.training.network.dataset import read_utterance
-from ser_pcq.training.network.fit import Observer
-from ser_pcq.training.run_fold import OnPrepare, Trained
 
 FeatureSets = dict[str, NDArray[Any]]
 
@@ -53,7 +52,7 @@ def _slimmed(
     experiment: Experiment,
     fold: Fold,
     encoder: ContextEncoder,
-    on_prepare: OnPrepare,
+    on_prepare: OnProgress,
     provenance: Provenance,
 ) -> ContextEncoder:
     """Return a slim encoder, fitted to the sound of the fold's training utterances."""
@@ -86,7 +85,7 @@ def _method(config: Config) -> Method:
 
 
 def features_of(
-    experiment: Experiment, functionals: Functionals, on_prepare: OnPrepare
+    experiment: Experiment, functionals: Functionals, on_prepare: OnProgress
 ) -> FeatureSets:
     """Return the functionals of every utterance of the data, (utterance, feature) for each set.
 
@@ -239,7 +238,7 @@ def train_linear(
     observer: Observer,
     *,
     resume: bool,
-    on_prepare: OnPrepare,
+    on_prepare: OnProgress,
 ) -> Trained:
     """Train the linear recognizer of one fold and score its test utterances.
 

@@ -8,10 +8,9 @@ ends where an uninterrupted one does.
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Protocol
 
 import torch
 from accelerate import Accelerator
@@ -23,10 +22,11 @@ from ser_pcq.config import TrainConfig
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.training.contract import EpochRecord, Observer
 from ser_pcq.training.network.augment import Batch, augment_batch
-from ser_pcq.training.network.batch_statistics import recompute_statistics, share_statistics
+from ser_pcq.training.network.batch_norm import recompute_statistics, share_statistics
 from ser_pcq.training.network.dataset import EpochSampler, Item, PreparedUtterance, SegmentDataset
-from ser_pcq.training.network.optimisation import (
+from ser_pcq.training.network.optimiser import (
     batch_parts,
     class_weights,
     freeze_features,
@@ -34,29 +34,6 @@ from ser_pcq.training.network.optimisation import (
     new_schedule,
 )
 from ser_pcq.training.network.validation import valid_scores
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One line of `history.csv`; the validation figures are NaN without validation speakers."""
-
-    epoch: int
-    train_loss: float
-    valid_loss: float
-    valid_wa: float
-    valid_ua: float
-    learning_rate: float
-    seconds: float
-
-
-class Observer(Protocol):
-    """What wants to see a training run, such as a progress bar or a log."""
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
-        """See one step."""
-
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
-        """See the end of an epoch."""
 
 
 def _check_finite(what: str, value: Tensor, place: str) -> None:

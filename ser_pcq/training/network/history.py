@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 from ser_pcq.files import whole_file
-from ser_pcq.training.network.fit import EpochRecord, Observer
+from ser_pcq.training.contract import EpochRecord, Observer
 
 
 class HistoryLog:

@@ -11,7 +11,7 @@ from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import WaveContext, WhisperContext
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.training.network.augment import Batch
-from ser_pcq.training.network.optimisation import (
+from ser_pcq.training.network.optimiser import (
     batch_parts,
     block_depths,
     freeze_features,
