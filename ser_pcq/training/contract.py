@@ -1,4 +1,4 @@
-"""What a trainer gets and what it returns, whichever kind of model it trains."""
+"""What a trainer reports while it works, and what it returns, whichever model it trains."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,6 @@ from torch import Tensor
 
 from ser_pcq.models.checkpoint import AnyRecognizer
 from ser_pcq.protocols.provenance import Provenance
-from ser_pcq.protocols.rules import Fold
-from ser_pcq.training.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Observer(Protocol):
 class OnProgress(Protocol):
     """A callback for work of a known length, such as reading and encoding utterances."""
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, /) -> None:
         """So many of all are done."""
 
 
@@ -74,29 +72,3 @@ class Trained:
     training: dict[str, Any]
     calibration: dict[str, Any]
     provenance: Provenance
-
-
-class Trainer(Protocol):
-    """Trains one kind of model on one fold."""
-
-    def __call__(
-        self,
-        experiment: Experiment,
-        fold: Fold,
-        observer: Observer,
-        *,
-        resume: bool,
-        on_prepare: OnProgress,
-    ) -> Trained | None:
-        """Train, and return what is needed to score the test utterances.
-
-        Args:
-            experiment: The experiment.
-            fold: One of its folds.
-            observer: Watches steps and epochs, where there are any.
-            resume: Go on from the state that an interrupted run left.
-            on_prepare: Called while utterances are read and encoded.
-
-        Returns:
-            None in the helper processes of a distributed run.
-        """

@@ -10,7 +10,7 @@ How one fold gets from data to predictions stands in `fold`.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from ser_pcq.protocols.copies import AUDIO, AudioFacts, audio_facts, write_audio
 from ser_pcq.protocols.leakage import Verdict, check_folds
 from ser_pcq.protocols.rules import Fold, groups_by_kind, rule_of
 from ser_pcq.protocols.split_file import SPLIT, check_split, folds_of, keep_split, split_content
+from ser_pcq.training.contract import OnProgress, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,28 @@ class Experiment:
                 raise DataError("no such fold", given=number, accepted=f"1 to {len(known)}")
         return [known[n] for n in sorted(set(numbers))] or list(self.folds)
 
+    def unfinished(self, numbers: Sequence[int], *, keep_finished: bool) -> list[Fold]:
+        """Return those of the folds with these numbers (see `select`) that are still to be trained.
+
+        Args:
+            numbers: Numbers of folds; none for all.
+            keep_finished: Leave finished folds out; otherwise they are refused, because training
+                would replace them.
+
+        Raises:
+            DataError: For a number that the protocol does not have.
+            SerError: When some are finished and that is not expected.
+        """
+        chosen = self.select(numbers)
+        finished = [fold for fold in chosen if self.is_finished(fold)]
+        if finished and not keep_finished:
+            raise SerError(
+                f"{len(finished)} of these folds are finished already",
+                given=self.exp_dir,
+                do="keep them and train the rest with --resume, or use a new folder",
+            )
+        return [fold for fold in chosen if fold not in finished]
+
 
 def open_experiment(
     config: Config,
@@ -157,7 +180,7 @@ def open_experiment(
     seed: int,
     device: str = "auto",
     allow_leakage: bool = False,
-    on_compare: Callable[[int, int], None] = lambda done, total: None,
+    on_compare: OnProgress = ignore_progress,
 ) -> Experiment:
     """Make or reopen an experiment folder; refuse one that was made with something else.
 
@@ -169,7 +192,7 @@ def open_experiment(
         seed: Of everything random.
         device: `auto`, `cpu` or `cuda`.
         allow_leakage: Go on where the guard finds a leak.
-        on_compare: Called with (done, total) while recordings are compared with one another.
+        on_compare: Called while recordings are compared with one another.
 
     Raises:
         SerError: When the folder holds another configuration, seed or split.
