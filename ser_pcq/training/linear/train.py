@@ -19,6 +19,7 @@ from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier, Method, fit_mean
 from ser_pcq.models.linear.recognizer import (
     Functionals,
@@ -31,10 +32,9 @@ from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
 from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
-from ser_pcq.training.linear.discriminant import Discriminant
+from ser_pcq.training.linear import METHODS
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
-from ser_pcq.training.linear.svm import SupportVectorMachine
 from ser_pcq.training.network.dataset import read_utterance
 
 FeatureSets = dict[str, NDArray[Any]]
@@ -42,7 +42,7 @@ FeatureSets = dict[str, NDArray[Any]]
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
     """Load the encoder of a linear recognizer that has one, reading these layers."""
-    if config.model.name not in ("whisper-svm", "discriminant"):
+    if not config.model.sums_encoder_up:
         return None
     context = dataclasses.replace(config.context, layers=layers)
     return load_encoder(context, duration=config.segment.duration)
@@ -79,9 +79,7 @@ def _slimmed(
 
 def _method(config: Config) -> Method:
     """Return the way to fit."""
-    if config.model.name == "discriminant":
-        return Discriminant(config.discriminant.shrinkages)
-    return SupportVectorMachine(config.svm.costs)
+    return METHODS[LINEAR[config.model.name].method](config)
 
 
 def features_of(
@@ -167,9 +165,8 @@ def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
 def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
     """Choose features and setting: on the validation utterances, else across training groups."""
     n_classes, method = len(experiment.data.labels), _method(experiment.config)
-    average = experiment.config.model.name == "discriminant" and (
-        experiment.config.discriminant.several == "average"
-    )
+    discriminant = LINEAR[experiment.config.model.name].method == "discriminant"
+    average = discriminant and experiment.config.discriminant.several == "average"
     train, valid = table.rows["train"], table.rows["valid"]
     # The test fold is among them only where `valid_from` says so, and the guard sees it then.
     chosen_on = fold.valid or fold.train
