@@ -5,7 +5,7 @@
     EXP_DIR/config.json  split.json  audio.json
     EXP_DIR/fold_01/checkpoint/  predictions.csv  provenance.json  history.csv  tensorboard/
 
-How one fold gets from data to predictions stands in `fold`.
+How one fold gets from data to predictions is in `run_fold`.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class Experiment:
         seed: Of initial weights, shuffling, dropout and augmentation.
         device: `auto`, `cpu` or `cuda`.
         audio: Which recordings are copies of one another.
-        allow_leakage: Go on where the guard finds a leak, and mark what comes of it.
+        allow_leakage: Go on where the guard finds a leak, and mark scores and models as leaky.
     """
 
     config: Config
@@ -85,11 +85,11 @@ class Experiment:
 
     def record(self) -> dict[str, Any]:
         """Return what a folder was made with, apart from its split and the encoder's weights."""
-        told = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
+        utterances = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
         return {
             "config": shareable_config(self.config),
             "seed": self.seed,
-            "data": hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest(),
+            "data": hashlib.sha256(json.dumps(sorted(utterances)).encode()).hexdigest(),
         }
 
     def check_record(self, **more: str) -> bool:
@@ -133,7 +133,7 @@ class Experiment:
             write_json(self.exp_dir / "config.json", {**self.record(), "encoder": fingerprint})
 
     def is_finished(self, fold: Fold) -> bool:
-        """Whether the fold has been trained and scored."""
+        """Return whether the fold has been trained and scored."""
         return (self.fold_dir(fold) / "finished.json").is_file()
 
     def select(self, numbers: Sequence[int]) -> list[Fold]:
@@ -199,7 +199,12 @@ def open_experiment(
         LeakageError: When the folds leak and that is not allowed.
     """
     if len(data.labels) < 2:
-        raise DataError("one emotion alone cannot be told from others", given=data.labels)
+        raise DataError(
+            "training needs two emotions",
+            given=", ".join(data.labels) or "none",
+            accepted="2 or more labels",
+            do="prepare data with at least two",
+        )
     folds = folds_of(data, config.protocol)
     audio = audio_facts(data, cache_dir, on_progress=on_compare)
     experiment = Experiment(

@@ -1,4 +1,4 @@
-"""One fold from data to predictions: train, let the guard judge, score the test fold, keep all."""
+"""One fold from data to predictions: train, check for leaks, score the test fold, write all."""
 
 import time
 from dataclasses import asdict
@@ -32,9 +32,9 @@ def run_fold(
     Args:
         experiment: The experiment.
         fold: One of its folds.
-        observer: Sees the training.
+        observer: Is called after each step and epoch.
         resume: Go on from a state that an interrupted run left.
-        on_prepare: Called with (done, total) while utterances are read and encoded.
+        on_prepare: Called while utterances are read and encoded.
 
     Returns:
         Predictions on the test utterances; None for the protocol `all`, and in the helper processes

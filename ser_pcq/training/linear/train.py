@@ -97,7 +97,7 @@ def features_of(
     if kept.exists():
         try:
             loaded = load_file(kept)
-            # The file sorts them; whichever comes first wins a tie.
+            # The file sorts them, but the first one wins a tie.
             return {name: loaded[name] for name in functionals.names}
         except (OSError, SafetensorError, KeyError):
             kept.unlink(missing_ok=True)
@@ -144,7 +144,7 @@ class _Table:
 
 
 def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
-    """Join features, targets, and what is held out together when choosing."""
+    """Join features, targets, and the groups that are held out together when choosing."""
     utterances = experiment.data.utterances
     labels, config = experiment.data.labels, experiment.config.protocol
     if config.adapt == "speaker":
@@ -203,12 +203,12 @@ def _recognizer(
     chosen: Chosen,
     classifier: LinearClassifier,
 ) -> LinearRecognizer:
-    """Build what is kept: features that were chosen, the encoder's layers for them, the map."""
+    """Build the model: the chosen features, the encoder's layers for them, and the linear map."""
     if encoder is not None:
         sets = candidate_features(config, encoder.layers)
         config, layers = with_features(config, [sets[name] for name in chosen.feature_sets])
         if config.slim.conv:
-            # It is nowhere to be loaded from, and computes its states together anyway.
+            # It cannot be loaded again, and computes all states anyway.
             encoder.layers = layers
         else:
             encoder = _load_encoder(config, layers)
@@ -218,7 +218,7 @@ def _recognizer(
 
 
 def _begin(experiment: Experiment) -> ContextEncoder | None:
-    """Load the encoder and write what the folder is made with; a mistake leaves the folder free."""
+    """Load the encoder, check it, and only then write the record of the folder."""
     config = experiment.config
     encoder = _load_encoder(config, config.context.layers)
     if config.slim.conv:
@@ -264,7 +264,7 @@ def train_linear(
     provenance.record("weights", fitted)
     recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
     judged = table.targets[table.rows["valid" if fold.valid else "train"]][: len(chosen.logits)]
-    # An inner fit that did not know a class says nothing of the confidence in it.
+    # An inner fit without a class has no confidence in it to calibrate.
     known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
     if known.any():
         recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])

@@ -1,4 +1,4 @@
-"""Fit a recognizer: no argument parsing, no printing, no choice made on test speakers.
+"""Fit a recognizer: no argument parsing, no printing, nothing chosen on test speakers.
 
 The loop runs through Hugging Face `accelerate`, so one process, several GPUs, mixed precision and
 several machines (`torchrun`, `accelerate launch`) are the same code. Every random number of an
@@ -167,7 +167,7 @@ class Fit:
         return total / self.n_steps
 
     def _settle_statistics(self) -> None:
-        """Make the statistics of batch normalisation what validation and checkpoint use."""
+        """Set the statistics of batch normalisation that validation and checkpoint use."""
         if self.config.batch_statistics == "recomputed":
             batches = (self._batch(item) for item in self.loader)
             parts = (p for b in batches for p in batch_parts(b, self.config.accumulate))
@@ -195,7 +195,7 @@ class Fit:
             )
 
     def _restore(self) -> int:
-        """Take up a kept state; return the last finished epoch."""
+        """Load a kept state; return its last finished epoch."""
         try:
             state = torch.load(self.state_path, weights_only=True, map_location="cpu")
             self.recognizer.load_state_dict(state["model"], strict=False)
@@ -222,7 +222,7 @@ class Fit:
             ) from error
 
     def _is_better(self, record: EpochRecord) -> bool:
-        """Whether this epoch is to be kept."""
+        """Return whether this epoch is to be kept."""
         if self.config.select == "last" or not self.valid or self.best_epoch == 0:
             return True
         best = self.history[self.best_epoch - 1]
@@ -236,7 +236,7 @@ class Fit:
         """Train to the end; the recognizer then holds the selected epoch.
 
         Args:
-            observer: Sees steps and epochs.
+            observer: Is called after each step and epoch.
             resume: Go on from a kept state where there is one.
             last_epoch: Stop after this one, on the schedule of the whole run; None for the end.
         """

@@ -71,7 +71,7 @@ class NetworkTraining:
     Args:
         experiment: The experiment.
         fold: One of its folds.
-        observer: Sees the training.
+        observer: Is called after each step and epoch.
         resume: Go on from a state that an interrupted run left.
     """
 
@@ -146,7 +146,7 @@ class NetworkTraining:
         return sides
 
     def record(self, thing: str, utterances: Iterable[PreparedUtterance]) -> None:
-        """Enter that `thing` has seen these utterances."""
+        """Record that `thing` was fitted or chosen on these utterances."""
         self.provenance.record(thing, (u.utterance_id for u in utterances))
 
     def fit(
@@ -215,7 +215,7 @@ class NetworkTraining:
 
 
 def _kept_selection(path: Path) -> Selection | None:
-    """Read what an interrupted run had selected; None where it had not."""
+    """Read what an interrupted run had selected; None where it had selected nothing."""
     if not path.exists():
         return None
     try:
