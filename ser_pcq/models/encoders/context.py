@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.whisper_input import HOP, WhisperLogMel
+from ser_pcq.models.info import EncoderInfo, Plain, as_json
 
 
 class ContextEncoder(nn.Module, ABC):
@@ -33,9 +34,7 @@ class ContextEncoder(nn.Module, ABC):
     family: str
     width: int
 
-    def __init__(
-        self, config: ContextConfig, layers: tuple[int, ...], hub_config: dict[str, Any]
-    ) -> None:
+    def __init__(self, config: ContextConfig, layers: tuple[int, ...], hub_config: Plain) -> None:
         super().__init__()
         self.config = config
         self.layers = layers
@@ -77,14 +76,14 @@ class ContextEncoder(nn.Module, ABC):
         states = self.hidden_states(self.prepare(waveform))
         return torch.stack([states[layer] for layer in self.layers], dim=1)
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> EncoderInfo:
         """Return what `encoder_from_spec` needs to build this encoder again without weights."""
-        return {"family": self.family, "layers": list(self.layers), "config": self.hub_config}
+        return EncoderInfo(self.family, self.layers, self.hub_config)
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the output depends on, apart from the waveform."""
         digest = hashlib.sha256()
-        about = {**self.spec(), "normalise": self.config.normalise_waveform}
+        about = {**as_json(self.spec()), "normalise": self.config.normalise_waveform}
         digest.update(json.dumps(about, sort_keys=True).encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(name.encode())
@@ -105,7 +104,7 @@ class WhisperContext(ContextEncoder):
         self,
         config: ContextConfig,
         layers: tuple[int, ...],
-        hub_config: dict[str, Any],
+        hub_config: Plain,
         encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(config, layers, hub_config)
@@ -165,7 +164,7 @@ class WaveContext(ContextEncoder):
         self,
         config: ContextConfig,
         layers: tuple[int, ...],
-        hub_config: dict[str, Any],
+        hub_config: Plain,
         encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(config, layers, hub_config)
