@@ -1,6 +1,6 @@
 """The context branch: a self-supervised encoder, read at chosen depths.
 
-Whisper, WavLM, HuBERT and wav2vec2; how they are found and loaded stands in `pretrained`. Only the
+Whisper, WavLM, HuBERT and wav2vec2; `pretrained` finds and loads them. Only the
 layers up to the highest one that is read are built, run and stored. Hidden state 0 is the input of
 the first block, state k the output of block k; -1 is the last one of the whole encoder.
 
@@ -179,7 +179,7 @@ class WaveContext(ContextEncoder):
         built.config.layerdrop = 0.0
         whole = max(layers) == int(hub_config["num_hidden_layers"])
         if hub_config.get("do_stable_layer_norm") and not whole:
-            # Here the norm stands after the last block, and the truncated one is not the last.
+            # Here the norm comes after the last block, and the truncated one is not the last.
             built.encoder.layer_norm = nn.Identity()
         self.model = built
 

@@ -1,6 +1,6 @@
 """A Whisper encoder of some hundred thousand parameters: its stem and the attention of one block.
 
-What the first block of Whisper knows of emotion lies in its convolutions and in what attention
+What the first block of Whisper says of emotion is in its convolutions and in what attention
 gathers around each frame; the feed-forward half of a block is its greater part and can be left out.
 Every linear map left is of low rank. `slimming` makes it from Whisper.
 
