@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from ser_pcq.models.checkpoint import AnyRecognizer
+from ser_pcq.models.info import CalibrationInfo, TrainingInfo
 from ser_pcq.protocols.provenance import Provenance
 
 
@@ -62,13 +63,13 @@ class Trained:
         recognizer: The model, its temperature included.
         score_test: Returns log-probabilities of the test utterances, (utterance, class), in the
             fold's order; it is called when the guard has agreed.
-        training: What the checkpoint says of the training, plain values.
-        calibration: What the checkpoint says of the temperature, plain values.
+        training: What the checkpoint says of the training.
+        calibration: What the checkpoint says of the temperature.
         provenance: What was fitted or chosen on which utterances.
     """
 
     recognizer: AnyRecognizer
     score_test: Callable[[], Tensor]
-    training: dict[str, Any]
-    calibration: dict[str, Any]
+    training: TrainingInfo
+    calibration: CalibrationInfo
     provenance: Provenance
