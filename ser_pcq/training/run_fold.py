@@ -17,6 +17,7 @@ from ser_pcq.models.folder import PRINTS
 from ser_pcq.protocols.leakage import check_provenance
 from ser_pcq.protocols.provenance import Provenance, write_provenance
 from ser_pcq.protocols.rules import Fold, protocol_name, rule_of
+from ser_pcq.protocols.verdict import Leak, describe
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.network.fit import Observer
 
@@ -77,14 +78,14 @@ def run_fold(
     seconds = time.monotonic() - started
     if trained is None:
         return None
-    leaky = _judge(experiment, fold, trained.provenance)
+    leaks = _judge(experiment, fold, trained.provenance)
     folder = experiment.fold_dir(fold)
     predictions = _test_predictions(experiment, fold, trained)
     if predictions is not None:
         write_predictions(folder / "predictions.csv", predictions)
-    trained.provenance.leaky = tuple(leaky)
-    write_provenance(folder, trained.provenance, fold, experiment.split()["sha256"])
-    about = _about(experiment, fold, trained, leaky)
+    trained.provenance.leaks = tuple(leak for leak in leaks if leak.fold == fold.number)
+    write_provenance(folder, trained.provenance, fold, experiment.split().sha256)
+    about = _about(experiment, fold, trained, describe(leaks))
     card = model_card(about, trained.recognizer)
     save_checkpoint(folder / "checkpoint", trained.recognizer, about, card=card)
     known = {*fold.train, *fold.valid}
@@ -97,8 +98,8 @@ def run_fold(
     return predictions
 
 
-def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[str]:
-    """Return what leaks in this fold, one line each; refuse it unless it is allowed."""
+def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> tuple[Leak, ...]:
+    """Return what leaks in the experiment and in this fold; refuse it unless it is allowed."""
     protocol = experiment.config.protocol
     verdict = check_provenance(
         [fold],
@@ -109,7 +110,7 @@ def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[s
     )
     if not experiment.allow_leakage:
         verdict.refuse()
-    return experiment.verdict.leaky + verdict.leaky
+    return experiment.verdict.leaks + verdict.leaks
 
 
 def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> Predictions | None:
