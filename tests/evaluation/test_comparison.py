@@ -425,7 +425,7 @@ def test_the_command_on_seeds_in_json(folders, tmp_path, command):
     assert list(found["speakers"]) == [f"s{number}" for number in range(1, 8)]
 
 
-def test_another_protocol_is_told(folders, tmp_path, command):
+def test_another_protocol_is_a_warning(folders, tmp_path, command):
     table = stored.predictions(7, accuracy=0.9, seed=1)
     other = stored.write_experiment(tmp_path / "other", table, protocol="random")
     bare = stored.write_experiment(tmp_path / "bare", table, split=False)
@@ -437,7 +437,7 @@ def test_another_protocol_is_told(folders, tmp_path, command):
         assert json.loads(done.stdout)["warnings"][0].startswith("the protocols differ")
 
 
-def test_a_leak_is_told(folders, tmp_path):
+def test_a_leak_is_a_warning(folders, tmp_path):
     table = stored.predictions(7, accuracy=0.9, seed=1)
     leaky = stored.write_experiment(tmp_path / "leaky", table)
     ids = tuple(row.utterance_id for row in table.rows)

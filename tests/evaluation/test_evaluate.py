@@ -341,7 +341,7 @@ def test_the_scores_hold_how_far_the_confidence_can_be_believed():
         assert point["accuracy"] == pytest.approx(right / len(kept), abs=1e-6)
 
 
-def test_the_report_tells_of_the_confidence_in_two_lines():
+def test_the_report_has_two_lines_on_the_confidence():
     # Confidence 0.95 eight times, once wrong; 0.6 twice, both wrong.
     answers = [(0.95, "a")] * 7 + [(0.95, "b")] + [(0.6, "b")] * 2
     rows = [
@@ -352,7 +352,7 @@ def test_the_report_tells_of_the_confidence_in_two_lines():
     start = next(i for i, line in enumerate(lines) if line.startswith("confidence"))
     # ECE: 0.8 * (0.95 - 0.875) + 0.2 * 0.6.
     assert lines[start].startswith("confidence: ECE 18.00 %, Brier 0.3")
-    # The eight cannot be told apart, so 70 % are 80 %. AURC: 0.8 / 8 + 0.2 * 3 / 10.
+    # The eight are equally confident, so 70 % are 80 %. AURC: 0.8 / 8 + 0.2 * 3 / 10.
     assert lines[start + 1] == (
         "WA of the most confident 90 %: 70.00 %, 80 %: 87.50 %, 70 %: 87.50 %; AURC 0.1600"
     )

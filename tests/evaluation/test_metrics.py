@@ -178,7 +178,7 @@ def test_agrees_with_audmetric_but_for_absent_classes(case):
     assert confusion.unweighted_accuracy * share == pytest.approx(recall)
     f1 = audmetric.unweighted_average_fscore(references, predictions)
     assert confusion.macro_f1 * share == pytest.approx(f1)
-    # scikit-learn does the same where it is not told the classes.
+    # scikit-learn does the same where it is not given the classes.
     assert f1_score(references, predictions, average="macro") == pytest.approx(f1)
     # Told the label set, audmetric takes the mean over all of it.
     share = len(present) / len(labels)
@@ -191,13 +191,13 @@ def test_agrees_with_audmetric_but_for_absent_classes(case):
     assert shares == pytest.approx(each)
 
 
-def test_audmetric_forgets_answers_outside_the_labels_it_is_told():
+def test_audmetric_forgets_answers_outside_the_labels_it_is_given():
     # Right: recalls 1/3 and 1/2. audmetric drops the answers "2", as if nobody had been asked.
     references, predictions = list("00011"), list("02112")
     confusion = Confusion.from_labels(references, predictions, "012")
     assert confusion.unweighted_accuracy == pytest.approx((1 / 3 + 1 / 2) / 2)
-    told = audmetric.unweighted_average_recall(references, predictions, labels=["0", "1"])
-    assert told == pytest.approx((1 / 2 + 1) / 2)
+    found = audmetric.unweighted_average_recall(references, predictions, labels=["0", "1"])
+    assert found == pytest.approx((1 / 2 + 1) / 2)
 
 
 COMMITTED = sorted((ROOT / "recipes").glob("*/results/*/*/seed_*/predictions.csv"))

@@ -191,7 +191,7 @@ def test_a_changed_split_is_refused_when_it_is_scored(clean, command, tmp_path):
 
 
 def test_a_fold_of_another_split_proves_nothing(clean, command, tmp_path):
-    """Sides are stored by name: beside another split they would stand for other utterances."""
+    """Sides are stored by name: beside another split they would mean other utterances."""
     exp = tmp_path / "exp"
     shutil.copytree(clean, exp)
     content = json.loads((exp / "split.json").read_text())
@@ -215,11 +215,11 @@ def test_a_report_keeps_no_facts_of_another_experiment(clean, command, tmp_path)
     for fold in ("fold_01", "fold_02", "fold_03", "fold_04"):
         (bare / fold).mkdir(parents=True)
         shutil.copy(clean / fold / "predictions.csv", bare / fold)
-    for source, told in ((clean, "speakers"), (bare, "nothing: there is no record")):
+    for source, checked in ((clean, "speakers"), (bare, "nothing: there is no record")):
         done = command("eval", source, "--output-dir", tmp_path / "report", "--no-figures")
-        assert f"checked for leaks: {told}" in done.stdout, done.stderr
+        assert f"checked for leaks: {checked}" in done.stdout, done.stderr
         again = command("eval", tmp_path / "report", "--no-figures")
-        assert f"checked for leaks: {told}" in again.stdout, again.stderr
+        assert f"checked for leaks: {checked}" in again.stdout, again.stderr
 
 
 def test_models_know_their_recordings_under_other_names(data, clean, command, tmp_path):
