@@ -272,7 +272,8 @@ def _pool(draws: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.flo
         draws (resample, speaker), counts (speaker, run, reference, prediction) to
         (ratio, resample).
     """
-    return _ratios(np.tensordot(draws, counts, axes=1)).mean(axis=-1)
+    means: NDArray[np.float64] = _ratios(np.tensordot(draws, counts, axes=1)).mean(axis=-1)
+    return means
 
 
 def _score_speakers(

@@ -21,7 +21,8 @@ Ratio = NDArray[np.float64]
 
 def weighted_accuracy(counts: Counts) -> Ratio:
     """Return WA: correct utterances / all utterances."""
-    return _correct(counts).sum(axis=-1) / counts.sum(axis=-1).sum(axis=-1)
+    ratio: Ratio = _correct(counts).sum(axis=-1) / counts.sum(axis=-1).sum(axis=-1)
+    return ratio
 
 
 def unweighted_accuracy(counts: Counts) -> Ratio:
@@ -44,7 +45,8 @@ def _mean_over_present(part: Ratio, whole: Counts, counts: Counts) -> Ratio:
     """Return the mean of part / whole, (..., class), over the classes that the reference holds."""
     present = counts.sum(axis=-1) > 0
     shares = np.divide(part, whole, out=np.zeros_like(part), where=present)
-    return shares.sum(axis=-1) / present.sum(axis=-1)
+    mean: Ratio = shares.sum(axis=-1) / present.sum(axis=-1)
+    return mean
 
 
 @dataclass(frozen=True)
