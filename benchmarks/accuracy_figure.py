@@ -103,7 +103,7 @@ def _box(x0: float, y0: float, x1: float, y1: float) -> Any:
 
 
 def _spread(axes: Any, systems: Sequence[System]) -> tuple[list[float], bool]:
-    """Return where the points stand along the axis, in parameters, and whether any was moved."""
+    """Return where the points are along the axis, in parameters, and whether any was moved."""
     step = BETWEEN * axes.figure.dpi / 72  # pixels
     pixels = [axes.transData.transform((system.parameters, system.ua))[0] for system in systems]
     order = sorted(range(len(systems)), key=lambda i: (systems[i].parameters, systems[i].name))
@@ -146,7 +146,7 @@ def _label(axes: Any, place: float, system: System, taken: list[Any], rules: lis
     Args:
         axes: Where to draw.
         place: Of the point, in parameters.
-        system: What it stands for.
+        system: The system that it shows.
         taken: What neither label nor line may cover; the new label is added.
         rules: What the line may cross.
     """
@@ -191,6 +191,6 @@ def write_figure(figure: "Figure", path: Path) -> None:
     from ser_pcq.files import whole_file
 
     kind = path.suffix.lower().removeprefix(".")
-    told = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    stored = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     with whole_file(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "ser-pcq"}):
-        figure.savefig(temporary, format=kind, metadata=told)
+        figure.savefig(temporary, format=kind, metadata=stored)

@@ -118,7 +118,7 @@ def read_systems(given: Sequence[str], parameters: Mapping[str, int]) -> list[Sy
         interval = None
         if UNKNOWN_SPEAKER not in one.by_speaker():
             # As many resamples as `ser-eval` takes for a single run: the same limits.
-            interval = interval_of_mean(runs, n_resamples=2000)[1]
+            interval = (interval_of_mean(runs, n_resamples=2000) or {}).get("ua")
         systems.append(
             System(
                 f"{name} (leaky)" if leaks else name,

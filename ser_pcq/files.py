@@ -46,10 +46,15 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def rounded(value: Any) -> Any:
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
     """Return nested values with every float at 6 decimals and tuples as lists, as JSON has them."""
+    return {key: _rounded(value) for key, value in values.items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Round one value."""
     if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
+        return rounded(value)
     if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
+        return [_rounded(item) for item in value]
     return round(value, 6) if isinstance(value, float) else value

@@ -32,31 +32,16 @@ def _score(
 ) -> "tuple[Scores | SeedScores, str, list[Path]]":
     """Score what training predicted; return scores, text and what was written."""
     # Imported here, so that --help and usage errors do not wait for it.
-    from ser_pcq.evaluation import collect as stored
-    from ser_pcq.evaluation import report as rp
-    from ser_pcq.evaluation import scores as ev
-    from ser_pcq.protocols.proof import keep_facts, prove
+    from ser_pcq.evaluation.collect import read_experiment
+    from ser_pcq.evaluation.report import format_scores, write_experiment_report
+    from ser_pcq.evaluation.scores import score_experiment
 
-    several = stored.holds_seeds(exp_dir)
-    folders = stored.seed_folders(exp_dir) if several else [exp_dir]
-    seeds = stored.collect_seeds(exp_dir) if several else {"": stored.collect(exp_dir)}
-    proofs = {name: prove(folder) for name, folder in zip(seeds, folders, strict=True)}
+    experiment = read_experiment(exp_dir)
     if not allow_leakage:
-        for proof in proofs.values():
-            proof.verdict.refuse()
-    out = output_dir or exp_dir
-    scores: Scores | SeedScores
-    if several:
-        scores = ev.score_seeds(seeds, proofs)
-        written = rp.write_seeds_report(seeds, scores, out, figures=figures)
-        text = rp.format_seeds_report(scores)
-    else:
-        scores = ev.score(seeds[""], proofs[""])
-        written = rp.write_report(seeds[""], scores, out, figures=figures)
-        text = rp.format_report(scores)
-    for (name, proof), folder in zip(proofs.items(), folders, strict=True):
-        written += keep_facts(folder, proof, out / name)
-    return scores, text, written
+        experiment.refuse_leaks()
+    scores = score_experiment(experiment)
+    written = write_experiment_report(experiment, scores, output_dir or exp_dir, figures=figures)
+    return scores, format_scores(scores), written
 
 
 def _run_models(
@@ -221,11 +206,11 @@ def evaluate(
 
     Files: scores.json, predictions.csv, the confusion matrix as text, and figures; for seed_*
     folders the same for each seed, and seeds.json with the mean over seeds. With --compare it
-    prints what tells A and B apart, and writes comparison.json where --output-dir says.
+    prints how A and B differ, and writes comparison.json where --output-dir says.
     """
     result: Scores | SeedScores | Comparison | InflationReport
     if inflation and (compare or data_dir is not None):
-        raise typer.BadParameter("stands alone with EXP_DIR", param_hint="--inflation")
+        raise typer.BadParameter("goes with EXP_DIR alone", param_hint="--inflation")
     if (mapping or shared_classes) and (compare or data_dir is None):
         raise typer.BadParameter("only with DATA_DIR", param_hint="--map, --shared-classes")
     if inflation:

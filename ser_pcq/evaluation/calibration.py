@@ -32,7 +32,8 @@ ONE = 10**6
 def _log_softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Normalise the last axis to log-probabilities."""
     shifted = values - values.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    normalised: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normalised
 
 
 def apply_temperature(log_probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:

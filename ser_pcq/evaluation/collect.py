@@ -1,12 +1,78 @@
 """What an experiment folder holds: stored predictions, checked against its split."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.table import TABLE, Predictions, merge, read_predictions
-from ser_pcq.protocols.proof import read_config
+from ser_pcq.evaluation.table import RUN, TABLE, Predictions, merge, read_predictions
+from ser_pcq.protocols.proof import Proof, prove, read_config
+from ser_pcq.protocols.rules import UtteranceGroups
 from ser_pcq.protocols.split_file import SPLIT, Split, SplitError, read_split
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One training run.
+
+    Attributes:
+        folder: Where it is.
+        predictions: What it predicted for the test folds.
+        proof: What its files prove of its protocol.
+    """
+
+    folder: Path
+    predictions: Predictions
+    proof: Proof
+
+
+@dataclass(frozen=True)
+class StoredExperiment:
+    """All runs of an experiment folder.
+
+    Attributes:
+        runs: Name of each `seed_*` folder to its run; the only run is called `RUN` where there are
+            no seeds.
+        has_seeds: Whether the runs are `seed_*` folders.
+    """
+
+    runs: dict[str, StoredRun]
+    has_seeds: bool
+
+    @property
+    def predictions(self) -> dict[str, Predictions]:
+        """Name of each run to what it predicted."""
+        return {name: run.predictions for name, run in self.runs.items()}
+
+    @property
+    def proofs(self) -> dict[str, Proof]:
+        """Name of each run to what its files prove."""
+        return {name: run.proof for name, run in self.runs.items()}
+
+    def refuse_leaks(self) -> None:
+        """Stop unless no run leaks.
+
+        Raises:
+            LeakageError: For the first run that leaks.
+        """
+        for run in self.runs.values():
+            run.proof.verdict.refuse()
+
+
+def read_experiment(exp_dir: Path) -> StoredExperiment:
+    """Read what training left in a folder, plain or with `seed_*` folders, and judge it anew.
+
+    Raises:
+        ScoreError: When it cannot be scored.
+    """
+    has_seeds = holds_seeds(exp_dir)
+    folders = seed_folders(exp_dir) if has_seeds else [exp_dir]
+    predictions = collect_seeds(exp_dir) if has_seeds else {RUN: collect(exp_dir)}
+    runs = {
+        name: StoredRun(folder, part, prove(folder))
+        for (name, part), folder in zip(predictions.items(), folders, strict=True)
+    }
+    return StoredExperiment(runs, has_seeds)
 
 
 def _read_split(exp_dir: Path) -> Split | None:
@@ -63,7 +129,7 @@ def collect(exp_dir: Path) -> Predictions:
         if tests is not None:
             _check_folds(set(predictions.by_fold()), set(tests), exp_dir)
     elif folders or tests:
-        # Without a split the numbers themselves tell: they start at 1 and have no gap.
+        # Without a split the numbers decide: they start at 1 and have no gap.
         last = max((number for number, _ in folders), default=0)
         expected = set(range(1, last + 1)) if tests is None else set(tests)
         _check_folds({number for number, _ in done}, expected, exp_dir)
@@ -129,8 +195,8 @@ def _check_utterances(
 def _check_speakers(predictions: Predictions, split: Split, exp_dir: Path) -> None:
     """Refuse rows of another speaker than the split has: intervals are over speakers."""
     for row in predictions.rows:
-        known = split.groups.get(row.utterance_id, {}).get("speaker", row.speaker)
-        if row.speaker != known:
+        known = (split.groups or {}).get(row.utterance_id, UtteranceGroups()).speaker
+        if known is not None and row.speaker != known:
             raise ScoreError(
                 f"an utterance of {exp_dir} has another speaker than in {SPLIT}",
                 given=f"{row.utterance_id}: {row.speaker}",
@@ -165,7 +231,7 @@ def collect_seeds(exp_dir: Path) -> dict[str, Predictions]:
 
 
 def _check_same_config(exp_dir: Path, names: list[str]) -> None:
-    """Refuse seeds of different configurations: their mean would stand for nothing."""
+    """Refuse seeds of different configurations: their mean would mean nothing."""
     configs = {name: read_config(exp_dir / name) for name in names}
     known = {name: config for name, config in configs.items() if config is not None}
     for name, config in known.items():

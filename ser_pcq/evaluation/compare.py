@@ -6,26 +6,20 @@ utterances for independent. The interval over speakers asks how far the differen
 other speakers, whose utterances succeed and fail together; it is the one to decide by.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.confusion import (
-    Confusion,
-    draw_speakers,
-    percentile_limits,
-    ratios_of_counts,
-)
+from ser_pcq.evaluation.confusion import COMPARED, Confusion
+from ser_pcq.evaluation.intervals import Interval, draw_speakers, percentile_limits
 from ser_pcq.evaluation.mcnemar import PairedTest, check_same_utterances, mcnemar
-from ser_pcq.evaluation.table import Predictions
+from ser_pcq.evaluation.table import RUN, Predictions
 from ser_pcq.files import rounded
 
-# What the only run of a system is called where no seed has given it a name.
-RUN = "run"
 # With n speakers, one system wins for all of them by luck with probability 2 / 2**n; below six
 # speakers that is more than 5 %, so no result could settle the matter at the level of 95 %.
 MIN_SPEAKERS = 6
@@ -33,11 +27,8 @@ MIN_SPEAKERS = 6
 DECIMALS = 12
 
 
-class RunScores(NamedTuple):
-    """The pooled ratios of one run, in [0, 1]."""
-
-    wa: float
-    ua: float
+Ratios = dict[str, float]
+"""Name in `COMPARED` to a ratio in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Difference:
 
     a: float
     b: float
-    interval: tuple[float, float] | None
+    interval: Interval | None
     could_be_chance: bool
 
     @property
@@ -66,16 +57,24 @@ class Difference:
 
 @dataclass(frozen=True)
 class SpeakerScores:
-    """What both systems make of one speaker; ratios in [0, 1], each the mean over the runs.
+    """What both systems reach on one speaker.
 
-    `ua_a` and `ua_b` are over the classes that this speaker has.
+    Attributes:
+        n_utterances: Number of utterances of the speaker.
+        a: The ratios of A over the classes that this speaker has, each the mean over the runs.
+        b: The same of B.
     """
 
     n_utterances: int
-    wa_a: float
-    wa_b: float
-    ua_a: float
-    ua_b: float
+    a: Ratios
+    b: Ratios
+
+    def to_dict(self) -> dict[str, float]:
+        """Return plain values for `comparison.json`."""
+        ratios: Ratios = {}
+        for name in COMPARED:
+            ratios |= {f"{name}_a": self.a[name], f"{name}_b": self.b[name]}
+        return {"n_utterances": self.n_utterances, **ratios}
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,9 @@ class Comparison:
 
     Attributes:
         n_utterances: Number of utterances.
-        runs_a: Name of each run (seed) of A to its ratios.
+        runs_a: Name of each run (seed) of A to its pooled ratios.
         runs_b: The same of B.
-        wa: Pooled weighted accuracy of both.
-        ua: Pooled unweighted accuracy of both.
+        pooled: Name in `COMPARED` to the pooled ratio of both.
         tests: Name of a pair of runs to McNemar's test. Where a system has several runs, only runs
             of the same name are paired, as the pairs of all seeds are not independent. Nor are
             these: they are about the same utterances, so do not count or combine them.
@@ -98,10 +96,9 @@ class Comparison:
     """
 
     n_utterances: int
-    runs_a: dict[str, RunScores]
-    runs_b: dict[str, RunScores]
-    wa: Difference
-    ua: Difference
+    runs_a: dict[str, Ratios]
+    runs_b: dict[str, Ratios]
+    pooled: dict[str, Difference]
     tests: dict[str, PairedTest]
     speakers: dict[str, SpeakerScores]
     names: tuple[str, str] = ("A", "B")
@@ -112,22 +109,17 @@ class Comparison:
         """Return plain values for `comparison.json`; ratios and p-values at 6 decimals."""
         systems = zip(self.names, self.protocols, (self.runs_a, self.runs_b), strict=True)
         a, b = (
-            {
-                "name": name,
-                "protocol": protocol,
-                "runs": {run: ratios._asdict() for run, ratios in runs.items()},
-            }
-            for name, protocol, runs in systems
+            {"name": name, "protocol": protocol, "runs": runs} for name, protocol, runs in systems
         )
         pooled = {
-            ratio: {
+            name: {
                 "a": value.a,
                 "b": value.b,
                 "b_minus_a": value.difference,
                 "speaker_interval_95": value.interval,
                 "could_be_chance": value.could_be_chance,
             }
-            for ratio, value in (("wa", self.wa), ("ua", self.ua))
+            for name, value in self.pooled.items()
         }
         return rounded(
             {
@@ -138,7 +130,7 @@ class Comparison:
                 "n_speakers": len(self.speakers),
                 "pooled": pooled,
                 "mcnemar": {name: asdict(test) for name, test in self.tests.items()},
-                "speakers": {name: asdict(scores) for name, scores in self.speakers.items()},
+                "speakers": {name: scores.to_dict() for name, scores in self.speakers.items()},
             }
         )
 
@@ -186,24 +178,22 @@ def compare_seeds(
     first = _check_runs(a, b)
     speakers = first.by_speaker()
     counts_a, counts_b = _count(a, first.labels), _count(b, first.labels)
-    runs_a, runs_b = _wa_ua(counts_a.sum(axis=0)), _wa_ua(counts_b.sum(axis=0))  # (ratio, run)
-    limits: list[tuple[float, float] | None] = [None, None]
+    runs_a, runs_b = _ratios(counts_a.sum(axis=0)), _ratios(counts_b.sum(axis=0))  # (ratio, run)
+    limits: list[Interval | None] = [None] * len(COMPARED)
     if len(speakers) > 1:
         draws = draw_speakers(len(speakers), n_resamples, seed)
         moved = _pool(draws, counts_b) - _pool(draws, counts_a)  # (ratio, resample)
         limits = [percentile_limits(values, 0.95) for values in moved.round(DECIMALS)]
-    wa, ua = (
+    means = zip(runs_a.mean(axis=-1).tolist(), runs_b.mean(axis=-1).tolist(), limits, strict=True)
+    differences = [
         Difference(one, other, interval, _could_be_chance(interval, len(speakers)))
-        for one, other, interval in zip(
-            runs_a.mean(axis=-1).tolist(), runs_b.mean(axis=-1).tolist(), limits, strict=True
-        )
-    )
+        for one, other, interval in means
+    ]
     return Comparison(
         n_utterances=len(first.rows),
-        runs_a=dict(zip(a, (RunScores(*pair) for pair in runs_a.T.tolist()), strict=True)),
-        runs_b=dict(zip(b, (RunScores(*pair) for pair in runs_b.T.tolist()), strict=True)),
-        wa=wa,
-        ua=ua,
+        runs_a=dict(zip(a, map(_named, runs_a.T.tolist()), strict=True)),
+        runs_b=dict(zip(b, map(_named, runs_b.T.tolist()), strict=True)),
+        pooled=dict(zip(COMPARED, differences, strict=True)),
         tests=_test_pairs(a, b),
         speakers=_score_speakers(speakers, counts_a, counts_b),
     )
@@ -211,15 +201,19 @@ def compare_seeds(
 
 def interval_of_mean(
     runs: Mapping[str, Predictions], *, n_resamples: int = 10_000, seed: int = 0
-) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
-    """Return the 95 % intervals over speakers of a system's mean WA and mean UA over its runs."""
+) -> dict[str, Interval] | None:
+    """Return the 95 % intervals over speakers of a system's mean ratios over its runs.
+
+    Returns:
+        Name in `COMPARED` to the interval; None with one speaker.
+    """
     first = next(iter(runs.values()))
     n_speakers = len(first.by_speaker())
     if n_speakers < 2:
-        return None, None
+        return None
     draws = draw_speakers(n_speakers, n_resamples, seed)
-    wa, ua = (percentile_limits(v, 0.95) for v in _pool(draws, _count(runs, first.labels)))
-    return wa, ua
+    limits = (percentile_limits(v, 0.95) for v in _pool(draws, _count(runs, first.labels)))
+    return dict(zip(COMPARED, limits, strict=True))
 
 
 def _check_runs(a: Mapping[str, Predictions], b: Mapping[str, Predictions]) -> Predictions:
@@ -261,31 +255,38 @@ def _count(runs: Mapping[str, Predictions], labels: tuple[str, ...]) -> NDArray[
     return np.array(counts, dtype=np.int64).swapaxes(0, 1)
 
 
-def _wa_ua(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return WA and UA: (..., reference, prediction) to (ratio, ...)."""
-    ratios = ratios_of_counts(counts)
-    return np.stack([ratios.wa, ratios.ua])
+def _ratios(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the ratios that are compared: (..., reference, prediction) to (ratio, ...)."""
+    return np.stack([metric.of_counts(counts) for metric in COMPARED.values()])
+
+
+def _named(values: Iterable[float]) -> Ratios:
+    """Return ratios, (ratio,), by their names."""
+    return dict(zip(COMPARED, values, strict=True))
 
 
 def _pool(draws: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return WA and UA of each resample, their mean over the runs.
+    """Return the ratios of each resample, their mean over the runs.
 
     Shape:
         draws (resample, speaker), counts (speaker, run, reference, prediction) to
         (ratio, resample).
     """
-    return _wa_ua(np.tensordot(draws, counts, axes=1)).mean(axis=-1)
+    means: NDArray[np.float64] = _ratios(np.tensordot(draws, counts, axes=1)).mean(axis=-1)
+    return means
 
 
 def _score_speakers(
     speakers: Mapping[str, Predictions], counts_a: NDArray[np.int64], counts_b: NDArray[np.int64]
 ) -> dict[str, SpeakerScores]:
     """Score each speaker; counts (speaker, run, reference, prediction)."""
-    (wa_a, ua_a), (wa_b, ua_b) = (_wa_ua(c).mean(axis=-1).tolist() for c in (counts_a, counts_b))
-    rows = zip(speakers.items(), wa_a, wa_b, ua_a, ua_b, strict=True)
-    return {name: SpeakerScores(len(part.rows), *ratios) for (name, part), *ratios in rows}
+    ratios_a, ratios_b = (_ratios(c).mean(axis=-1).T.tolist() for c in (counts_a, counts_b))
+    return {
+        name: SpeakerScores(len(part.rows), _named(a), _named(b))
+        for (name, part), a, b in zip(speakers.items(), ratios_a, ratios_b, strict=True)
+    }
 
 
-def _could_be_chance(interval: tuple[float, float] | None, n_speakers: int) -> bool:
+def _could_be_chance(interval: Interval | None, n_speakers: int) -> bool:
     """Say whether the speakers leave it open which system is better."""
     return interval is None or n_speakers < MIN_SPEAKERS or interval[0] <= 0 <= interval[1]

@@ -4,10 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.collect import collect, collect_seeds, holds_seeds, seed_folders
-from ser_pcq.evaluation.compare import MIN_SPEAKERS, RUN, Comparison, Difference, compare_seeds
+from ser_pcq.evaluation.collect import read_experiment
+from ser_pcq.evaluation.compare import MIN_SPEAKERS, Comparison, Difference, compare_seeds
+from ser_pcq.evaluation.confusion import METRICS
+from ser_pcq.evaluation.table import RUN
 from ser_pcq.files import write_json
-from ser_pcq.protocols.proof import prove
 
 # Below this a percentile interval over speakers is clearly too narrow (docs/comparison.md).
 FEW_SPEAKERS = 30
@@ -19,20 +20,18 @@ def compare_folders(a: Path, b: Path) -> Comparison:
     Raises:
         ScoreError: When a folder cannot be scored, or they did not test the same utterances.
     """
-    runs, protocols, warnings = [], [], []
-    for system, folder in (("A", a), ("B", b)):
-        several = holds_seeds(folder)
-        runs.append(collect_seeds(folder) if several else {RUN: collect(folder)})
-        proofs = [prove(one) for one in (seed_folders(folder) if several else [folder])]
-        protocols.append(proofs[0].protocol)
+    systems = [read_experiment(folder) for folder in (a, b)]
+    warnings = []
+    for system, experiment in zip("AB", systems, strict=True):
+        proofs = experiment.proofs.values()
         leaks = dict.fromkeys(line for proof in proofs for line in proof.verdict.leaky)
         warnings += [f"{system} leaks: {line}" for line in leaks]
-    one, other = protocols
+    one, other = (next(iter(experiment.proofs.values())).protocol for experiment in systems)
     if one != other:
-        told = f"A {one or 'not recorded'}, B {other or 'not recorded'}"
-        warnings.insert(0, f"the protocols differ ({told}): such scores do not compare")
+        both = f"A {one or 'not recorded'}, B {other or 'not recorded'}"
+        warnings.insert(0, f"the protocols differ ({both}): such scores do not compare")
     return replace(
-        compare_seeds(*runs),
+        compare_seeds(*(experiment.predictions for experiment in systems)),
         names=(str(a), str(b)),
         protocols=(one, other),
         warnings=tuple(warnings),
@@ -47,21 +46,22 @@ def format_comparison(comparison: Comparison) -> str:
         protocol = comparison.protocols[i] or "not recorded"
         lines.append(f"{'AB'[i]}: {comparison.names[i]} ({seeds}; protocol {protocol})")
     n_speakers = len(comparison.speakers)
+    titled = [(METRICS[name].title, value) for name, value in comparison.pooled.items()]
+    first = max(len(f"pooled {title} ") for title, _ in titled)
     lines += [
         f"{_number(comparison.n_utterances, 'utterance')}, {_number(n_speakers, 'speaker')}",
         "",
-        f"{'':<10}{'A':>9}{'B':>11}{'B - A':>9}  95 % interval over speakers",
+        f"{'':<{first}}{'A':>9}{'B':>11}{'B - A':>9}  95 % interval over speakers",
     ]
-    ratios = (("WA", comparison.wa), ("UA", comparison.ua))
-    for name, value in ratios:
+    for title, value in titled:
         limits = "none: one speaker"
         if value.interval is not None:
             limits = "[{}, {}]".format(*map(_points, value.interval))
         lines.append(
-            f"{'pooled ' + name:<10}{100 * value.a:>7.2f} %{100 * value.b:>9.2f} %"
+            f"{'pooled ' + title:<{first}}{100 * value.a:>7.2f} %{100 * value.b:>9.2f} %"
             f"{_points(value.difference):>9}  {limits}"
         )
-    lines += ["", *(f"{name}: {_verdict(value, n_speakers)}" for name, value in ratios)]
+    lines += ["", *(f"{title}: {_verdict(value, n_speakers)}" for title, value in titled)]
     return "\n".join(
         [*lines, *_cautions(comparison), "", *_tests(comparison), "", *_speakers(comparison)]
     )
@@ -97,7 +97,7 @@ def _verdict(value: Difference, n_speakers: int) -> str:
 
 
 def _cautions(comparison: Comparison) -> list[str]:
-    """Return what the interval does not tell."""
+    """Return what the interval does not say."""
     lines = []
     if 1 < len(comparison.speakers) < FEW_SPEAKERS:
         lines.append(
@@ -109,7 +109,7 @@ def _cautions(comparison: Comparison) -> list[str]:
     else:
         spreads = []
         for system, runs in (("A", comparison.runs_a), ("B", comparison.runs_b)):
-            values = [100 * run.wa for run in runs.values()]
+            values = [100 * run["wa"] for run in runs.values()]
             spreads.append(f"{system} {min(values):.2f} to {max(values):.2f}")
         lines.append(f"Other seeds are not in the interval; WA of the runs: {', '.join(spreads)}.")
     return lines
@@ -135,14 +135,15 @@ def _speakers(comparison: Comparison) -> list[str]:
     lines = [f"{'speaker':<{first}}  utterances     WA of A     WA of B    B - A"]
     leads = {"A": 0, "B": 0, "neither": 0}
     for name, speaker in comparison.speakers.items():
-        lead = round(speaker.wa_b - speaker.wa_a, 9)
+        wa_a, wa_b = speaker.a["wa"], speaker.b["wa"]
+        lead = round(wa_b - wa_a, 9)
         leads["B" if lead > 0 else "A" if lead < 0 else "neither"] += 1
         lines.append(
-            f"{name:<{first}}  {speaker.n_utterances:>10}{100 * speaker.wa_a:>10.2f} %"
-            f"{100 * speaker.wa_b:>10.2f} %{_points(lead):>9}"
+            f"{name:<{first}}  {speaker.n_utterances:>10}{100 * wa_a:>10.2f} %"
+            f"{100 * wa_b:>10.2f} %{_points(lead):>9}"
         )
-    told = ", ".join(f"{system} for {count}" for system, count in leads.items())
-    return [*lines, f"better: {told} of {_number(len(comparison.speakers), 'speaker')}"]
+    better = ", ".join(f"{system} for {count}" for system, count in leads.items())
+    return [*lines, f"better: {better} of {_number(len(comparison.speakers), 'speaker')}"]
 
 
 def write_comparison(comparison: Comparison, out_dir: Path) -> Path:

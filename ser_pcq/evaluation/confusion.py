@@ -1,49 +1,89 @@
-"""Counts of right and wrong answers, the ratios that follow from them, and their uncertainty.
+"""Counts of right and wrong answers, and the metrics that follow from them.
 
 Everything is derived from a `Confusion`: whole counts that can be added, so that pooling folds is
 an addition and the order of the utterances cannot matter. Ratios are in [0, 1], never in percent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import ScoreError
 
+Counts = NDArray[np.int64]
+"""Count matrices, (..., reference, prediction), none of them empty."""
 
-class Ratios(NamedTuple):
-    """The three ratios of one or of many confusion matrices, each in [0, 1], shape (...)."""
-
-    wa: NDArray[np.float64]
-    ua: NDArray[np.float64]
-    macro_f1: NDArray[np.float64]
+Ratio = NDArray[np.float64]
+"""One ratio of each matrix, (...), in [0, 1]."""
 
 
-def ratios_of_counts(counts: NDArray[np.int64]) -> Ratios:
-    """Return WA, UA and macro F1 of count matrices, none of them empty.
+def weighted_accuracy(counts: Counts) -> Ratio:
+    """Return WA: correct utterances / all utterances."""
+    ratio: Ratio = _correct(counts).sum(axis=-1) / counts.sum(axis=-1).sum(axis=-1)
+    return ratio
 
-    The only place where these formulas stand: the point estimate and every resample of the
-    bootstrap go through it, so both follow the same rule for absent classes.
+
+def unweighted_accuracy(counts: Counts) -> Ratio:
+    """Return UA: the mean of the recalls of the classes that the reference holds (UAR)."""
+    return _mean_over_present(_correct(counts), counts.sum(axis=-1), counts)
+
+
+def macro_f1(counts: Counts) -> Ratio:
+    """Return the mean F1 of the classes that the reference holds; F1 = 2 tp / (2 tp + fp + fn)."""
+    in_either = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return _mean_over_present(2 * _correct(counts), in_either, counts)
+
+
+def _correct(counts: Counts) -> Ratio:
+    """Return the correct answers of each class, (..., class)."""
+    return np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
+
+
+def _mean_over_present(part: Ratio, whole: Counts, counts: Counts) -> Ratio:
+    """Return the mean of part / whole, (..., class), over the classes that the reference holds."""
+    present = counts.sum(axis=-1) > 0
+    shares = np.divide(part, whole, out=np.zeros_like(part), where=present)
+    mean: Ratio = shares.sum(axis=-1) / present.sum(axis=-1)
+    return mean
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A ratio of correct and wrong answers.
+
+    Attributes:
+        title: As reports print it.
+        of_counts: Computes it. One formula serves the score itself and every resample of the
+            bootstrap, so both follow the same rule for absent classes.
+        is_compared: Whether it is also averaged over folds and over seeds, and compared between
+            systems; otherwise it is only reported, pooled over the folds.
+    """
+
+    title: str
+    of_counts: Callable[[Counts], Ratio]
+    is_compared: bool = True
+
+
+METRICS = {
+    "wa": Metric("WA", weighted_accuracy),
+    "ua": Metric("UA", unweighted_accuracy),
+    "macro_f1": Metric("macro F1", macro_f1, is_compared=False),
+}
+"""Name in JSON files to what computes it; all reports are made from this table."""
+
+COMPARED = {name: metric for name, metric in METRICS.items() if metric.is_compared}
+"""The metrics that are averaged and compared."""
+
+
+def ratios_of_counts(counts: Counts) -> dict[str, Ratio]:
+    """Return every metric of count matrices, none of them empty.
 
     Shape:
-        counts (..., reference, prediction) to (...).
+        counts (..., reference, prediction) to (...) for each metric.
     """
-    correct = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)  # (..., class)
-    in_reference = counts.sum(axis=-1)  # (..., class)
-    in_prediction = counts.sum(axis=-2)  # (..., class)
-    present = in_reference > 0
-    n_present = present.sum(axis=-1)
-    zeros = np.zeros_like(correct)
-    recall = np.divide(correct, in_reference, out=zeros.copy(), where=present)
-    f1 = np.divide(2 * correct, in_reference + in_prediction, out=zeros.copy(), where=present)
-    return Ratios(
-        wa=correct.sum(axis=-1) / in_reference.sum(axis=-1),
-        ua=recall.sum(axis=-1) / n_present,
-        macro_f1=f1.sum(axis=-1) / n_present,
-    )
+    return {name: metric.of_counts(counts) for name, metric in METRICS.items()}
 
 
 @dataclass(frozen=True)
@@ -142,11 +182,17 @@ class Confusion:
         """Number of utterances counted."""
         return sum(map(sum, self.counts))
 
-    def _checked_ratios(self) -> Ratios:
-        """Return the three ratios; raise where nothing was counted, as 0 / 0 is no score."""
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Name in `METRICS` to the ratio.
+
+        Raises:
+            ScoreError: When nothing was counted, as 0 / 0 is no score.
+        """
         if not self.n_utterances:
             raise ScoreError("there is no utterance to score")
-        return ratios_of_counts(self.as_array())
+        counts = self.as_array()
+        return {name: float(ratio) for name, ratio in ratios_of_counts(counts).items()}
 
     @property
     def weighted_accuracy(self) -> float:
@@ -155,7 +201,7 @@ class Confusion:
         Raises:
             ScoreError: When nothing was counted.
         """
-        return float(self._checked_ratios().wa)
+        return self.ratios["wa"]
 
     @property
     def unweighted_accuracy(self) -> float:
@@ -170,7 +216,7 @@ class Confusion:
             >>> Confusion.from_labels("00", "01", "01").unweighted_accuracy
             0.5
         """
-        return float(self._checked_ratios().ua)
+        return self.ratios["ua"]
 
     @property
     def macro_f1(self) -> float:
@@ -179,7 +225,7 @@ class Confusion:
         Raises:
             ScoreError: When nothing was counted.
         """
-        return float(self._checked_ratios().macro_f1)
+        return self.ratios["macro_f1"]
 
     @property
     def recalls(self) -> dict[str, float | None]:
@@ -201,8 +247,8 @@ class Confusion:
         }
 
 
-def mean_over_folds(confusions: Iterable[Confusion]) -> tuple[float, float]:
-    """Return (WA, UA), each the plain mean of the folds' own ratios.
+def mean_over_folds(confusions: Iterable[Confusion]) -> dict[str, float]:
+    """Return the plain mean of the folds' own ratios, for each metric that is averaged.
 
     Unlike the pooled ratios this weighs a small fold like a large one, and a fold without a class
     averages over fewer classes.
@@ -214,83 +260,11 @@ def mean_over_folds(confusions: Iterable[Confusion]) -> tuple[float, float]:
         >>> small = Confusion.from_labels("ab", "ab", "ab")
         >>> large = Confusion.from_labels("aabb", "abab", "ab")
         >>> mean_over_folds([small, large])
-        (0.75, 0.75)
+        {'wa': 0.75, 'ua': 0.75}
         >>> round((small + large).weighted_accuracy, 3)
         0.667
     """
-    folds = list(confusions)
+    folds = [confusion.ratios for confusion in confusions]
     if not folds:
         raise ScoreError("there is no fold to average over")
-    return (
-        sum(fold.weighted_accuracy for fold in folds) / len(folds),
-        sum(fold.unweighted_accuracy for fold in folds) / len(folds),
-    )
-
-
-@dataclass(frozen=True)
-class SpeakerIntervals:
-    """Intervals of pooled ratios, each (low, high) in [0, 1]."""
-
-    wa: tuple[float, float]
-    ua: tuple[float, float]
-    macro_f1: tuple[float, float]
-
-
-def draw_speakers(n_speakers: int, n_resamples: int, seed: int) -> NDArray[np.int64]:
-    """Draw `n_speakers` with replacement; return how often each was, (resample, speaker)."""
-    # How often each speaker is drawn is all that matters, so a resample is one row of numbers.
-    shares = np.full(n_speakers, 1 / n_speakers)
-    return np.random.default_rng(seed).multinomial(n_speakers, shares, size=n_resamples)
-
-
-def percentile_limits(values: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Return low and high of the middle share `level`, in (0, 1), of values (resample,)."""
-    tail = 100 * (1 - level) / 2
-    low, high = np.percentile(values, [tail, 100 - tail])
-    return float(low), float(high)
-
-
-def speaker_interval(
-    speakers: Mapping[str, Confusion],
-    *,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> SpeakerIntervals:
-    """Estimate how far the pooled ratios would move with other speakers.
-
-    Cluster bootstrap with percentile limits: as many speakers as there are get drawn with
-    replacement, each with all their utterances. Utterances of one speaker succeed and fail
-    together, so drawing single utterances would give intervals that are too narrow. A resample
-    without some class follows the rule for absent classes.
-
-    Args:
-        speakers: The counts of each speaker; their order does not matter.
-        n_resamples: Number of resamples.
-        seed: Seed of the draws; the same seed gives the same limits.
-        level: Share of the resamples inside the interval, in (0, 1).
-
-    Raises:
-        ScoreError: With fewer than two speakers, with a speaker without utterances, with different
-            label sets, or with arguments out of range.
-
-    Source:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, sections 8 and 13.
-    """
-    if len(speakers) < 2:
-        raise ScoreError("an interval over speakers needs two speakers", given=len(speakers))
-    if n_resamples < 1 or not 0 < level < 1:
-        raise ScoreError(
-            "n_resamples or level is out of range",
-            given=f"{n_resamples}, {level}",
-            accepted="1 or more, between 0 and 1",
-        )
-    ordered = [speakers[name] for name in sorted(speakers)]
-    if len({confusion.labels for confusion in ordered}) > 1:
-        raise ScoreError("the speakers were scored with different labels")
-    if not all(confusion.n_utterances for confusion in ordered):
-        raise ScoreError("a speaker has no utterances")
-    counts = np.stack([c.as_array() for c in ordered])  # (speaker, reference, prediction)
-    draws = draw_speakers(len(ordered), n_resamples, seed)
-    ratios = ratios_of_counts(np.tensordot(draws, counts, axes=1))  # each (resample,)
-    return SpeakerIntervals(*(percentile_limits(values, level) for values in ratios))
+    return {name: sum(fold[name] for fold in folds) / len(folds) for name in COMPARED}

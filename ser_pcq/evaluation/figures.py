@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_pcq.evaluation.calibration import N_BINS, Calibration
-from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.confusion import COMPARED, Confusion
 from ser_pcq.evaluation.risk_coverage import RiskCoverage
 from ser_pcq.files import whole_file
 
@@ -40,10 +40,9 @@ def confusion_figure(confusion: Confusion) -> "Figure":
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("prediction")
     axes.set_ylabel("reference")
-    axes.set_title(
-        f"WA {100 * confusion.weighted_accuracy:.2f} %, UA "
-        f"{100 * confusion.unweighted_accuracy:.2f} %, {confusion.n_utterances} utterances"
-    )
+    ratios = confusion.ratios
+    shown = [f"{metric.title} {100 * ratios[name]:.2f} %" for name, metric in COMPARED.items()]
+    axes.set_title(f"{', '.join(shown)}, {confusion.n_utterances} utterances")
     figure.colorbar(image, ax=axes, label="share of the reference", shrink=0.8)
     return figure
 
@@ -51,7 +50,7 @@ def confusion_figure(confusion: Confusion) -> "Figure":
 def reliability_figure(calibration: Calibration) -> "Figure":
     """Draw accuracy over confidence in bins, and below how many utterances each bin holds.
 
-    A dot stands at the mean confidence of its bin; its distance from the dashed diagonal is what
+    A dot is at the mean confidence of its bin; its distance from the dashed diagonal is what
     the calibration error averages. Below the diagonal the confidence is too high.
     """
     from matplotlib.figure import Figure

@@ -6,14 +6,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ser_pcq.evaluation.collect import collect, collect_seeds, holds_seeds, seed_folders
-from ser_pcq.evaluation.compare import RUN, Comparison, Difference, compare_seeds, interval_of_mean
+from ser_pcq.evaluation.collect import StoredExperiment, read_experiment
+from ser_pcq.evaluation.compare import Comparison, Difference, compare_seeds, interval_of_mean
+from ser_pcq.evaluation.confusion import COMPARED
+from ser_pcq.evaluation.intervals import Interval
 from ser_pcq.evaluation.table import Predictions
 from ser_pcq.files import rounded, write_json
-from ser_pcq.protocols.leakage import Verdict
-from ser_pcq.protocols.proof import Proof, prove, read_config
-
-Interval = tuple[float, float]
+from ser_pcq.protocols.proof import Proof, read_config
+from ser_pcq.protocols.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,16 @@ class Row:
     Attributes:
         name: Of its folder.
         proof: How its folds were made, and what leaks.
-        wa: Pooled WA, mean over the runs, in [0, 1].
-        ua: The same of UA.
-        wa_interval: 95 % interval over speakers of that mean; None with one speaker.
-        ua_interval: The same of UA.
+        ratios: Name in `COMPARED` to the pooled ratio, mean over the runs, in [0, 1].
+        intervals: The same names to the 95 % intervals over speakers of that mean; None with one
+            speaker.
         added: Against the first row; None for the first row itself.
     """
 
     name: str
     proof: Proof
-    wa: float
-    ua: float
-    wa_interval: Interval | None
-    ua_interval: Interval | None
+    ratios: Mapping[str, float]
+    intervals: Mapping[str, Interval] | None
     added: Comparison | None
 
 
@@ -64,31 +61,30 @@ def _row_dict(row: Row) -> dict[str, Any]:
             "name": row.name,
             "protocol": row.proof.protocol,
             **row.proof.stamp(),
-            "pooled": {"wa": row.wa, "ua": row.ua},
-            "speaker_interval_95": {"wa": row.wa_interval, "ua": row.ua_interval},
+            "pooled": row.ratios,
+            "speaker_interval_95": row.intervals or dict.fromkeys(row.ratios),
             "added": None if row.added is None else row.added.to_dict()["pooled"],
         }
     )
 
 
-def _runs(folder: Path) -> tuple[Mapping[str, Predictions], Proof]:
-    """Read the runs of a folder, plain or with `seed_*` folders, and what they prove together."""
-    if not holds_seeds(folder):
-        return {RUN: collect(folder)}, prove(folder)
-    first, *others = (prove(seed) for seed in seed_folders(folder))
+def _proof(experiment: StoredExperiment) -> Proof:
+    """Return what the runs of an experiment prove together."""
+    first, *others = experiment.proofs.values()
+    if not others:
+        return first
     leaks = [leak for one in (first, *others) for leak in one.verdict.leaks]
     verified = {
-        key: told
-        for key, told in first.verdict.verified.items()
+        key: sentence
+        for key, sentence in first.verdict.verified.items()
         if all(key in one.verdict.verified for one in others)
     }
-    return collect_seeds(folder), replace(first, verdict=Verdict(tuple(leaks), verified))
+    return replace(first, verdict=Verdict(tuple(leaks), verified))
 
 
-def _system(folder: Path) -> dict[str, Any] | None:
-    """Return the configuration of a folder without what a protocol may change."""
-    run = seed_folders(folder)[0] if holds_seeds(folder) else folder
-    config = read_config(run)
+def _system(experiment: StoredExperiment) -> dict[str, Any] | None:
+    """Return the configuration of an experiment without what a protocol may change."""
+    config = read_config(next(iter(experiment.runs.values())).folder)
     if config is None:
         return None
     train = {key: value for key, value in config.get("train", {}).items() if key != "select"}
@@ -103,36 +99,42 @@ def inflation_report(folders: Sequence[Path]) -> InflationReport:
     Raises:
         ScoreError: When a folder cannot be scored, or the utterances differ.
     """
-    rows: list[Row] = []
-    systems = [_system(folder) for folder in folders]
+    experiments = [read_experiment(folder) for folder in folders]
+    systems = [_system(experiment) for experiment in experiments]
     warnings = [
         f"{folder} is another system than {folders[0]}: the difference is not the protocol's alone"
         for folder, system in zip(folders, systems, strict=True)
         if system != systems[0]
     ]
-    first: Mapping[str, Predictions] = {}
-    for folder in folders:
-        runs, proof = _runs(folder)
-        first = first or runs
-        # Like with like: the luck of another seed is no part of what a protocol adds.
-        common = [name for name in runs if name in first] or None
-        added = compare_seeds(
-            {name: first[name] for name in common or first},
-            {name: runs[name] for name in common or runs},
-        )
-        confusions = [run.confusion() for run in runs.values()]
-        low_high = interval_of_mean(runs)
-        rows.append(
-            Row(
-                folder.name,
-                proof,
-                fmean(c.weighted_accuracy for c in confusions),
-                fmean(c.unweighted_accuracy for c in confusions),
-                *low_high,
-                added=added if rows else None,
-            )
-        )
+    first, *others = experiments
+    rows = [_row(folders[0], first, None)]
+    for folder, experiment in zip(folders[1:], others, strict=True):
+        added = _added_to(first.predictions, experiment.predictions)
+        rows.append(_row(folder, experiment, added))
     return InflationReport(tuple(rows), tuple(warnings))
+
+
+def _row(folder: Path, experiment: StoredExperiment, added: Comparison | None) -> Row:
+    """Return the row of one folder."""
+    runs = experiment.predictions
+    ratios = [run.confusion().ratios for run in runs.values()]
+    return Row(
+        folder.name,
+        _proof(experiment),
+        {name: fmean(one[name] for one in ratios) for name in COMPARED},
+        interval_of_mean(runs),
+        added,
+    )
+
+
+def _added_to(first: Mapping[str, Predictions], runs: Mapping[str, Predictions]) -> Comparison:
+    """Compare with the first protocol."""
+    # Like with like: the luck of another seed is no part of what a protocol adds.
+    common = [name for name in runs if name in first] or None
+    return compare_seeds(
+        {name: first[name] for name in common or first},
+        {name: runs[name] for name in common or runs},
+    )
 
 
 def _limits(interval: Interval | None) -> str:
@@ -153,18 +155,26 @@ def _added(difference: Difference | None) -> str:
 
 def format_inflation(report: InflationReport) -> str:
     """Return a Markdown table in percent; intervals are over speakers."""
-    lines = [
-        "| protocol | WA | UA | interval of UA | adds to WA | adds to UA | leaks |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    titles = [metric.title for metric in COMPARED.values()]
+    adds = [f"adds to {title}" for title in titles]
+    heads = ["protocol", *titles, "interval of UA", *adds, "leaks"]
+    lines = [_line(heads), _line(["---"] * len(heads))]
     for row in report.rows:
-        wa, ua = (None, None) if row.added is None else (row.added.wa, row.added.ua)
         kinds = dict.fromkeys(leak.kind for leak in row.proof.verdict.leaks)
-        lines.append(
-            f"| {row.name} | {100 * row.wa:.1f} | {100 * row.ua:.1f} | {_limits(row.ua_interval)} "
-            f"| {_added(wa)} | {_added(ua)} | {', '.join(kinds) or 'none'} |"
-        )
+        cells = [
+            row.name,
+            *(f"{100 * ratio:.1f}" for ratio in row.ratios.values()),
+            _limits(row.intervals["ua"] if row.intervals else None),
+            *(_added(row.added.pooled[name] if row.added else None) for name in COMPARED),
+            ", ".join(kinds) or "none",
+        ]
+        lines.append(_line(cells))
     return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    """Return a line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def write_inflation(report: InflationReport, out_dir: Path) -> Path:

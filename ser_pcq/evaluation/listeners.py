@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ser_pcq.data.directory import Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.evaluation.confusion import draw_speakers, percentile_limits
+from ser_pcq.evaluation.intervals import draw_speakers, percentile_limits
 
 RECOGNITION = "erkennung.txt"
 

@@ -3,13 +3,13 @@
 Text is at most 100 columns wide for the label sets of emotion corpora.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.collect import StoredExperiment
+from ser_pcq.evaluation.confusion import COMPARED, METRICS, Confusion
 from ser_pcq.evaluation.figures import (
     confusion_figure,
     reliability_figure,
@@ -17,12 +17,10 @@ from ser_pcq.evaluation.figures import (
     save_figure,
 )
 from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES
+from ser_pcq.evaluation.scores import Scores, SeedScores
 from ser_pcq.evaluation.table import TABLE, Predictions, write_predictions
 from ser_pcq.files import write_json, write_text
-
-if TYPE_CHECKING:
-    from ser_pcq.evaluation.scores import Scores, SeedScores
-    from ser_pcq.protocols.proof import Proof
+from ser_pcq.protocols.proof import Proof, keep_facts
 
 # Widest line of a confusion matrix, and of the label in front of a row.
 TEXT_WIDTH, NAME_WIDTH = 100, 24
@@ -59,7 +57,7 @@ def format_confusion(confusion: Confusion) -> str:
     return "\n".join(lines)
 
 
-def format_report(scores: "Scores") -> str:
+def format_report(scores: Scores) -> str:
     """Return the scores as text: ratios with intervals, each class, the confusion matrix."""
     confusion, intervals = scores.confusion, scores.intervals
     lines = [
@@ -70,15 +68,15 @@ def format_report(scores: "Scores") -> str:
         "",
         f"{'':<20}{'':>8}  95 % interval over speakers",
     ]
-    for name, ratio in (("WA", "wa"), ("UA", "ua"), ("macro F1", "macro_f1")):
+    for name, ratio in scores.ratios.items():
         limits = scores.why_no_interval
         if intervals is not None:
-            low, high = getattr(intervals, ratio)
+            low, high = intervals[name]
             limits = f"[{100 * low:.2f}, {100 * high:.2f}]"
-        lines.append(f"{'pooled ' + name:<20}{_percent(getattr(scores, ratio))}  {limits}")
+        lines.append(f"{'pooled ' + METRICS[name].title:<20}{_percent(ratio)}  {limits}")
+    for name, ratio in scores.mean_over_folds.items():
+        lines.append(f"{'mean over folds ' + METRICS[name].title:<20}{_percent(ratio)}")
     lines += [
-        f"{'mean over folds WA':<20}{_percent(scores.mean_over_folds_wa)}",
-        f"{'mean over folds UA':<20}{_percent(scores.mean_over_folds_ua)}",
         "",
         *_confidence_lines(scores),
         "",
@@ -95,7 +93,12 @@ def format_report(scores: "Scores") -> str:
     return "\n".join([*lines, "", format_confusion(confusion)])
 
 
-def _proof_lines(proof: "Proof") -> list[str]:
+def format_scores(scores: Scores | SeedScores) -> str:
+    """Return the scores of an experiment as text, of one run or of several seeds."""
+    return format_seeds_report(scores) if isinstance(scores, SeedScores) else format_report(scores)
+
+
+def _proof_lines(proof: Proof) -> list[str]:
     """Return a line for each leak, else one that names what was checked."""
     lines = [f"LEAKY  {leak}" for leak in proof.verdict.leaky]
     lines += [f"LEAKY  training of the model: {leak}" for leak in proof.model_leaky]
@@ -106,7 +109,7 @@ def _proof_lines(proof: "Proof") -> list[str]:
     return [f"checked for leaks: {checked}", *notes]
 
 
-def _confidence_lines(scores: "Scores") -> list[str]:
+def _confidence_lines(scores: Scores) -> list[str]:
     """Return two lines: can the confidence be believed, and what does leaving answers out win."""
     calibration, curve = scores.calibration, scores.risk_coverage
     kept = ", ".join(
@@ -120,29 +123,36 @@ def _confidence_lines(scores: "Scores") -> list[str]:
     ]
 
 
-def format_seeds_report(scores: "SeedScores") -> str:
+def format_seeds_report(scores: SeedScores) -> str:
     """Return one line per seed, and the mean and standard deviation of the pooled ratios."""
     first = max(len(name) for name in [*scores.seeds, "standard deviation"])
     some = next(iter(scores.seeds.values()))
+    pooled = [f"  pooled {metric.title}" for metric in COMPARED.values()]
+    means = [f"  mean over folds {metric.title}" for metric in COMPARED.values()]
     lines = [
         f"{some.n_utterances} utterances, {some.n_speakers} speakers, {some.n_folds} folds, "
         f"{len(scores.seeds)} seeds, protocol {some.protocol or 'not recorded'}",
         *_proof_lines(some.proof),
         "",
-        f"{'':<{first}}  pooled WA  pooled UA  mean over folds WA  mean over folds UA",
+        " " * first + "".join(pooled + means),
     ]
     for name, one in scores.seeds.items():
-        ratios = (one.wa, one.ua, one.mean_over_folds_wa, one.mean_over_folds_ua)
-        cells = [f"{_percent(r):>{w}}" for r, w in zip(ratios, (11, 11, 20, 20), strict=True)]
-        lines.append(f"{name:<{first}}{''.join(cells)}")
-    over = [scores.over_seeds(ratio) for ratio in ("wa", "ua")]
+        ratios = [one.ratios[m] for m in COMPARED] + [one.mean_over_folds[m] for m in COMPARED]
+        lines.append(f"{name:<{first}}" + _row(ratios, pooled + means))
+    over = [scores.over_seeds(metric) for metric in COMPARED]
     for name, part in (("mean", 0), ("standard deviation", 1)):
-        lines.append(f"{name:<{first}}" + "".join(f"{_percent(pair[part]):>11}" for pair in over))
+        lines.append(f"{name:<{first}}" + _row([pair[part] for pair in over], pooled))
     return "\n".join(lines)
 
 
+def _row(ratios: Sequence[float | None], heads: Sequence[str]) -> str:
+    """Return ratios in percent, each under its head."""
+    columns = zip(ratios, heads, strict=True)
+    return "".join(f"{_percent(ratio):>{len(head)}}" for ratio, head in columns)
+
+
 def write_report(
-    predictions: Predictions, scores: "Scores", out_dir: Path, *, figures: bool = True
+    predictions: Predictions, scores: Scores, out_dir: Path, *, figures: bool = True
 ) -> list[Path]:
     """Write scores, predictions and confusion matrix, and figures; return the paths.
 
@@ -173,7 +183,7 @@ def write_report(
 
 def write_seeds_report(
     seeds: Mapping[str, Predictions],
-    scores: "SeedScores",
+    scores: SeedScores,
     out_dir: Path,
     *,
     figures: bool = True,
@@ -189,6 +199,29 @@ def write_seeds_report(
     with _writing(out_dir):
         write_json(out_dir / "seeds.json", scores.to_dict())
     return [*paths, out_dir / "seeds.json"]
+
+
+def write_experiment_report(
+    experiment: StoredExperiment,
+    scores: Scores | SeedScores,
+    out_dir: Path,
+    *,
+    figures: bool = True,
+) -> list[Path]:
+    """Write the report of each run, and what proves it beside it; return all paths.
+
+    Raises:
+        ScoreError: When a file cannot be written or read.
+    """
+    parts = {name: out_dir / name if experiment.has_seeds else out_dir for name in experiment.runs}
+    if isinstance(scores, SeedScores):
+        paths = write_seeds_report(experiment.predictions, scores, out_dir, figures=figures)
+    else:
+        (run,) = experiment.runs.values()
+        paths = write_report(run.predictions, scores, out_dir, figures=figures)
+    for name, run in experiment.runs.items():
+        paths += keep_facts(run.folder, run.proof, parts[name])
+    return paths
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import torch
+
 from ser_pcq.audio.fingerprint import AudioPrint, find_copies, load_prints
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance, read
+from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.errors import CheckpointError, ScoreError
 from ser_pcq.evaluation.common_labels import CommonLabels, common_labels
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
@@ -13,10 +16,9 @@ from ser_pcq.models.device import resolve_device
 from ser_pcq.models.folder import ABOUT, PRINTS, find_model
 from ser_pcq.models.info import ModelInfo, read_info
 from ser_pcq.protocols.copies import prints_of
-from ser_pcq.protocols.leakage import Leak, Verdict
 from ser_pcq.protocols.proof import Proof
 from ser_pcq.protocols.split_file import SPLIT, SplitError, read_split
-from ser_pcq.training.network.dataset import read_utterance
+from ser_pcq.protocols.verdict import Leak, LeakKind, Verdict
 
 
 def _fold_models(exp_dir: Path) -> dict[int, Path]:
@@ -166,10 +168,10 @@ def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int],
     leaks = []
     if known := [speaker for speaker in seen if speaker != UNKNOWN_SPEAKER]:
         message = f"speakers that the model was trained on, by their names {hint}"
-        leaks.append(Leak("shared-speaker", message, min(infos), tuple(known)))
+        leaks.append(Leak(LeakKind.SHARED_SPEAKER, message, min(infos), tuple(known)))
     if unknown := _unknown(data, assigned, infos):
         message = f"who speaks is not known; the model may have been trained on the same {hint}"
-        leaks.append(Leak("unknown-speaker", message, min(infos), tuple(unknown)))
+        leaks.append(Leak(LeakKind.UNKNOWN_SPEAKER, message, min(infos), tuple(unknown)))
     return assigned, leaks
 
 
@@ -213,8 +215,8 @@ def _judge(
         if pairs:
             message = "recordings that the model was trained on, or nearly so"
             names = tuple(f"{copy.b} = {copy.a}" for copy in pairs)
-            leaks = [*leaks, Leak("copied-audio", message, fold, names)]
-    if compared and not any(leak.kind == "copied-audio" for leak in leaks):
+            leaks = [*leaks, Leak(LeakKind.COPIED_AUDIO, message, fold, names)]
+    if compared and not any(leak.kind == LeakKind.COPIED_AUDIO for leak in leaks):
         verified["audio"] = f"{len(prints)} recordings: none is a copy of a training recording"
     return Verdict(tuple(leaks), verified)
 
@@ -228,7 +230,7 @@ def _predict(
     checkpoint = load_checkpoint(str(folder), device=device)
     refuse_adapted(checkpoint)
     for utterance in utterances:
-        waveform = read_utterance(utterance, common.labels)
+        waveform = torch.from_numpy(read_utterance(utterance))
         outputs = checkpoint.recognizer.log_probabilities(waveform).exp()
         probabilities = common.merge(outputs.tolist())
         yield UtterancePrediction(

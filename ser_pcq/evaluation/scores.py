@@ -11,12 +11,9 @@ from typing import Any
 
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
 from ser_pcq.evaluation.calibration import Calibration, calibration_of
-from ser_pcq.evaluation.confusion import (
-    Confusion,
-    SpeakerIntervals,
-    mean_over_folds,
-    speaker_interval,
-)
+from ser_pcq.evaluation.collect import StoredExperiment
+from ser_pcq.evaluation.confusion import COMPARED, Confusion, mean_over_folds
+from ser_pcq.evaluation.intervals import Interval, speaker_interval
 from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES, RiskCoverage, risk_coverage_of
 from ser_pcq.evaluation.table import Predictions
 from ser_pcq.files import rounded
@@ -33,13 +30,10 @@ class Scores:
         n_folds: Number of folds.
         n_speakers: Number of tested speakers, unknown ones left out.
         knows_speakers: Whether the speaker of every utterance is known.
-        wa: Pooled weighted accuracy.
-        ua: Pooled unweighted accuracy.
-        macro_f1: Pooled macro F1.
-        intervals: 95 % bootstrap intervals over speakers; None with fewer than two speakers, or
-            unknown ones.
-        mean_over_folds_wa: Mean of the folds' WA.
-        mean_over_folds_ua: Mean of the folds' UA.
+        ratios: Name in `METRICS` to the pooled ratio.
+        intervals: The same names to 95 % bootstrap intervals over speakers; None with fewer than
+            two speakers, or unknown ones.
+        mean_over_folds: Name in `COMPARED` to the mean of the folds' ratios.
         calibration: How far the confidences agree with the accuracy, pooled; its `nll` is in nats.
         risk_coverage: What leaving out the least confident answers wins, pooled.
     """
@@ -49,12 +43,9 @@ class Scores:
     n_folds: int
     n_speakers: int
     knows_speakers: bool
-    wa: float
-    ua: float
-    macro_f1: float
-    intervals: SpeakerIntervals | None
-    mean_over_folds_wa: float
-    mean_over_folds_ua: float
+    ratios: Mapping[str, float]
+    intervals: Mapping[str, Interval] | None
+    mean_over_folds: Mapping[str, float]
     calibration: Calibration
     risk_coverage: RiskCoverage
 
@@ -93,9 +84,9 @@ class Scores:
                 "n_utterances": self.n_utterances,
                 "n_speakers": self.n_speakers,
                 "n_folds": self.n_folds,
-                "pooled": {"wa": self.wa, "ua": self.ua, "macro_f1": self.macro_f1},
-                "speaker_interval_95": None if self.intervals is None else asdict(self.intervals),
-                "mean_over_folds": {"wa": self.mean_over_folds_wa, "ua": self.mean_over_folds_ua},
+                "pooled": self.ratios,
+                "speaker_interval_95": self.intervals,
+                "mean_over_folds": self.mean_over_folds,
                 "calibration": self._calibration(),
                 "risk_coverage": self._risk_coverage(),
                 "recall": self.recalls,
@@ -131,18 +122,18 @@ class SeedScores:
 
     seeds: dict[str, Scores]
 
-    def over_seeds(self, ratio: str) -> tuple[float, float | None]:
-        """Return mean and sample standard deviation (n - 1) of the pooled `wa` or `ua`.
+    def over_seeds(self, metric: str) -> tuple[float, float | None]:
+        """Return mean and sample standard deviation (n - 1) of a pooled ratio.
 
         The deviation of a single seed does not exist: None.
         """
-        values = [getattr(scores, ratio) for scores in self.seeds.values()]
+        values = [scores.ratios[metric] for scores in self.seeds.values()]
         return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for `seeds.json`; ratios rounded to 6 decimals."""
         names = ("mean", "standard_deviation")
-        over = {r: dict(zip(names, self.over_seeds(r), strict=True)) for r in ("wa", "ua")}
+        over = {m: dict(zip(names, self.over_seeds(m), strict=True)) for m in COMPARED}
         seeds = {name: scores.to_dict() for name, scores in self.seeds.items()}
         return rounded({"n_seeds": len(seeds), "pooled_over_seeds": over, "seeds": seeds})
 
@@ -153,6 +144,14 @@ def score_seeds(
     """Score each seed by itself."""
     known = proofs or {}
     return SeedScores({name: score(part, known.get(name)) for name, part in seeds.items()})
+
+
+def score_experiment(experiment: StoredExperiment) -> Scores | SeedScores:
+    """Score an experiment folder: its only run, or each seed by itself."""
+    if experiment.has_seeds:
+        return score_seeds(experiment.predictions, experiment.proofs)
+    (run,) = experiment.runs.values()
+    return score(run.predictions, run.proof)
 
 
 def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
@@ -169,7 +168,6 @@ def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
     confusion = predictions.confusion()
     folds = [fold.confusion() for fold in predictions.by_fold().values()]
     speakers = {name: rows.confusion() for name, rows in predictions.by_speaker().items()}
-    fold_wa, fold_ua = mean_over_folds(folds)
     knows_speakers = UNKNOWN_SPEAKER not in speakers
     return Scores(
         confusion=confusion,
@@ -177,12 +175,9 @@ def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
         n_folds=len(folds),
         n_speakers=len(speakers.keys() - {UNKNOWN_SPEAKER}),
         knows_speakers=knows_speakers,
-        wa=confusion.weighted_accuracy,
-        ua=confusion.unweighted_accuracy,
-        macro_f1=confusion.macro_f1,
+        ratios=confusion.ratios,
         intervals=speaker_interval(speakers) if knows_speakers and len(speakers) > 1 else None,
-        mean_over_folds_wa=fold_wa,
-        mean_over_folds_ua=fold_ua,
+        mean_over_folds=mean_over_folds(folds),
         calibration=calibration_of(predictions),
         risk_coverage=risk_coverage_of(predictions),
     )

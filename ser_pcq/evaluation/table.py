@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key", int, str)
 
+# What the only run of a system is called where no seed has given it a name.
+RUN = "run"
+
 # The name of the table in a fold folder and in a report.
 TABLE = "predictions.csv"
 FIXED_COLUMNS = ("utterance_id", "speaker", "fold", "reference", "prediction")
@@ -102,7 +105,7 @@ def merge(tables: Iterable[Predictions]) -> Predictions:
     """Join tables of different folds; rows come out sorted by utterance id.
 
     Raises:
-        ScoreError: Without tables, with different labels, or when an utterance stands twice.
+        ScoreError: Without tables, with different labels, or when an utterance is there twice.
     """
     parts = list(tables)
     if not parts:
@@ -154,7 +157,7 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises:
         ScoreError: Naming file and line, when the file cannot be read, the header does not fit, or
-            a row has an utterance id that stands above already, an unknown label, probabilities
+            a row has an utterance id that an earlier one has, an unknown label, probabilities
             that are none, or an answer that is not the most probable label.
     """
     try:
@@ -168,7 +171,7 @@ def read_predictions(path: Path) -> Predictions:
                 row = _read_row(cells, labels, place)
                 if row.utterance_id in rows:
                     raise ScoreError(
-                        f"{place}: the utterance stands in the table already",
+                        f"{place}: the utterance is in the table already",
                         given=f"{row.utterance_id}, first in line {first_line[row.utterance_id]}",
                     )
                 rows[row.utterance_id] = row
@@ -219,7 +222,7 @@ def _read_row(cells: list[str], labels: tuple[str, ...], place: str) -> Utteranc
 
 
 def _check_labels(labels: tuple[str, ...], place: str) -> None:
-    """Refuse a label set that cannot be told apart."""
+    """Refuse labels that are empty, repeated or fewer than two."""
     if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
         raise ScoreError(
             f"{place}: the label set does not fit",

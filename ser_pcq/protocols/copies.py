@@ -1,11 +1,15 @@
-"""Which recordings of a data directory are copies of one another, computed once and kept."""
+"""Which utterances are copies of one another: by how they sound, and by their ids.
+
+Comparing recordings is done once; its result is kept.
+"""
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ser_pcq.audio.fingerprint import (
     AudioPrint,
@@ -15,10 +19,11 @@ from ser_pcq.audio.fingerprint import (
     load_prints,
     save_prints,
 )
-from ser_pcq.audio.waveform import read_waveform
 from ser_pcq.data.directory import DataDir, Utterance
-from ser_pcq.errors import AudioError, DataError, SerError
+from ser_pcq.data.waveforms import read_utterance
+from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_json
+from ser_pcq.protocols.rules import Groups, UtteranceGroups
 
 AUDIO = "audio.json"
 
@@ -46,15 +51,15 @@ class AudioFacts:
 
 def _key(utterances: Sequence[Utterance]) -> str:
     """Return a hash of the files and times: what is kept is good while they stay as they are."""
-    told: list[Any] = [VERSION]
+    parts: list[object] = [VERSION]
     for u in utterances:
         try:
             stat = u.audio.stat()
         except OSError as error:
             raise DataError(f"the audio of {u.utterance_id} is missing", given=u.audio) from error
         place = str(u.audio.resolve())
-        told.append((u.utterance_id, place, stat.st_size, stat.st_mtime_ns, u.start, u.end))
-    return hashlib.sha256(json.dumps(told).encode("utf-8", "replace")).hexdigest()[:32]
+        parts.append((u.utterance_id, place, stat.st_size, stat.st_mtime_ns, u.start, u.end))
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def prints_of(
@@ -73,11 +78,7 @@ def prints_of(
             kept.unlink(missing_ok=True)
     prints = []
     for done, u in enumerate(data.utterances, start=1):
-        try:
-            samples = read_waveform(u.audio, start=u.start, end=u.end)
-        except AudioError as error:
-            raise DataError(f"utterance {u.utterance_id}: {error}") from error
-        prints.append(audio_print(u.utterance_id, samples))
+        prints.append(audio_print(u.utterance_id, read_utterance(u)))
         on_progress(done, len(data.utterances))
     save_prints(kept, prints)
     return tuple(prints)
@@ -131,3 +132,32 @@ def read_copies(path: Path, split_sha256: str) -> list[tuple[str, str]] | None:
         return [(str(copy["a"]), str(copy["b"])) for copy in content["copies"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{AUDIO} does not fit", given=f"{path} ({error})") from error
+
+
+# How common recipes name augmented copies: sp0.9-ID, rev1_ID, ID-noise, ID_aug_2, ID_sp1.1.
+_WORDS = "sp|tp|vp|vol|pitch|speed|tempo|rev|reverb|rvb|noise|music|babble|aug|copy"
+_NUMBER = r"(?:[-_]?[+-]?\d[\d.]*(?:db)?)?"
+_COPY_PREFIX = re.compile(rf"(?:{_WORDS}){_NUMBER}[-_](.+)", re.IGNORECASE)
+_COPY_SUFFIX = re.compile(rf"(.+?)[-_](?:{_WORDS}){_NUMBER}", re.IGNORECASE)
+
+
+def root_of(utterance_id: str) -> str:
+    """Return what is left of an id without all that common recipes add to the name of a copy."""
+    while match := _COPY_PREFIX.fullmatch(utterance_id) or _COPY_SUFFIX.fullmatch(utterance_id):
+        utterance_id = match[1]
+    return utterance_id
+
+
+def with_originals(groups: Groups) -> dict[str, UtteranceGroups]:
+    """Return the groups with an original for every utterance: as given, or as its id says.
+
+    An id that only looks like that of a copy is its own original.
+    """
+    roots = {i: root_of(i) for i in groups}
+    shared = Counter(roots.values())
+    return {
+        i: about
+        if about.original is not None
+        else replace(about, original=roots[i] if shared[roots[i]] > 1 else i)
+        for i, about in groups.items()
+    }

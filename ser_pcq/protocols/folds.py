@@ -68,8 +68,8 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
     end: every one validates as often as every other, and no random number is needed.
 
     Raises:
-        DataError: When the data directory has too few groups for the protocol, or does not tell
-            the groups, or the speakers.
+        DataError: When the data directory has too few groups for the protocol, or does not say
+            what belongs to which group, or who speaks.
     """
     protocol = PROTOCOLS[config.name]
     _check_speakers(data, config)

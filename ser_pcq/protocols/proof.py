@@ -4,19 +4,34 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ser_pcq.config.toml import from_dict, to_dict
 from ser_pcq.errors import ConfigError, DataError, ScoreError
 from ser_pcq.files import write_json, write_text
 from ser_pcq.protocols.copies import AUDIO, read_copies
-from ser_pcq.protocols.leakage import Leak, Verdict, check_folds, check_provenance
-from ser_pcq.protocols.provenance import PROVENANCE, Provenance, read_provenance
+from ser_pcq.protocols.leakage import check_folds, check_provenance
+from ser_pcq.protocols.provenance import (
+    PROVENANCE,
+    Provenance,
+    ProvenanceRecord,
+    read_provenance,
+)
 from ser_pcq.protocols.rules import rule_of
 from ser_pcq.protocols.split_file import SPLIT, Split, read_split
+from ser_pcq.protocols.verdict import Leak, LeakKind, Verdict
 
 # Files that an experiment is proved with, next to the provenance of its folds.
 FACTS = (SPLIT, AUDIO, "config.json")
+
+
+class Stamp(TypedDict, total=False):
+    """What marks a score in a JSON file; only `verified` is always there."""
+
+    leaky: list[str]
+    model_leaky: list[str]
+    notes: list[str]
+    verified: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -35,16 +50,21 @@ class Proof:
     protocol: str | None = None
     split_sha256: str | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict((), {}))
-    provenance: tuple[dict[str, Any], ...] = ()
+    provenance: tuple[ProvenanceRecord, ...] = ()
     model_leaky: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def stamp(self) -> dict[str, Any]:
+    def stamp(self) -> Stamp:
         """Return what marks a score: `verified`, and `leaky` and `notes` where there are any."""
-        leaky = {"leaky": self.verdict.leaky} if self.verdict.leaks else {}
-        model = {"model_leaky": list(self.model_leaky)} if self.model_leaky else {}
-        notes = {"notes": list(self.notes)} if self.notes else {}
-        return {**leaky, **model, **notes, "verified": self.verdict.verified}
+        stamp = Stamp()
+        if self.verdict.leaks:
+            stamp["leaky"] = self.verdict.leaky
+        if self.model_leaky:
+            stamp["model_leaky"] = list(self.model_leaky)
+        if self.notes:
+            stamp["notes"] = list(self.notes)
+        stamp["verified"] = self.verdict.verified
+        return stamp
 
 
 def _provenances(exp_dir: Path, split: Split) -> dict[int, Provenance]:
@@ -73,8 +93,9 @@ def prove(exp_dir: Path) -> Proof:
     except DataError as error:
         raise ScoreError(str(error)) from error
     rule = rule_of(split.protocol, split.session_mates)
-    sides = check_folds(split.folds, split.groups, rule, copies)
-    fits = check_provenance(split.folds, provenances, split.groups, rule, adapted=split.adapted)
+    groups = split.groups or {}
+    sides = check_folds(split.folds, groups, rule, copies)
+    fits = check_provenance(split.folds, provenances, groups, rule, adapted=split.adapted)
     leaks = sides.leaks + fits.leaks
     earlier = _found_in_training(provenances, {leak.kind for leak in leaks})
     # Where the files have lost a leak, they prove nothing else either.
@@ -84,20 +105,22 @@ def prove(exp_dir: Path) -> Proof:
         split.sha256,
         Verdict(leaks + earlier, verified),
         tuple(
-            provenances[fold.number].to_dict(fold, split.sha256)
+            provenances[fold.number].to_record(fold, split.sha256)
             for fold in split.folds
             if fold.number in provenances
         ),
     )
 
 
-def _found_in_training(provenances: Mapping[int, Provenance], known: set[str]) -> tuple[Leak, ...]:
+def _found_in_training(
+    provenances: Mapping[int, Provenance], known: set[LeakKind]
+) -> tuple[Leak, ...]:
     """Return what the guard found when folds were trained, and the files no longer show."""
     return tuple(
-        Leak(line.partition(":")[0], "found when it was trained", number, (line,))
-        for number, provenance in provenances.items()
-        for line in provenance.leaky
-        if line.partition(":")[0] not in known
+        leak
+        for provenance in provenances.values()
+        for leak in provenance.leaks
+        if leak.kind not in known
     )
 
 
@@ -144,4 +167,4 @@ def read_config(exp_dir: Path) -> dict[str, Any] | None:
     try:
         return to_dict(from_dict(config))
     except (ConfigError, TypeError, AttributeError):
-        return config  # of a version with other keys: it can still be compared as it stands
+        return config  # of a version with other keys: it can still be compared as it is

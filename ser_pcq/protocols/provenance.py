@@ -7,13 +7,30 @@ in `leakage` judges them, before the test fold is scored and again whenever it i
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ser_pcq.errors import DataError
 from ser_pcq.files import write_json
 from ser_pcq.protocols.rules import Fold
+from ser_pcq.protocols.verdict import Leak, LeakKind, LeakRecord
 
 PROVENANCE = "provenance.json"
+
+
+class SeenRecord(TypedDict):
+    """Utterances in a JSON file: whole sides of the fold, and single ids beside them."""
+
+    sides: list[str]
+    others: list[str]
+
+
+class ProvenanceRecord(TypedDict):
+    """`provenance.json` of one fold."""
+
+    fold: int
+    split_sha256: str
+    leaks: list[LeakRecord]
+    seen: dict[str, SeenRecord]
 
 
 class Provenance:
@@ -24,14 +41,14 @@ class Provenance:
 
     Attributes:
         seen: Thing to the utterances that it was fitted or chosen on.
-        leaky: What the guard found when the fold was trained, a line each.
+        leaks: What the guard found in this fold when it was trained.
     """
 
     def __init__(
-        self, seen: Mapping[str, Iterable[str]] | None = None, leaky: Iterable[str] = ()
+        self, seen: Mapping[str, Iterable[str]] | None = None, leaks: Iterable[Leak] = ()
     ) -> None:
         self.seen: dict[str, set[str]] = {thing: set(ids) for thing, ids in (seen or {}).items()}
-        self.leaky = tuple(leaky)
+        self.leaks = tuple(leaks)
 
     def record(self, thing: str, utterance_ids: Iterable[str]) -> None:
         """Enter that `thing` has seen these utterances; copies carry the id of their original."""
@@ -41,50 +58,64 @@ class Provenance:
         """Drop a thing that was fitted and is no part of the model in the end."""
         self.seen.pop(thing, None)
 
-    def to_dict(self, fold: Fold, split_sha256: str) -> dict[str, Any]:
-        """Return plain values; whole sides of the fold in this split stand for utterances."""
-        plain = {}
+    def to_record(self, fold: Fold, split_sha256: str) -> ProvenanceRecord:
+        """Return what is written; whole sides of the fold are written by their names."""
+        seen: dict[str, SeenRecord] = {}
         for thing, ids in sorted(self.seen.items()):
             rest, sides = set(ids), []
             for name, side in fold.sides.items():
                 if side and set(side) <= ids:
                     sides.append(name)
                     rest -= set(side)
-            plain[thing] = {"sides": sides, "others": sorted(rest)}
+            seen[thing] = {"sides": sides, "others": sorted(rest)}
         return {
             "fold": fold.number,
             "split_sha256": split_sha256,
-            "leaky": list(self.leaky),
-            "seen": plain,
+            "leaks": [leak.to_record() for leak in self.leaks],
+            "seen": seen,
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any], fold: Fold, split_sha256: str) -> "Provenance":
-        """Build from the values of `to_dict`.
+    def from_record(cls, record: Mapping[str, Any], fold: Fold, split_sha256: str) -> "Provenance":
+        """Build from what a file holds.
 
         Raises:
-            DataError: When they are damaged, or of another fold or split.
+            DataError: When the record is damaged, or of another fold or split.
         """
         try:
-            if content["fold"] != fold.number:
-                raise ValueError(f"fold {content['fold']} instead of {fold.number}")
-            if content["split_sha256"] != split_sha256:
+            if record["fold"] != fold.number:
+                raise ValueError(f"fold {record['fold']} instead of {fold.number}")
+            if record["split_sha256"] != split_sha256:
                 raise ValueError(f"fold {fold.number} was trained with another split")
             seen = {
-                thing: {*about["others"], *(i for s in about["sides"] for i in fold.sides[s])}
-                for thing, about in content["seen"].items()
+                thing: {*ids["others"], *(i for s in ids["sides"] for i in fold.sides[s])}
+                for thing, ids in record["seen"].items()
             }
-            leaky = [str(line) for line in content["leaky"]]
+            leaks = _read_leaks(record, fold)
             if not (seen.get("weights") and seen.get("normalisation")):
                 raise ValueError(f"fold {fold.number} does not say what was trained on")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(f"{PROVENANCE} does not fit", given=error) from error
-        return cls(seen, leaky)
+        return cls(seen, leaks)
+
+
+def _read_leaks(record: Mapping[str, Any], fold: Fold) -> list[Leak]:
+    """Return the leaks of a record.
+
+    Older files hold printed lines instead, under `leaky`; each begins with the word of its kind.
+    """
+    if "leaks" not in record and "leaky" not in record:
+        raise KeyError("leaks")
+    leaks = [Leak.from_record(one) for one in record.get("leaks", [])]
+    for line in record.get("leaky", []):
+        kind = LeakKind(line.partition(":")[0])
+        leaks.append(Leak(kind, "found when it was trained", fold.number, (line,)))
+    return leaks
 
 
 def write_provenance(folder: Path, provenance: Provenance, fold: Fold, split_sha256: str) -> None:
     """Write `provenance.json` of a fold folder."""
-    write_json(folder / PROVENANCE, provenance.to_dict(fold, split_sha256))
+    write_json(folder / PROVENANCE, provenance.to_record(fold, split_sha256))
 
 
 def read_provenance(path: Path, fold: Fold, split_sha256: str) -> Provenance:
@@ -104,4 +135,4 @@ def read_provenance(path: Path, fold: Fold, split_sha256: str) -> Provenance:
             content = next((c for c in content if c["fold"] == fold.number), {"fold": None})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{PROVENANCE} is damaged", given=f"{path} ({error})") from error
-    return Provenance.from_dict(content, fold, split_sha256)
+    return Provenance.from_record(content, fold, split_sha256)

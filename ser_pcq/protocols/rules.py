@@ -1,34 +1,37 @@
 """Which utterances train, validate and test: every protocol, in one place, as data.
 
-A protocol says what is held out together and what may never stand on two sides of a fold. How a
-corpus is split by it stands in `folds`; how folds are kept in files in `splits`; what is checked
-before and after training in `leakage`.
+A protocol says what is held out together and what may never be on two sides of a fold. `folds`
+splits a corpus by it, `split_file` keeps folds in files, `leakage` checks them before and after
+training.
 
 Under *clean* protocols the test speaker (or session) is unseen, and validation speakers are taken
 from the training side, so that nothing is ever chosen on the test fold.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import Utterance
 from ser_pcq.errors import DataError
 
 Kind = Literal["speaker", "session", "sentence"]
+"""What a protocol can hold out whole."""
+
+GroupKind = Literal["speaker", "session", "sentence", "original", "audio"]
+"""Everything that utterances can have in common."""
 
 
 @dataclass(frozen=True)
-class Protocol:
+class SplitRule:
     """How folds are made.
 
     Attributes:
         tested: What is held out whole: a kind of group that the corpus has, `speakers` (several in
             a fold), `part` (utterances drawn at random), what the corpus or lists say, or nothing.
         validated: What validation takes whole from the training side.
-        apart: Kinds of group of which none may be tested that is known from training or validation.
+        apart: Kinds of group that must not be both in the test set and in training or validation.
             Training and validation themselves are kept apart by `validated`.
         summary: In a sentence.
     """
@@ -40,30 +43,35 @@ class Protocol:
     apart: tuple[Kind, ...]
     summary: str
 
+    @property
+    def kept_whole(self) -> tuple[Kind, ...]:
+        """Return the kinds of group that are not both in training and in validation."""
+        return () if self.validated == "part" else (self.validated,)
 
-PROTOCOLS: dict[str, Protocol] = {
-    "leave-one-speaker-out": Protocol(
+
+PROTOCOLS: dict[str, SplitRule] = {
+    "leave-one-speaker-out": SplitRule(
         "speaker", "speaker", ("speaker",), "each fold tests one speaker"
     ),
-    "leave-one-session-out": Protocol(
+    "leave-one-session-out": SplitRule(
         "session", "speaker", ("speaker", "session"), "each fold tests all speakers of a session"
     ),
-    "k-fold-by-speaker": Protocol(
+    "k-fold-by-speaker": SplitRule(
         "speakers", "speaker", ("speaker",), "each fold tests several speakers"
     ),
-    "leave-one-sentence-out": Protocol(
+    "leave-one-sentence-out": SplitRule(
         "sentence", "sentence", ("sentence",), "each fold tests one sentence; its voices are known"
     ),
     # Speakers must be apart here too. A random split cannot keep them so: the guard finds that, and
     # it needs --allow-leakage.
-    "random": Protocol(
+    "random": SplitRule(
         "part", "part", ("speaker",), "utterances are drawn; their voices are known"
     ),
-    "official": Protocol(
+    "official": SplitRule(
         "official", "speaker", ("speaker",), "the partition that the corpus comes with"
     ),
-    "fixed": Protocol("lists", "speaker", ("speaker",), "lists in a file"),
-    "all": Protocol("nothing", "speaker", ("speaker",), "everybody trains, nobody is tested"),
+    "fixed": SplitRule("lists", "speaker", ("speaker",), "lists in a file"),
+    "all": SplitRule("nothing", "speaker", ("speaker",), "everybody trains, nobody is tested"),
 }
 """Name in the configuration to protocol."""
 
@@ -103,7 +111,7 @@ def keeps_mates_out(name: str) -> bool:
     return PROTOCOLS[name].tested in ("speaker", "speakers")
 
 
-def rule_of(name: str, session_mates: str) -> Protocol:
+def rule_of(name: str, session_mates: str) -> SplitRule:
     """Return a protocol with what must be apart under these settings."""
     rule = PROTOCOLS[name]
     if keeps_mates_out(name) and session_mates == "out":
@@ -127,7 +135,7 @@ def group_of(utterance: Utterance, kind: Kind) -> str:
     """Return the speaker, session or sentence of an utterance.
 
     Raises:
-        DataError: When the data directory does not tell.
+        DataError: When the data directory does not say.
     """
     group = {
         "speaker": utterance.speaker,
@@ -143,14 +151,62 @@ def group_of(utterance: Utterance, kind: Kind) -> str:
     return group
 
 
-def groups_by_kind(utterances: Iterable[Utterance]) -> dict[str, dict[str, str]]:
-    """Return utterance id to kind (`speaker`, `session`, `sentence`, `original`) to name.
+@dataclass(frozen=True, slots=True)
+class UtteranceGroups:
+    """What an utterance has in common with others; None where it is not known.
 
-    What is not known of an utterance is left out.
+    Attributes:
+        speaker: Who speaks.
+        session: The recording session.
+        sentence: Id of the sentence, where a corpus has a fixed set.
+        original: The utterance that this one is an augmented copy of; itself for an original.
+        audio: Hash of the samples.
     """
-    table: dict[str, dict[str, str]] = defaultdict(dict)
-    for u in utterances:
-        for kind in ("speaker", "session", "sentence", "original"):
-            if (name := getattr(u, kind)) is not None:
-                table[u.utterance_id][kind] = name
-    return dict(table)
+
+    speaker: str | None = None
+    session: str | None = None
+    sentence: str | None = None
+    original: str | None = None
+    audio: str | None = None
+
+    def name_of(self, kind: GroupKind) -> str | None:
+        """Return the group of a kind."""
+        name: str | None = getattr(self, kind)
+        return name
+
+    def to_record(self) -> dict[str, str]:
+        """Return what is known, as it is written to a file."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {kind: name for kind, name in named if name is not None}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "UtteranceGroups":
+        """Build from what a file holds.
+
+        Raises:
+            TypeError: When a kind is unknown, or a name is no text.
+        """
+        if not all(isinstance(name, str) for name in record.values()):
+            raise TypeError(f"a group without a name: {dict(record)}")
+        return cls(**record)
+
+
+Groups = Mapping[str, UtteranceGroups]
+"""Utterance id to its groups."""
+
+
+def groups_of(
+    utterances: Iterable[Utterance], audio: Mapping[str, str] | None = None
+) -> dict[str, UtteranceGroups]:
+    """Return the groups of each utterance.
+
+    Args:
+        utterances: With what the data directory says of them.
+        audio: Utterance id to the hash of its samples; None when nobody has read them.
+    """
+    return {
+        u.utterance_id: UtteranceGroups(
+            u.speaker, u.session, u.sentence, u.original, (audio or {}).get(u.utterance_id)
+        )
+        for u in utterances
+    }

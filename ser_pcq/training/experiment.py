@@ -23,9 +23,17 @@ from ser_pcq.files import write_json
 from ser_pcq.models.checkpoint import shareable_config
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.protocols.copies import AUDIO, AudioFacts, audio_facts, write_audio_facts
-from ser_pcq.protocols.leakage import Verdict, check_folds
-from ser_pcq.protocols.rules import Fold, groups_by_kind, rule_of
-from ser_pcq.protocols.split_file import SPLIT, check_split, folds_of, keep_split, split_content
+from ser_pcq.protocols.leakage import check_folds
+from ser_pcq.protocols.rules import Fold, UtteranceGroups, groups_of, rule_of
+from ser_pcq.protocols.split_file import (
+    SPLIT,
+    Split,
+    check_split,
+    folds_of,
+    keep_split,
+    make_split,
+)
+from ser_pcq.protocols.verdict import Verdict
 from ser_pcq.training.contract import OnProgress, ignore_progress
 
 
@@ -65,12 +73,10 @@ class Experiment:
         return {u.utterance_id: u.speaker for u in self.data.utterances}
 
     @cached_property
-    def groups(self) -> dict[str, dict[str, str]]:
-        """Return utterance id to what is known of it, the hash of its samples included."""
-        groups = groups_by_kind(self.data.utterances)
-        for one in self.audio.prints:
-            groups[one.utterance_id]["audio"] = one.digest
-        return groups
+    def groups(self) -> dict[str, UtteranceGroups]:
+        """Return the groups of each utterance, the hash of its samples included."""
+        digests = {one.utterance_id: one.digest for one in self.audio.prints}
+        return groups_of(self.data.utterances, digests)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -79,9 +85,9 @@ class Experiment:
         rule = rule_of(protocol.name, protocol.session_mates)
         return check_folds(self.folds, self.groups, rule, self.audio.pairs)
 
-    def split(self) -> dict[str, Any]:
-        """Return the content of `split.json`."""
-        return split_content(self.folds, self.config.protocol, self.groups)
+    def split(self) -> Split:
+        """Return what `split.json` says."""
+        return make_split(self.folds, self.config.protocol, self.groups)
 
     def record(self) -> dict[str, Any]:
         """Return what a folder was made with, apart from its split and the encoder's weights."""
@@ -127,7 +133,7 @@ class Experiment:
         known = self.check_record(encoder=fingerprint)
         split = self.split()
         keep_split(self.exp_dir / SPLIT, split)
-        write_audio_facts(self.exp_dir / AUDIO, self.audio, split["sha256"])
+        write_audio_facts(self.exp_dir / AUDIO, self.audio, split.sha256)
         # The last one: where it is, the others are.
         if not known:
             write_json(self.exp_dir / "config.json", {**self.record(), "encoder": fingerprint})

@@ -5,12 +5,14 @@ import time
 from ser_pcq.audio.fingerprint import save_prints
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.files import write_json
-from ser_pcq.models.checkpoint import describe, save_checkpoint
+from ser_pcq.models.checkpoint import describe as describe_recognizer
+from ser_pcq.models.checkpoint import save_checkpoint
 from ser_pcq.models.folder import PRINTS
 from ser_pcq.models.info import DataInfo, ModelInfo, as_json
 from ser_pcq.protocols.leakage import check_provenance
 from ser_pcq.protocols.provenance import Provenance, write_provenance
 from ser_pcq.protocols.rules import Fold, protocol_name, rule_of
+from ser_pcq.protocols.verdict import Leak, describe
 from ser_pcq.training.card import model_card
 from ser_pcq.training.contract import Observer, OnProgress, Trained, ignore_progress
 from ser_pcq.training.experiment import Experiment
@@ -47,14 +49,14 @@ def run_fold(
     seconds = time.monotonic() - started
     if trained is None:
         return None
-    leaky = _judge(experiment, fold, trained.provenance)
+    leaks = _judge(experiment, fold, trained.provenance)
     folder = experiment.fold_dir(fold)
     predictions = _test_predictions(experiment, fold, trained)
     if predictions is not None:
         write_predictions(folder / "predictions.csv", predictions)
-    trained.provenance.leaky = tuple(leaky)
-    write_provenance(folder, trained.provenance, fold, experiment.split()["sha256"])
-    info = _info(experiment, fold, trained, leaky)
+    trained.provenance.leaks = tuple(leak for leak in leaks if leak.fold == fold.number)
+    write_provenance(folder, trained.provenance, fold, experiment.split().sha256)
+    info = _info(experiment, fold, trained, describe(leaks))
     save_checkpoint(folder / "checkpoint", trained.recognizer, info, card=model_card(info))
     known = {*fold.train, *fold.valid}
     prints = [one for one in experiment.audio.prints if one.utterance_id in known]
@@ -68,8 +70,8 @@ def run_fold(
     return predictions
 
 
-def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[str]:
-    """Return what leaks in this fold, one line each; refuse it unless it is allowed."""
+def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> tuple[Leak, ...]:
+    """Return what leaks in the experiment and in this fold; refuse it unless it is allowed."""
     protocol = experiment.config.protocol
     verdict = check_provenance(
         [fold],
@@ -80,7 +82,7 @@ def _judge(experiment: Experiment, fold: Fold, provenance: Provenance) -> list[s
     )
     if not experiment.allow_leakage:
         verdict.refuse()
-    return experiment.verdict.leaky + verdict.leaky
+    return experiment.verdict.leaks + verdict.leaks
 
 
 def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> Predictions | None:
@@ -118,7 +120,7 @@ def _info(experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]
         valid_speakers=tuple(sorted({speaker[i] for i in fold.valid})),
         test_speakers=tuple(sorted({speaker[i] for i in fold.test})),
     )
-    return describe(
+    return describe_recognizer(
         trained.recognizer,
         name=f"{name}-{fold.name}" if fold.test else name,
         data=data,

@@ -17,7 +17,7 @@ from ser_pcq.data.corpora import CORPORA
 from ser_pcq.data.corpora.corpus import EMOTIONS
 from ser_pcq.protocols.copies import audio_facts
 from ser_pcq.protocols.leakage import check_folds
-from ser_pcq.protocols.rules import groups_by_kind, protocol_name, rule_of
+from ser_pcq.protocols.rules import groups_of, protocol_name, rule_of
 from ser_pcq.protocols.split_file import folds_of
 
 RELEASED = sorted(CORPORA.keys() - {"synthetic"})
@@ -76,7 +76,7 @@ def test_the_clean_protocol_of_a_corpus_is_clean(prepared, tmp_path):
     assert protocol.valid_from == "train"
     folds = folds_of(data, protocol)
     facts = audio_facts(data, tmp_path)
-    groups = groups_by_kind(data.utterances)
+    groups = groups_of(data.utterances)
     for one in facts.prints:
         groups[one.utterance_id]["audio"] = one.digest
     rule = rule_of(protocol.name, protocol.session_mates)

@@ -308,7 +308,7 @@ def test_a_hand_worked_curve():
             curve.at_coverage(share)
 
 
-def test_equal_confidences_cannot_be_told_apart():
+def test_equal_confidences_are_kept_or_left_out_together():
     curve = risk_coverage_of(two_classes((0.7, True), (0.7, False), (0.7, True), (0.7, True)))
     assert len(curve.points) == 1
     assert curve.area == curve.points[0].risk == 0.25

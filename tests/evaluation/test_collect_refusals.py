@@ -67,7 +67,7 @@ def remove_table(exp):
     (exp / "fold_02" / TABLE).unlink()
 
 
-# What is done to the folder, whether it has a split.json, and what the line must tell.
+# What is done to the folder, whether it has a split.json, and what the line must say.
 DAMAGES = {
     "a fold is missing": (remove_fold, True, ["folds without predictions", ": 4;"]),
     "a table is missing": (remove_table, False, ["folds without predictions", ": 2;"]),

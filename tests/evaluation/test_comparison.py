@@ -16,11 +16,11 @@ from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.compare import MIN_SPEAKERS, compare, compare_seeds
 from ser_pcq.evaluation.compare_report import compare_folders, format_comparison
-from ser_pcq.evaluation.confusion import draw_speakers
+from ser_pcq.evaluation.intervals import draw_speakers
 from ser_pcq.evaluation.mcnemar import mcnemar
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
 from ser_pcq.protocols.rules import Fold
-from ser_pcq.protocols.split_file import SPLIT, split_content, write_split_file
+from ser_pcq.protocols.split_file import SPLIT, make_split, write_split_file
 
 LABELS = stored.LABELS
 
@@ -78,19 +78,19 @@ def test_hand_worked_values():
     ]
     result = compare(*both)
     assert result.n_utterances == 8
-    assert (result.wa.a, result.wa.b) == (0.5, 0.625)
-    assert result.wa.difference == 0.125
-    assert (result.ua.a, result.ua.b) == pytest.approx((0.5, 1.75 / 3))
+    assert (result.pooled["wa"].a, result.pooled["wa"].b) == (0.5, 0.625)
+    assert result.pooled["wa"].difference == 0.125
+    assert (result.pooled["ua"].a, result.pooled["ua"].b) == pytest.approx((0.5, 1.75 / 3))
     # A alone: x_3, y_0; B alone: x_1, x_2, y_2; the chance of 2 to 3 or less even is 1.
     test = result.tests["run"]
     assert (test.both_right, test.only_a_right, test.only_b_right, test.both_wrong) == (2, 2, 3, 1)
     assert test.p_value == 1
     x, y = result.speakers["x"], result.speakers["y"]
-    assert (x.n_utterances, x.wa_a, x.wa_b) == (4, 0.5, 0.75)
-    assert (x.ua_a, x.ua_b) == pytest.approx(((1 / 3 + 1) / 2, (1 + 0) / 2))
-    assert (y.wa_a, y.wa_b) == (0.5, 0.5)
+    assert (x.n_utterances, x.a["wa"], x.b["wa"]) == (4, 0.5, 0.75)
+    assert (x.a["ua"], x.b["ua"]) == pytest.approx(((1 / 3 + 1) / 2, (1 + 0) / 2))
+    assert (y.a["wa"], y.b["wa"]) == (0.5, 0.5)
     # Speaker y has all three classes, x only two.
-    assert (y.ua_a, y.ua_b) == pytest.approx((2 / 3, 0.5))
+    assert (y.a["ua"], y.b["ua"]) == pytest.approx((2 / 3, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_interval_is_what_adding_the_drawn_speakers_gives():
             moved[ratio].append(difference)
     for ratio, values in moved.items():
         expected = np.percentile(values, [2.5, 97.5])
-        assert getattr(result, ratio).interval == pytest.approx(expected, abs=1e-9)
+        assert result.pooled[ratio].interval == pytest.approx(expected, abs=1e-9)
 
 
 # ---- properties
@@ -160,7 +160,10 @@ def test_the_interval_is_what_adding_the_drawn_speakers_gives():
 def test_exchanging_a_and_b_turns_everything_round(seed, n_speakers):
     a, b = system(n_speakers, seed), system(n_speakers, seed + 1)
     there, back = (compare(*pair, n_resamples=100) for pair in ((a, b), (b, a)))
-    for one, other in ((there.wa, back.wa), (there.ua, back.ua)):
+    for one, other in (
+        (there.pooled["wa"], back.pooled["wa"]),
+        (there.pooled["ua"], back.pooled["ua"]),
+    ):
         assert (one.a, one.b) == (other.b, other.a)
         assert one.difference == -other.difference
         assert one.could_be_chance == other.could_be_chance
@@ -169,7 +172,10 @@ def test_exchanging_a_and_b_turns_everything_round(seed, n_speakers):
     forth, reverse = there.tests["run"], back.tests["run"]
     assert (forth.only_a_right, forth.p_value) == (reverse.only_b_right, reverse.p_value)
     for name, speaker in there.speakers.items():
-        assert (speaker.wa_a, speaker.ua_a) == (back.speakers[name].wa_b, back.speakers[name].ua_b)
+        assert (speaker.a["wa"], speaker.a["ua"]) == (
+            back.speakers[name].b["wa"],
+            back.speakers[name].b["ua"],
+        )
 
 
 def test_a_system_is_equal_to_itself():
@@ -178,7 +184,7 @@ def test_a_system_is_equal_to_itself():
     # In another order the seeds add up to something else in the last bits.
     for other in (runs, turned):
         result = compare_seeds(runs, other, n_resamples=200)
-        for value in (result.wa, result.ua):
+        for value in (result.pooled["wa"], result.pooled["ua"]):
             assert value.difference == 0
             assert value.interval == (0, 0)
             assert value.could_be_chance
@@ -195,7 +201,7 @@ def test_order_of_rows_labels_and_folds_changes_nothing():
     other = Predictions(b.labels[::-1], tuple(rows))
     assert compare(a, other) == compare(a, b)
     assert compare(a, b) == compare(a, b)
-    coarse = [compare(a, b, seed=seed, n_resamples=50).ua.interval for seed in (0, 1)]
+    coarse = [compare(a, b, seed=seed, n_resamples=50).pooled["ua"].interval for seed in (0, 1)]
     assert coarse[0] != coarse[1]
 
 
@@ -208,7 +214,7 @@ def test_pairing_takes_out_what_is_hard_for_both():
     a, b = system(12, 1, n_utterances=300), system(12, 2, n_utterances=300)
     always = replace(a, rows=tuple(replace(r, prediction=r.reference) for r in a.rows))
     paired, alone = compare(a, b), compare(a, always)
-    assert width(paired.wa) < 0.5 * width(alone.wa)
+    assert width(paired.pooled["wa"]) < 0.5 * width(alone.pooled["wa"])
 
 
 def test_the_interval_is_over_speakers_not_utterances():
@@ -217,22 +223,22 @@ def test_the_interval_is_over_speakers_not_utterances():
         replace(run, rows=tuple(replace(r, speaker=r.utterance_id) for r in run.rows))
         for run in (a, b)
     ]
-    assert compare(*alone).wa.difference == compare(a, b).wa.difference
-    assert width(compare(a, b).wa) > 1.5 * width(compare(*alone).wa)
+    assert compare(*alone).pooled["wa"].difference == compare(a, b).pooled["wa"].difference
+    assert width(compare(a, b).pooled["wa"]) > 1.5 * width(compare(*alone).pooled["wa"])
 
 
 def test_where_neither_is_better_the_interval_seldom_says_so():
     found = 0
     for seed in range(100):
         pair = (system(30, 2 * seed, spread=0.05), system(30, 2 * seed + 1, spread=0.05))
-        found += not compare(*pair, n_resamples=400).wa.could_be_chance
+        found += not compare(*pair, n_resamples=400).pooled["wa"].could_be_chance
     assert found <= 13
 
 
 def test_a_clear_difference_is_found():
     result = compare(system(10, 1, accuracy=0.7), system(10, 2, accuracy=0.8))
-    assert result.wa.interval[0] > 0
-    assert not result.wa.could_be_chance
+    assert result.pooled["wa"].interval[0] > 0
+    assert not result.pooled["wa"].could_be_chance
     assert result.tests["run"].p_value < 0.01
     lines = format_comparison(result).splitlines()
     assert any(line.startswith("WA: B is better") and "unlikely" in line for line in lines)
@@ -251,21 +257,21 @@ def test_over_seeds_the_means_are_compared():
             np.mean([getattr(run.confusion(), attribute) for run in runs.values()])
             for runs in (a, b)
         ]
-        value = getattr(result, ratio)
+        value = result.pooled[ratio]
         assert (value.a, value.b) == pytest.approx(means)
         assert value.difference == pytest.approx(means[1] - means[0])
         assert value.interval[0] <= value.difference <= value.interval[1]
     assert list(result.runs_b) == ["seed_1", "seed_2", "seed_3"]
-    assert result.runs_a["seed_1"].wa == a["seed_1"].confusion().weighted_accuracy
+    assert result.runs_a["seed_1"]["wa"] == a["seed_1"].confusion().weighted_accuracy
     assert result.tests == {"seed_1": mcnemar(a["seed_1"], b["seed_1"])}
     parts = [run.by_speaker()["003"].confusion().weighted_accuracy for run in b.values()]
-    assert result.speakers["003"].wa_b == pytest.approx(np.mean(parts))
+    assert result.speakers["003"].b["wa"] == pytest.approx(np.mean(parts))
 
 
 def test_a_seed_counted_twice_changes_nothing():
     a, b = system(6, 1), system(6, 2)
     once, twice = compare(a, b), compare_seeds({"x": a, "y": a}, {"x": b, "y": b})
-    assert (twice.wa, twice.ua) == (once.wa, once.ua)
+    assert (twice.pooled["wa"], twice.pooled["ua"]) == (once.pooled["wa"], once.pooled["ua"])
     assert twice.speakers == once.speakers
 
 
@@ -285,8 +291,8 @@ def test_which_runs_are_paired():
 
 def test_one_speaker_has_no_interval():
     result = compare(answers([True, False, False]), answers([True, True, True]))
-    assert result.wa.interval is None
-    assert result.wa.could_be_chance
+    assert result.pooled["wa"].interval is None
+    assert result.pooled["wa"].could_be_chance
     assert result.to_dict()["pooled"]["wa"]["speaker_interval_95"] is None
     text = format_comparison(result)
     assert "none: one speaker" in text
@@ -298,8 +304,8 @@ def test_one_speaker_has_no_interval():
 def test_too_few_speakers_settle_nothing_however_clear(n_speakers):
     a, b = system(n_speakers, 1, accuracy=0.3), system(n_speakers, 2, accuracy=0.9)
     result = compare(a, b)
-    assert result.wa.interval[0] > 0.1
-    assert result.wa.could_be_chance == (n_speakers < MIN_SPEAKERS)
+    assert result.pooled["wa"].interval[0] > 0.1
+    assert result.pooled["wa"].could_be_chance == (n_speakers < MIN_SPEAKERS)
     # One system leads for all speakers by luck in 2 of 2**n cases, more than 5 % below six.
     assert (2 / 2**n_speakers > 0.05) == (n_speakers < MIN_SPEAKERS)
     if n_speakers == 2:
@@ -379,13 +385,15 @@ def test_the_command_says_which_is_better_and_writes_nothing(folders, command):
     lines = done.stdout.splitlines()
     assert lines[0] == f"A: {folders / 'a'} (one run; protocol leave-one-speaker-out)"
     shown = next(line for line in lines if line.startswith("pooled WA")).split()
-    assert float(shown[2]) == round(100 * result.wa.a, 2)
-    assert float(shown[4]) == round(100 * result.wa.b, 2)
-    assert float(shown[6]) == pytest.approx(100 * result.wa.difference, abs=0.0051)
+    assert float(shown[2]) == round(100 * result.pooled["wa"].a, 2)
+    assert float(shown[4]) == round(100 * result.pooled["wa"].b, 2)
+    assert float(shown[6]) == pytest.approx(100 * result.pooled["wa"].difference, abs=0.0051)
     low, high = (float(cell.strip("[],")) for cell in shown[7:])
-    assert (low, high) == pytest.approx([100 * x for x in result.wa.interval], abs=0.0051)
+    assert (low, high) == pytest.approx([100 * x for x in result.pooled["wa"].interval], abs=0.0051)
     verdict = next(line for line in lines if line.startswith("WA: "))
-    assert verdict.startswith(f"WA: B is better by {100 * result.wa.difference:.2f} points")
+    assert verdict.startswith(
+        f"WA: B is better by {100 * result.pooled['wa'].difference:.2f} points"
+    )
     assert "7 speakers are few" in done.stdout
     assert max(map(len, lines[2:])) <= 100
     assert sorted(folders.rglob("*")) == before
@@ -403,7 +411,7 @@ def test_the_command_on_seeds_in_json(folders, tmp_path, command):
     seeds = {f"seed_{k}": stored.predictions(7, accuracy=0.6, seed=k) for k in (0, 1)}
     expected = compare_seeds({"run": stored.predictions(7, accuracy=0.4)}, seeds)
     for ratio in ("wa", "ua"):
-        value, wanted = found["pooled"][ratio], getattr(expected, ratio)
+        value, wanted = found["pooled"][ratio], expected.pooled[ratio]
         assert value["b_minus_a"] == pytest.approx(value["b"] - value["a"], abs=2e-6)
         assert value["b_minus_a"] == round(wanted.difference, 6)
         assert value["speaker_interval_95"] == pytest.approx(wanted.interval, abs=1e-6)
@@ -417,7 +425,7 @@ def test_the_command_on_seeds_in_json(folders, tmp_path, command):
     assert list(found["speakers"]) == [f"s{number}" for number in range(1, 8)]
 
 
-def test_another_protocol_is_told(folders, tmp_path, command):
+def test_another_protocol_is_a_warning(folders, tmp_path, command):
     table = stored.predictions(7, accuracy=0.9, seed=1)
     other = stored.write_experiment(tmp_path / "other", table, protocol="random")
     bare = stored.write_experiment(tmp_path / "bare", table, split=False)
@@ -429,7 +437,7 @@ def test_another_protocol_is_told(folders, tmp_path, command):
         assert json.loads(done.stdout)["warnings"][0].startswith("the protocols differ")
 
 
-def test_a_leak_is_told(folders, tmp_path):
+def test_a_leak_is_a_warning(folders, tmp_path):
     table = stored.predictions(7, accuracy=0.9, seed=1)
     leaky = stored.write_experiment(tmp_path / "leaky", table)
     ids = tuple(row.utterance_id for row in table.rows)
@@ -437,7 +445,7 @@ def test_a_leak_is_told(folders, tmp_path):
         Fold(n, f"s{n}", ids, (), tuple(row.utterance_id for row in part.rows))
         for n, part in table.by_fold().items()
     ]
-    write_split_file(leaky / SPLIT, split_content(folds, ProtocolConfig(), None))
+    write_split_file(leaky / SPLIT, make_split(folds, ProtocolConfig(), None))
     warnings = compare_folders(folders / "a", leaky).warnings
     assert len(warnings) == 1
     assert warnings[0].startswith("B leaks: same-utterance")

@@ -197,7 +197,7 @@ def test_seeds(tmp_path):
     seeds = collect_seeds(tmp_path)
     assert list(seeds) == ["seed_2", "seed_10"]
     scores = score_seeds(seeds)
-    values = [scores.seeds[name].ua for name in seeds]
+    values = [scores.seeds[name].ratios["ua"] for name in seeds]
     assert values[0] != values[1]
     mean, deviation = scores.over_seeds("ua")
     assert mean == pytest.approx(np.mean(values))
@@ -226,14 +226,19 @@ def test_pooled_and_mean_over_folds_are_different_things():
     scores = score(Predictions(LABELS, first.rows + second.rows), Proof("p"))
     parts = [first.confusion(), second.confusion()]
     assert scores.confusion == parts[0] + parts[1]
-    assert scores.wa == scores.confusion.weighted_accuracy
-    assert scores.mean_over_folds_wa == pytest.approx(
+    assert scores.ratios["wa"] == scores.confusion.weighted_accuracy
+    assert scores.mean_over_folds["wa"] == pytest.approx(
         (parts[0].weighted_accuracy + parts[1].weighted_accuracy) / 2
     )
-    assert scores.mean_over_folds_ua == pytest.approx(
+    assert scores.mean_over_folds["ua"] == pytest.approx(
         (parts[0].unweighted_accuracy + parts[1].unweighted_accuracy) / 2
     )
-    ratios = [scores.wa, scores.ua, scores.mean_over_folds_wa, scores.mean_over_folds_ua]
+    ratios = [
+        scores.ratios["wa"],
+        scores.ratios["ua"],
+        scores.mean_over_folds["wa"],
+        scores.mean_over_folds["ua"],
+    ]
     assert len({round(ratio, 3) for ratio in ratios}) == 4
     stored = scores.to_dict()
     assert [stored["pooled"][r] for r in ("wa", "ua")] == pytest.approx(ratios[:2], abs=1e-6)
@@ -242,7 +247,7 @@ def test_pooled_and_mean_over_folds_are_different_things():
     assert (scores.n_utterances, scores.n_folds, scores.n_speakers) == (35, 2, 2)
     assert scores.protocol == "p"
     assert scores.intervals is not None
-    assert scores.intervals.wa[0] <= scores.wa <= scores.intervals.wa[1]
+    assert scores.intervals["wa"][0] <= scores.ratios["wa"] <= scores.intervals["wa"][1]
 
 
 def test_one_speaker_has_no_interval():
@@ -322,7 +327,7 @@ def test_the_scores_hold_how_far_the_confidence_can_be_believed():
     assert measures["ece"] == round(scores.calibration.ece, 6)
     assert sum(part["count"] for part in measures["bins"]) == 20
     right = sum(part["count"] * part["accuracy"] for part in measures["bins"])
-    assert right / 20 == pytest.approx(scores.wa, abs=1e-5)
+    assert right / 20 == pytest.approx(scores.ratios["wa"], abs=1e-5)
     curve = stored["risk_coverage"]
     assert curve["area"] == round(scores.risk_coverage.area, 6)
     assert list(curve["at_coverage"]) == ["0.9", "0.8", "0.7"]
@@ -336,7 +341,7 @@ def test_the_scores_hold_how_far_the_confidence_can_be_believed():
         assert point["accuracy"] == pytest.approx(right / len(kept), abs=1e-6)
 
 
-def test_the_report_tells_of_the_confidence_in_two_lines():
+def test_the_report_has_two_lines_on_the_confidence():
     # Confidence 0.95 eight times, once wrong; 0.6 twice, both wrong.
     answers = [(0.95, "a")] * 7 + [(0.95, "b")] + [(0.6, "b")] * 2
     rows = [
@@ -347,7 +352,7 @@ def test_the_report_tells_of_the_confidence_in_two_lines():
     start = next(i for i, line in enumerate(lines) if line.startswith("confidence"))
     # ECE: 0.8 * (0.95 - 0.875) + 0.2 * 0.6.
     assert lines[start].startswith("confidence: ECE 18.00 %, Brier 0.3")
-    # The eight cannot be told apart, so 70 % are 80 %. AURC: 0.8 / 8 + 0.2 * 3 / 10.
+    # The eight are equally confident, so 70 % are 80 %. AURC: 0.8 / 8 + 0.2 * 3 / 10.
     assert lines[start + 1] == (
         "WA of the most confident 90 %: 70.00 %, 80 %: 87.50 %, 70 %: 87.50 %; AURC 0.1600"
     )
@@ -387,13 +392,13 @@ def test_the_command_on_folds(tmp_path):
     assert done.returncode == 0, done.stderr
     predictions = collect(exp)
     scores = score(predictions, prove(exp))
-    assert abs(scores.wa - scores.ua) > 1e-3
+    assert abs(scores.ratios["wa"] - scores.ratios["ua"]) > 1e-3
     assert done.stdout == format_report(scores) + "\n"
     shown = {line[:20].strip(): line[20:28].strip() for line in done.stdout.splitlines()}
-    assert shown["pooled WA"] == f"{100 * scores.wa:.2f} %"
-    assert shown["pooled UA"] == f"{100 * scores.ua:.2f} %"
-    assert shown["mean over folds WA"] == f"{100 * scores.mean_over_folds_wa:.2f} %"
-    assert shown["mean over folds UA"] == f"{100 * scores.mean_over_folds_ua:.2f} %"
+    assert shown["pooled WA"] == f"{100 * scores.ratios['wa']:.2f} %"
+    assert shown["pooled UA"] == f"{100 * scores.ratios['ua']:.2f} %"
+    assert shown["mean over folds WA"] == f"{100 * scores.mean_over_folds['wa']:.2f} %"
+    assert shown["mean over folds UA"] == f"{100 * scores.mean_over_folds['ua']:.2f} %"
     assert done.stderr.splitlines() == [f"wrote {exp / name}" for name in WRITTEN]
     stored = json.loads((exp / "scores.json").read_text(encoding="utf-8"))
     assert stored == json.loads(json.dumps(scores.to_dict()))

@@ -11,7 +11,7 @@ from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.compare import compare
 from ser_pcq.evaluation.inflation import format_inflation, inflation_report
 from ser_pcq.files import write_json
-from ser_pcq.protocols.split_file import read_split, split_content, write_split_file
+from ser_pcq.protocols.split_file import make_split, read_split, write_split_file
 
 
 @pytest.fixture
@@ -31,13 +31,15 @@ def test_each_row_holds_its_scores_and_the_paired_difference_to_the_first(folder
     first = stored.predictions(8, accuracy=0.6)
     other = stored.predictions(8, accuracy=0.9)
     assert clean.added is None
-    assert clean.wa == first.confusion().weighted_accuracy
-    assert random.wa == other.confusion().weighted_accuracy
-    assert random.added.wa == compare(first, other).wa
-    assert random.added.wa.difference == pytest.approx(random.wa - clean.wa)
-    assert random.wa_interval[0] < random.wa < random.wa_interval[1]
+    assert clean.ratios["wa"] == first.confusion().weighted_accuracy
+    assert random.ratios["wa"] == other.confusion().weighted_accuracy
+    assert random.added.pooled["wa"] == compare(first, other).pooled["wa"]
+    assert random.added.pooled["wa"].difference == pytest.approx(
+        random.ratios["wa"] - clean.ratios["wa"]
+    )
+    assert random.intervals["wa"][0] < random.ratios["wa"] < random.intervals["wa"][1]
     means = [stored.predictions(8, accuracy=0.7, seed=s).confusion() for s in (0, 1)]
-    assert seeds.ua == pytest.approx(sum(c.unweighted_accuracy for c in means) / 2)
+    assert seeds.ratios["ua"] == pytest.approx(sum(c.unweighted_accuracy for c in means) / 2)
 
 
 def test_the_table_is_markdown_with_a_row_for_each_protocol(folders):
@@ -55,8 +57,9 @@ def test_seeds_are_held_against_the_same_seeds(folders, tmp_path):
     ).parent
     seeds, one = inflation_report([folders[2], only]).rows
     a, b = (stored.predictions(8, accuracy=accuracy, seed=1) for accuracy in (0.7, 0.9))
-    assert one.added.wa == compare(a, b).wa
-    assert one.added.wa.a != pytest.approx(seeds.wa)  # which is the mean of both seeds
+    assert one.added.pooled["wa"] == compare(a, b).pooled["wa"]
+    mean_of_both_seeds = seeds.ratios["wa"]
+    assert one.added.pooled["wa"].a != pytest.approx(mean_of_both_seeds)
 
 
 def test_a_leak_of_any_seed_stands_in_the_table(folders, tmp_path):
@@ -64,7 +67,7 @@ def test_a_leak_of_any_seed_stands_in_the_table(folders, tmp_path):
     split = read_split(seed / "split.json")
     first, *others = split.folds
     leaky = dataclasses.replace(first, train=(*first.train, first.test[0]))
-    write_split_file(seed / "split.json", split_content([leaky, *others], ProtocolConfig()))
+    write_split_file(seed / "split.json", make_split([leaky, *others], ProtocolConfig()))
     rows = inflation_report(folders).rows
     assert {leak.kind for leak in rows[2].proof.verdict.leaks} == {"same-utterance"}
     assert rows[0].proof.verdict.leaks == ()

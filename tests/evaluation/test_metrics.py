@@ -22,7 +22,8 @@ from support.paths import ROOT
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation import confusion as metrics
-from ser_pcq.evaluation.confusion import Confusion, draw_speakers, mean_over_folds, speaker_interval
+from ser_pcq.evaluation.confusion import Confusion, mean_over_folds
+from ser_pcq.evaluation.intervals import draw_speakers, speaker_interval
 
 LABELS = ("anger", "joy", "neutral")
 PAIRS = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1)
@@ -110,7 +111,7 @@ def test_folds_of_one_class_each():
         Confusion.from_labels(["anger"] * 4, ["anger", "anger", "anger", "joy"], LABELS),
         Confusion.from_labels(["joy"], ["joy"], LABELS),
     ]
-    assert mean_over_folds(folds) == (0.875, 0.875)
+    assert mean_over_folds(folds) == {"wa": 0.875, "ua": 0.875}
     pooled = folds[0] + folds[1]
     assert pooled.weighted_accuracy == 0.8
     assert pooled.unweighted_accuracy == 0.875
@@ -120,7 +121,10 @@ def test_folds_of_one_class_each():
 
 def test_one_fold_is_its_own_mean():
     fold = Confusion.from_labels(["anger", "joy", "joy"], ["anger", "anger", "joy"], LABELS)
-    assert mean_over_folds([fold]) == (fold.weighted_accuracy, fold.unweighted_accuracy)
+    assert mean_over_folds([fold]) == {
+        "wa": fold.weighted_accuracy,
+        "ua": fold.unweighted_accuracy,
+    }
 
 
 # ---- other libraries
@@ -174,7 +178,7 @@ def test_agrees_with_audmetric_but_for_absent_classes(case):
     assert confusion.unweighted_accuracy * share == pytest.approx(recall)
     f1 = audmetric.unweighted_average_fscore(references, predictions)
     assert confusion.macro_f1 * share == pytest.approx(f1)
-    # scikit-learn does the same where it is not told the classes.
+    # scikit-learn does the same where it is not given the classes.
     assert f1_score(references, predictions, average="macro") == pytest.approx(f1)
     # Told the label set, audmetric takes the mean over all of it.
     share = len(present) / len(labels)
@@ -187,13 +191,13 @@ def test_agrees_with_audmetric_but_for_absent_classes(case):
     assert shares == pytest.approx(each)
 
 
-def test_audmetric_forgets_answers_outside_the_labels_it_is_told():
+def test_audmetric_forgets_answers_outside_the_labels_it_is_given():
     # Right: recalls 1/3 and 1/2. audmetric drops the answers "2", as if nobody had been asked.
     references, predictions = list("00011"), list("02112")
     confusion = Confusion.from_labels(references, predictions, "012")
     assert confusion.unweighted_accuracy == pytest.approx((1 / 3 + 1 / 2) / 2)
-    told = audmetric.unweighted_average_recall(references, predictions, labels=["0", "1"])
-    assert told == pytest.approx((1 / 2 + 1) / 2)
+    found = audmetric.unweighted_average_recall(references, predictions, labels=["0", "1"])
+    assert found == pytest.approx((1 / 2 + 1) / 2)
 
 
 COMMITTED = sorted((ROOT / "recipes").glob("*/results/*/*/seed_*/predictions.csv"))
@@ -301,7 +305,7 @@ def test_mean_over_folds_is_not_the_pooled_ratio():
         Confusion.from_labels("aaab", "bbbb", "ab"),
     )
     # Folds: WA 1 and 1/4, UA 1 and 1/2; pooled WA 3/6, recalls 1/4 and 2/2.
-    assert mean_over_folds([small, large]) == pytest.approx((0.625, 0.75))
+    assert mean_over_folds([small, large]) == pytest.approx({"wa": 0.625, "ua": 0.75})
     assert (small + large).weighted_accuracy == pytest.approx(0.5)
     assert (small + large).unweighted_accuracy == pytest.approx(0.625)
     with pytest.raises(ScoreError, match="no fold"):
@@ -332,12 +336,12 @@ def test_interval_of_two_speakers_by_hand():
         "all right": Confusion.from_labels(["anger"] * 4, ["anger"] * 4, LABELS),
         "half right": Confusion.from_labels(["joy"] * 4, ["joy", "joy", "anger", "anger"], LABELS),
     }
-    assert speaker_interval(speakers).wa == (0.5, 1)
-    assert speaker_interval(speakers, level=0.4).wa == (0.75, 0.75)
+    assert speaker_interval(speakers)["wa"] == (0.5, 1)
+    assert speaker_interval(speakers, level=0.4)["wa"] == (0.75, 0.75)
     # Drawn alone, a speaker has one class; together F1 is 8/10 and 4/6.
-    assert speaker_interval(speakers).ua == (0.5, 1)
-    assert speaker_interval(speakers).macro_f1 == pytest.approx((4 / 6, 1))
-    assert speaker_interval(speakers, level=0.4).macro_f1 == pytest.approx(
+    assert speaker_interval(speakers)["ua"] == (0.5, 1)
+    assert speaker_interval(speakers)["macro_f1"] == pytest.approx((4 / 6, 1))
+    assert speaker_interval(speakers, level=0.4)["macro_f1"] == pytest.approx(
         ((8 / 10 + 4 / 6) / 2,) * 2
     )
 
@@ -345,8 +349,8 @@ def test_interval_of_two_speakers_by_hand():
 def test_speakers_who_are_all_alike_leave_no_interval():
     speakers = {f"s{i}": Confusion.from_labels("aab", "abb", "ab") for i in range(5)}
     interval = speaker_interval(speakers)
-    assert interval.wa == pytest.approx((2 / 3, 2 / 3))
-    assert interval.ua == pytest.approx((0.75, 0.75))
+    assert interval["wa"] == pytest.approx((2 / 3, 2 / 3))
+    assert interval["ua"] == pytest.approx((0.75, 0.75))
 
 
 def test_as_many_speakers_are_drawn_as_there_are():
@@ -365,12 +369,12 @@ def test_interval_contains_the_estimate_and_shrinks_with_more_speakers():
         interval = speaker_interval(speakers)
         confusion = pooled(speakers)
         for (low, high), value in (
-            (interval.wa, confusion.weighted_accuracy),
-            (interval.ua, confusion.unweighted_accuracy),
-            (interval.macro_f1, confusion.macro_f1),
+            (interval["wa"], confusion.weighted_accuracy),
+            (interval["ua"], confusion.unweighted_accuracy),
+            (interval["macro_f1"], confusion.macro_f1),
         ):
             assert 0 <= low < value < high <= 1
-        widths.append(interval.ua[1] - interval.ua[0])
+        widths.append(interval["ua"][1] - interval["ua"][0])
     # Four times the speakers halve it, give or take the noise of one simulation.
     assert widths[1] < 0.75 * widths[0]
     assert widths[2] < 0.75 * widths[1]
@@ -379,7 +383,7 @@ def test_interval_contains_the_estimate_and_shrinks_with_more_speakers():
 def test_interval_covers_the_truth_about_as_often_as_it_says():
     covered = 0
     for seed in range(100):
-        low, high = speaker_interval(simulate(20, seed), n_resamples=500).wa
+        low, high = speaker_interval(simulate(20, seed), n_resamples=500)["wa"]
         covered += low <= 0.8 <= high
     assert 85 <= covered <= 99
 
@@ -393,8 +397,8 @@ def test_interval_is_over_speakers_not_utterances():
                 one = Confusion.from_labels([LABELS[i]], [LABELS[j]], LABELS)
                 alone[f"{name}-{i}-{j}-{number}"] = one
     assert pooled(alone) == pooled(speakers)
-    low, high = speaker_interval(speakers).wa
-    narrow_low, narrow_high = speaker_interval(alone).wa
+    low, high = speaker_interval(speakers)["wa"]
+    narrow_low, narrow_high = speaker_interval(alone)["wa"]
     assert high - low > 1.5 * (narrow_high - narrow_low)
 
 

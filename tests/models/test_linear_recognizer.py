@@ -88,7 +88,7 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
     experiment, rows = run(data, tmp_path / "exp", setup)
     fold = experiment.folds[0]
     seen = read_provenance(
-        tmp_path / "exp" / "fold_01" / "provenance.json", fold, experiment.split()["sha256"]
+        tmp_path / "exp" / "fold_01" / "provenance.json", fold, experiment.split().sha256
     ).seen
     assert set(map(frozenset, seen.values())) == {frozenset(fold.train)}
     assert set(seen) == {"hyper-parameters", "temperature", "normalisation", "weights"}
@@ -123,7 +123,7 @@ def test_averaged_discriminants_are_one_linear_map_that_predicts_as_it_was_teste
     experiment, rows = run(data, tmp_path / "exp", setup)
     folder = tmp_path / "exp" / "fold_01"
     fold = experiment.folds[0]
-    seen = read_provenance(folder / "provenance.json", fold, experiment.split()["sha256"]).seen
+    seen = read_provenance(folder / "provenance.json", fold, experiment.split().sha256).seen
     assert set(seen) == {"temperature", "normalisation", "weights"}  # nothing was chosen
     checkpoint = load_checkpoint(str(folder))
     assert checkpoint.info.encoder.layers == (1, 2)
@@ -245,7 +245,7 @@ def test_validation_speakers_choose_and_refitting_learns_from_them_too(data, tmp
     experiment, _ = run(data, tmp_path, tables(valid_speakers=1, refit=True))
     fold = experiment.folds[0]
     seen = read_provenance(
-        tmp_path / "fold_01" / "provenance.json", fold, experiment.split()["sha256"]
+        tmp_path / "fold_01" / "provenance.json", fold, experiment.split().sha256
     ).seen
     assert seen["hyper-parameters"] == seen["temperature"] == set(fold.valid)
     assert seen["weights"] == seen["normalisation"] == {*fold.train, *fold.valid}

@@ -12,7 +12,7 @@ from ser_pcq.config import ProtocolConfig
 from ser_pcq.data import directory as datadir
 from ser_pcq.files import write_json
 from ser_pcq.protocols.rules import Fold
-from ser_pcq.protocols.split_file import split_content, write_split_file
+from ser_pcq.protocols.split_file import make_split, read_split, write_split_file
 
 CONFIG = tiny.TOML.replace("epochs = 2", "epochs = 1")
 
@@ -121,7 +121,7 @@ def test_lists_that_mix_a_group_are_refused(data, config, command, tmp_path, pro
     # Every second utterance is tested: both halves hold every group of every kind.
     ids = [u.utterance_id for u in utterances]
     fold = Fold(1, "half", tuple(ids[::2]), (), tuple(ids[1::2]))
-    lists = split_content([fold], ProtocolConfig(name=protocol, split="x"), None)
+    lists = make_split([fold], ProtocolConfig(name=protocol, split="x"), None)
     write_split_file(tmp_path / "lists.json", lists)
     options = ("--set", f"protocol.name={protocol}", "--set", "train.select=last")
     where = ("--set", f"protocol.split={tmp_path / 'lists.json'}")
@@ -191,7 +191,7 @@ def test_a_changed_split_is_refused_when_it_is_scored(clean, command, tmp_path):
 
 
 def test_a_fold_of_another_split_proves_nothing(clean, command, tmp_path):
-    """Sides are stored by name: beside another split they would stand for other utterances."""
+    """Sides are stored by name: beside another split they would mean other utterances."""
     exp = tmp_path / "exp"
     shutil.copytree(clean, exp)
     content = json.loads((exp / "split.json").read_text())
@@ -202,7 +202,7 @@ def test_a_fold_of_another_split_proves_nothing(clean, command, tmp_path):
     folds = [
         Fold(f["fold"], f["held_out"], f["train"], f["valid"], f["test"]) for f in content["folds"]
     ]
-    other = split_content(folds, ProtocolConfig(), content["utterances"])
+    other = make_split(folds, ProtocolConfig(), read_split(exp / "split.json").groups)
     write_split_file(exp / "split.json", other)
     done = command("eval", exp)
     assert done.returncode == 1
@@ -215,11 +215,11 @@ def test_a_report_keeps_no_facts_of_another_experiment(clean, command, tmp_path)
     for fold in ("fold_01", "fold_02", "fold_03", "fold_04"):
         (bare / fold).mkdir(parents=True)
         shutil.copy(clean / fold / "predictions.csv", bare / fold)
-    for source, told in ((clean, "speakers"), (bare, "nothing: there is no record")):
+    for source, checked in ((clean, "speakers"), (bare, "nothing: there is no record")):
         done = command("eval", source, "--output-dir", tmp_path / "report", "--no-figures")
-        assert f"checked for leaks: {told}" in done.stdout, done.stderr
+        assert f"checked for leaks: {checked}" in done.stdout, done.stderr
         again = command("eval", tmp_path / "report", "--no-figures")
-        assert f"checked for leaks: {told}" in again.stdout, again.stderr
+        assert f"checked for leaks: {checked}" in again.stdout, again.stderr
 
 
 def test_models_know_their_recordings_under_other_names(data, clean, command, tmp_path):

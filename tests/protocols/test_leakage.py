@@ -10,16 +10,17 @@ from support.speakers import corpus
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import UNKNOWN_SPEAKER
 from ser_pcq.errors import DataError
-from ser_pcq.protocols.copy_names import root_of, with_originals
+from ser_pcq.protocols.copies import root_of, with_originals
 from ser_pcq.protocols.folds import make_folds
-from ser_pcq.protocols.leakage import LeakageError, check_folds, check_provenance, describe
+from ser_pcq.protocols.leakage import check_folds, check_provenance
 from ser_pcq.protocols.provenance import Provenance, read_provenance, write_provenance
-from ser_pcq.protocols.rules import PROTOCOLS, Fold, groups_by_kind, rule_of
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, UtteranceGroups, groups_of, rule_of
+from ser_pcq.protocols.verdict import LeakageError, describe
 
 DATA = corpus(4, per_speaker=4, sessions=True)
-GROUPS = {
-    i: {**about, "audio": f"hash of {i}"} for i, about in groups_by_kind(DATA.utterances).items()
-}
+GROUPS = groups_of(
+    DATA.utterances, {u.utterance_id: f"hash of {u.utterance_id}" for u in DATA.utterances}
+)
 BY_SPEAKER = PROTOCOLS["leave-one-speaker-out"]
 CLEAN = ["leave-one-speaker-out", "leave-one-session-out", "leave-one-sentence-out"]
 
@@ -113,11 +114,11 @@ def test_two_who_talk_at_once_may_train_and_validate_but_never_stand_in_the_test
     rule = PROTOCOLS["leave-one-session-out"]
     speaker = {u.utterance_id: u.speaker for u in DATA.utterances}
     mates = (fold.valid[0], fold.train[0])
-    assert GROUPS[mates[0]]["session"] == GROUPS[mates[1]]["session"]
+    assert GROUPS[mates[0]].session == GROUPS[mates[1]].session
     assert speaker[mates[0]] != speaker[mates[1]]
     assert check_folds([fold], GROUPS, rule, [mates]).leaks == ()
     # The very same recording is one all the same.
-    same = {**GROUPS, mates[0]: {**GROUPS[mates[0]], "audio": GROUPS[mates[1]]["audio"]}}
+    same = {**GROUPS, mates[0]: dataclasses.replace(GROUPS[mates[0]], audio=GROUPS[mates[1]].audio)}
     assert kinds(check_folds([fold], same, rule, [mates])) == {"copied-audio"}
     tested = (fold.test[0], fold.train[0])
     assert kinds(check_folds([fold], GROUPS, rule, [tested])) == {"copied-audio"}
@@ -127,7 +128,7 @@ def test_two_who_talk_at_once_may_train_and_validate_but_never_stand_in_the_test
         (a, b)
         for a in first.test
         for b in (*first.train, *first.valid)
-        if GROUPS[a]["session"] == GROUPS[b]["session"]
+        if GROUPS[a].session == GROUPS[b].session
     )
     loose = rule_of("leave-one-speaker-out", "in")
     assert check_folds([first], GROUPS, loose, []).leaks == ()
@@ -143,12 +144,14 @@ def test_two_who_talk_at_once_may_train_and_validate_but_never_stand_in_the_test
 def test_an_unknown_speaker_may_be_anybody(side):
     fold = folds_for()[0]
     name = fold.sides[side][0]
-    groups = {**GROUPS, name: {**GROUPS[name], "speaker": UNKNOWN_SPEAKER}}
+    groups = {**GROUPS, name: dataclasses.replace(GROUPS[name], speaker=UNKNOWN_SPEAKER)}
     verdict = check_folds([fold], groups, BY_SPEAKER, [])
     assert kinds(verdict) == {"unknown-speaker"}
     assert name in " ".join(verdict.leaky)
     assert "speakers" not in verdict.verified
-    everybody = {i: {**about, "speaker": UNKNOWN_SPEAKER} for i, about in GROUPS.items()}
+    everybody = {
+        i: dataclasses.replace(about, speaker=UNKNOWN_SPEAKER) for i, about in GROUPS.items()
+    }
     folds = folds_for("random", folds=3)
     assert kinds(check_folds(folds, everybody, PROTOCOLS["random"], [])) == {"unknown-speaker"}
 
@@ -157,32 +160,31 @@ def test_one_speaker_does_not_talk_at_once_with_himself():
     (fold, *_) = folds_for("random", folds=3)
     rule = PROTOCOLS["random"]
     own = next(
-        (a, b)
-        for a in fold.train
-        for b in fold.valid
-        if GROUPS[a]["speaker"] == GROUPS[b]["speaker"]
+        (a, b) for a in fold.train for b in fold.valid if GROUPS[a].speaker == GROUPS[b].speaker
     )
-    assert GROUPS[own[0]]["session"] == GROUPS[own[1]]["session"]
+    assert GROUPS[own[0]].session == GROUPS[own[1]].session
     assert "copied-audio" not in kinds(check_folds([fold], GROUPS, rule, []))
     assert "copied-audio" in kinds(check_folds([fold], GROUPS, rule, [own]))
 
 
 def test_whoever_trains_a_model_that_nobody_tests_leaks_nothing():
-    everybody = {i: {**about, "speaker": UNKNOWN_SPEAKER} for i, about in GROUPS.items()}
+    everybody = {
+        i: dataclasses.replace(about, speaker=UNKNOWN_SPEAKER) for i, about in GROUPS.items()
+    }
     fold = Fold(1, "", tuple(everybody), (), ())
     assert check_folds([fold], everybody, PROTOCOLS["all"], []).leaks == ()
 
 
 def test_nothing_is_said_of_audio_that_nobody_compared():
     assert "audio" not in check_folds(folds_for(), GROUPS, BY_SPEAKER, None).verified
-    bare = groups_by_kind(DATA.utterances)
+    bare = groups_of(DATA.utterances)
     assert "audio" not in check_folds(folds_for(), bare, BY_SPEAKER, []).verified
 
 
 def test_the_same_samples_are_caught_by_their_hash_alone():
     folds = folds_for()
     a, b = folds[0].test[0], folds[0].train[0]
-    groups = {**GROUPS, b: {**GROUPS[b], "audio": GROUPS[a]["audio"]}}
+    groups = {**GROUPS, b: dataclasses.replace(GROUPS[b], audio=GROUPS[a].audio)}
     verdict = check_folds(folds, groups, BY_SPEAKER, None)
     assert kinds(verdict) == {"copied-audio"}
     assert a in verdict.leaky[0]
@@ -199,8 +201,9 @@ def test_an_augmented_copy_under_another_speaker_is_caught_by_table_and_by_name(
     folds = folds_for()
     original = folds[0].test[0]
     for name, about in (
-        ("sp0.9-" + original, {"speaker": "sp0.9-s00"}),  # as Kaldi names copies and speakers
-        ("copy77", {"speaker": "other", "original": original}),
+        # As Kaldi names copies and speakers.
+        ("sp0.9-" + original, UtteranceGroups(speaker="sp0.9-s00")),
+        ("copy77", UtteranceGroups(speaker="other", original=original)),
     ):
         leaky = dataclasses.replace(folds[0], train=(*folds[0].train, name))
         groups = {**GROUPS, name: about}
@@ -218,16 +221,17 @@ def test_an_augmented_copy_under_another_speaker_is_caught_by_table_and_by_name(
 )
 def test_names_of_copies(name):
     assert root_of(name) == "a01"
-    assert with_originals({"a01": {}, name: {}})[name]["original"] == "a01"
+    assert with_originals(dict.fromkeys(("a01", name), UtteranceGroups()))[name].original == "a01"
 
 
 def test_names_that_only_look_like_copies_stand_for_themselves():
     for name in ("a01", "aa01", "noise", "Ses01F_impro01_F000", "03a01Fa", "1001_DFA_ANG_XX"):
         assert root_of(name) == name
     # Without another one of its root, an utterance is nobody's copy.
-    assert with_originals({"sp1.1-b01": {}, "a01": {}})["sp1.1-b01"]["original"] == "sp1.1-b01"
-    siblings = with_originals({"sp0.9-x": {}, "sp1.1-x": {}})
-    assert {about["original"] for about in siblings.values()} == {"x"}
+    alone = with_originals(dict.fromkeys(("sp1.1-b01", "a01"), UtteranceGroups()))
+    assert alone["sp1.1-b01"].original == "sp1.1-b01"
+    siblings = with_originals(dict.fromkeys(("sp0.9-x", "sp1.1-x"), UtteranceGroups()))
+    assert {about.original for about in siblings.values()} == {"x"}
 
 
 def fitted(fold: Fold, **changes) -> Provenance:

@@ -92,12 +92,12 @@ def test_nothing_of_a_tested_session_is_learnt_from_unless_it_is_asked_for(name)
 def test_the_official_partition_is_one_fold():
     sides = ("train", "valid", "test", "train")
     data = corpus(4)
-    told = tuple(dataclasses.replace(u, split=sides[int(u.speaker[1:])]) for u in data.utterances)
-    (fold,) = make_folds(DataDir(data.path, told), ProtocolConfig(name="official"))
+    sided = tuple(dataclasses.replace(u, split=sides[int(u.speaker[1:])]) for u in data.utterances)
+    (fold,) = make_folds(DataDir(data.path, sided), ProtocolConfig(name="official"))
     speakers = {name: {i[:3] for i in ids} for name, ids in fold.sides.items()}
     assert speakers == {"train": {"s00", "s03"}, "valid": {"s01"}, "test": {"s02"}}
     on_test = ProtocolConfig(name="official", valid_from="test")
-    assert make_folds(DataDir(data.path, told), on_test)[0].valid == fold.test
+    assert make_folds(DataDir(data.path, sided), on_test)[0].valid == fold.test
 
 
 @pytest.mark.parametrize("name", sorted(PROTOCOLS.keys() - {"official", "fixed"}))

@@ -9,14 +9,14 @@ from support.speakers import corpus
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.protocols.folds import make_folds
-from ser_pcq.protocols.rules import groups_by_kind
+from ser_pcq.protocols.rules import UtteranceGroups, groups_of
 from ser_pcq.protocols.split_file import (
     SplitError,
     as_groups,
     folds_of,
     keep_split,
+    make_split,
     read_split,
-    split_content,
     write_split_file,
 )
 
@@ -24,7 +24,7 @@ from ser_pcq.protocols.split_file import (
 def write(path, config, data, by="utterance"):
     folds = make_folds(data, config)
     listed = folds if by == "utterance" else as_groups(folds, data, by)
-    write_split_file(path, split_content(listed, config, by=by))
+    write_split_file(path, make_split(listed, config, by=by))
     return folds
 
 
@@ -42,7 +42,7 @@ def test_the_order_of_lists_does_not_matter(tmp_path):
     data, config = corpus(5), ProtocolConfig()
     folds = make_folds(data, config)
     turned = [dataclasses.replace(f, train=f.train[::-1], test=f.test[::-1]) for f in folds]
-    write_split_file(tmp_path / "s.json", split_content(turned, config))
+    write_split_file(tmp_path / "s.json", make_split(turned, config))
     assert folds_of(data, ProtocolConfig(split=str(tmp_path / "s.json"))) == folds
 
 
@@ -82,20 +82,20 @@ def test_a_split_is_written_once_and_never_changed(tmp_path):
         ProtocolConfig(session_mates="in"),
         tmp_path / "split.json",
     )
-    groups = groups_by_kind(data.utterances)
-    content = split_content(make_folds(data, config), config, groups)
+    groups = groups_of(data.utterances)
+    content = make_split(make_folds(data, config), config, groups)
     keep_split(path, content)
     before = path.read_bytes()
     keep_split(path, content)
     assert path.read_bytes() == before
     split = read_split(path)
     assert split.folds == tuple(make_folds(data, config))
-    assert split.groups["s00-0"] == {"speaker": "s00", "session": "session0", "sentence": "t0"}
+    assert split.groups["s00-0"] == UtteranceGroups("s00", "session0", "t0")
     # Other speakers, other recordings under the same names: another split.
     other = make_folds(corpus(5), config)
     for changed in (
-        split_content(other, config, groups),
-        split_content(split.folds, config, {**groups, "s00-0": {"audio": "0"}}),
+        make_split(other, config, groups),
+        make_split(split.folds, config, {**groups, "s00-0": UtteranceGroups(audio="0")}),
     ):
         with pytest.raises(SerError, match="another split"):
             keep_split(path, changed)
@@ -114,7 +114,7 @@ def test_a_split_is_written_once_and_never_changed(tmp_path):
 )
 def test_lists_that_cannot_be_used_are_refused(tmp_path, change, message):
     data, config, path = corpus(4), ProtocolConfig(), tmp_path / "lists.json"
-    write_split_file(path, split_content(change(make_folds(data, config)), config))
+    write_split_file(path, make_split(change(make_folds(data, config)), config))
     with pytest.raises(SplitError, match=message):
         folds_of(data, ProtocolConfig(name="fixed", split=str(path)))
 

@@ -8,7 +8,7 @@ import numpy as np
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.protocols.rules import Fold
-from ser_pcq.protocols.split_file import SPLIT, split_content, write_split_file
+from ser_pcq.protocols.split_file import SPLIT, make_split, write_split_file
 
 LABELS = ("anger", "joy", "neutral")
 
@@ -51,7 +51,7 @@ def write_split(
         Fold(n, f"s{n}", tuple(i for m in tests if m != n for i in tests[m]), (), tuple(tests[n]))
         for n in tests
     ]
-    content = split_content(folds, replace(ProtocolConfig(), name=protocol))
+    content = make_split(folds, replace(ProtocolConfig(), name=protocol))
     write_split_file(folder / SPLIT, content)
 
 

@@ -55,7 +55,7 @@ def test_refitting_keeps_temperature_and_epoch_of_the_validation_speakers(data, 
     experiment, _ = run(data, tmp_path, **REFIT, train={"epochs": 4})
     fold = experiment.folds[0]
     seen = read_provenance(
-        tmp_path / "fold_01" / "provenance.json", fold, experiment.split()["sha256"]
+        tmp_path / "fold_01" / "provenance.json", fold, experiment.split().sha256
     ).seen
     assert seen["weights"] == seen["normalisation"] == {*fold.train, *fold.valid}
     assert seen["epoch"] == seen["temperature"] == set(fold.valid)

@@ -292,7 +292,7 @@ def test_the_guard_knows_whose_sound_the_encoder_was_fitted_to(trained):
     experiment, _, folder = trained
     fold = experiment.folds[0]
     record = folder / "exp" / "fold_01" / "provenance.json"
-    seen = read_provenance(record, fold, experiment.split()["sha256"]).seen
+    seen = read_provenance(record, fold, experiment.split().sha256).seen
     assert set(seen["encoder"]) == set(fold.train)
 
 

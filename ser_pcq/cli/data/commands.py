@@ -138,7 +138,7 @@ def split(
     from ser_pcq.config.toml import from_dict
     from ser_pcq.protocols.folds import make_folds
     from ser_pcq.protocols.rules import Kind
-    from ser_pcq.protocols.split_file import as_groups, split_content, write_split_file
+    from ser_pcq.protocols.split_file import as_groups, make_split, write_split_file
 
     tables = {"name": protocol, "valid_speakers": valid_speakers, "folds": folds, "seed": seed}
     tables["session_mates"] = session_mates.value
@@ -147,7 +147,7 @@ def split(
     data = datadir.read(data_dir)
     made = make_folds(data, config)
     listed = made if by is By.UTTERANCE else as_groups(made, data, cast(Kind, by.value))
-    write_split_file(out, split_content(listed, config, by=by.value))
+    write_split_file(out, make_split(listed, config, by=by.value))
     say(f"{NAME}: wrote {out}: {number(len(made), 'fold')}")
 
 

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from ser_pcq.config import Config
+from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.device import resolve_device
@@ -37,7 +38,6 @@ from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear import METHODS
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
-from ser_pcq.training.network.dataset import read_utterance
 
 FeatureSets = dict[str, NDArray[Any]]
 
@@ -69,7 +69,7 @@ def _slimmed(
 
     def speech() -> Iterator[Tensor]:
         for utterance in heard:
-            yield cut.segments(read_utterance(utterance, experiment.data.labels)).to(device)
+            yield cut.segments(torch.from_numpy(read_utterance(utterance))).to(device)
 
     def advance() -> None:
         nonlocal done
@@ -106,7 +106,7 @@ def features_of(
     rows: dict[str, list[NDArray[Any]]] = {}
     utterances = experiment.data.utterances
     for done, utterance in enumerate(utterances, start=1):
-        waveform = read_utterance(utterance, experiment.data.labels)
+        waveform = torch.from_numpy(read_utterance(utterance))
         for name, vector in functionals(waveform).items():
             rows.setdefault(name, []).append(vector.numpy())
         on_prepare(done, len(utterances))

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from ser_pcq.audio.waveform import read_waveform
 from ser_pcq.config import AugmentConfig
-from ser_pcq.data.directory import Utterance
-from ser_pcq.errors import AudioError, DataError
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.data.waveforms import read_utterance
+from ser_pcq.errors import DataError
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.training.network.augment import augmented_copies
 from ser_pcq.training.network.context_cache import ContextCache, read_context
@@ -109,14 +109,11 @@ class EpochSampler(Sampler[int]):
         yield from torch.randperm(self.size, generator=generator).tolist()
 
 
-def read_utterance(utterance: Utterance, labels: Sequence[str]) -> Tensor:
-    """Read the waveform of an utterance whose label is one of `labels`.
-
-    Shape:
-        (time,) at 16 kHz.
+def _target_of(utterance: Utterance, labels: Sequence[str]) -> int:
+    """Return the index of an utterance's label.
 
     Raises:
-        DataError: When the label is unknown or the audio cannot be read; it names the utterance.
+        DataError: When it is none of `labels`.
     """
     if utterance.emotion not in labels:
         raise DataError(
@@ -124,11 +121,7 @@ def read_utterance(utterance: Utterance, labels: Sequence[str]) -> Tensor:
             given=utterance.emotion,
             accepted=", ".join(labels),
         )
-    try:
-        samples = read_waveform(utterance.audio, start=utterance.start, end=utterance.end)
-    except AudioError as error:
-        raise DataError(f"utterance {utterance.utterance_id}: {error}") from error
-    return torch.from_numpy(samples)
+    return labels.index(utterance.emotion)
 
 
 def prepare_utterances(
@@ -156,7 +149,8 @@ def prepare_utterances(
     prepared = []
     trains_encoder = recognizer.encoder is not None and cache is None
     for utterance in utterances:
-        waveform = read_utterance(utterance, recognizer.labels)
+        target = _target_of(utterance, recognizer.labels)
+        waveform = torch.from_numpy(read_utterance(utterance))
         copies = [waveform]
         if augment is not None:
             # The noise of an utterance is the same whatever else is in the fold.
@@ -167,7 +161,7 @@ def prepare_utterances(
             prepared.append(
                 PreparedUtterance(
                     utterance.utterance_id,
-                    recognizer.labels.index(utterance.emotion),
+                    target,
                     segments.spectrogram,
                     segments.waveform if trains_encoder else None,
                     cache.ensure(segments.waveform) if cache is not None else None,
