@@ -275,7 +275,8 @@ def train_linear(
         sets = table.take("test")
         joined = np.concatenate([sets[name] for name in chosen.feature_sets], axis=1)
         test = torch.from_numpy(joined).float()
-        return calibrated(recognizer(test), recognizer.temperature).log_softmax(dim=-1)
+        logits: Tensor = recognizer(test)
+        return calibrated(logits, recognizer.temperature).log_softmax(dim=-1)
 
     candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
     write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
