@@ -82,7 +82,7 @@ class PCQ(nn.Module):
         depth, n_frames, width = context_shape or (0, 0, 0)
         head_sizes = HeadSizes(
             pooled=sum(channels) if config.mlcnn else 0,
-            last=channels[3] * sizes[3][0] * sizes[3][1] if config.mlcnn else 0,
+            last=(channels[3], *sizes[3]) if config.mlcnn else (0, 0, 0),
             depth=depth,
             frames=n_frames,
             width=width,
