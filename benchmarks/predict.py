@@ -32,7 +32,6 @@ def contenders() -> dict[str, Callable[[Path], object]]:
 
     from ser_pcq.inference.predictor import Predictor, load
     from ser_pcq.models.checkpoint import load_checkpoint
-    from ser_pcq.models.classifier_torch import TorchClassifier
 
     torch.set_num_threads(1)
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
@@ -41,7 +40,7 @@ def contenders() -> dict[str, Callable[[Path], object]]:
     }
     for model in MODELS:
         named[model] = load(model).predict
-        named[f"{model}, torch"] = Predictor(TorchClassifier(load_checkpoint(model))).predict
+        named[f"{model}, torch"] = Predictor(load_checkpoint(model)).predict
     return named
 
 

@@ -24,14 +24,14 @@ from ser_pcq.data import directory as datadir
 from ser_pcq.evaluation.table import read_predictions
 from ser_pcq.inference.timeline import EmotionTimeline
 from ser_pcq.models.checkpoint import load_checkpoint
-from ser_pcq.models.classifier_torch import TorchClassifier
+from ser_pcq.models.classifier import Classifier
 
 PAUSE = 0.7  # s
 STEP = 0.01  # s
 
 
 def told_labels(
-    classifier: TorchClassifier, parts: list[NDArray[np.float32]], detector: str
+    classifier: Classifier, parts: list[NDArray[np.float32]], detector: str
 ) -> list[list[str | None]]:
     """Return what the timeline says of every step of each part; None where it hears a pause."""
     pause = np.zeros(round(PAUSE * SAMPLE_RATE), np.float32)
@@ -71,7 +71,7 @@ def main() -> None:
     names = ("one emotion", "changing", "alone")
     results: dict[str, list[tuple[str, str | None]]] = {name: [] for name in names}
     for fold in sorted(options.exp_dir.glob("fold_*")):
-        classifier = TorchClassifier(load_checkpoint(str(fold)))
+        classifier = load_checkpoint(str(fold))
         rows = read_predictions(fold / "predictions.csv").rows
         order = np.random.default_rng(0).permutation(len(rows))
         drawn = [known[rows[k].utterance_id] for k in order]

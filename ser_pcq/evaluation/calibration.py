@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.table import Predictions
+from ser_pcq.models.temperature import calibrated
 
 # Temperatures that are searched. Beyond them a softmax is flat or one-hot for all that matters.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10.0
@@ -57,7 +58,8 @@ def apply_temperature(log_probabilities: ArrayLike, temperature: float) -> NDArr
         raise ScoreError(
             "the temperature is out of range", given=temperature, accepted="a number above 0"
         )
-    return _log_softmax(np.asarray(log_probabilities, dtype=np.float64) / temperature)
+    values: NDArray[np.float64] = np.asarray(log_probabilities, dtype=np.float64)
+    return _log_softmax(calibrated(values, temperature))
 
 
 def fit_temperature(

@@ -1,18 +1,17 @@
 """Trained models on a data directory: every utterance by a model that has not seen its speaker."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ser_pcq.audio.fingerprint import AudioPrint, find_copies, load_prints
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance, read
-from ser_pcq.errors import ScoreError
+from ser_pcq.errors import CheckpointError, ScoreError
 from ser_pcq.evaluation.common_labels import CommonLabels, common_labels
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
 from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.folder import ABOUT, PRINTS, find_model
+from ser_pcq.models.info import ModelInfo, read_info
 from ser_pcq.protocols.copies import prints_of
 from ser_pcq.protocols.leakage import Leak, Verdict
 from ser_pcq.protocols.proof import Proof
@@ -42,27 +41,16 @@ def _fold_models(exp_dir: Path) -> dict[int, Path]:
     return models
 
 
-def _read_about(path: Path) -> dict[str, Any]:
-    """Read what a checkpoint tells of its training.
+def _read_info(folder: Path) -> ModelInfo:
+    """Read what a checkpoint says of its training.
 
     Raises:
         ScoreError: When the file is damaged.
     """
     try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not all(isinstance(label, str) for label in about["labels"]):
-            raise TypeError("labels")
-        for side in ("train_speakers", "valid_speakers", "test_speakers"):
-            if not all(isinstance(name, str) for name in about["data"][side]):
-                raise TypeError(side)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ScoreError("damaged checkpoint", given=f"{path} ({error})") from error
-    return about
-
-
-def _train_side(about: dict[str, Any]) -> set[str]:
-    """Return the speakers that a model was trained or selected on."""
-    return {*about["data"]["train_speakers"], *about["data"]["valid_speakers"]}
+        return read_info(folder)
+    except CheckpointError as error:
+        raise ScoreError(str(error)) from error
 
 
 def predict_data_dir(
@@ -105,16 +93,16 @@ def predict_data_dir(
     """
     device = resolve_device(device)
     models = _fold_models(exp_dir)
-    abouts = {fold: _read_about(folder / ABOUT) for fold, folder in models.items()}
-    model_labels = next(iter(abouts.values()))["labels"]
+    infos = {fold: _read_info(folder) for fold, folder in models.items()}
+    model_labels = next(iter(infos.values())).labels
     common, data = common_labels(
         model_labels, read(data_dir), mapping or {}, shared_only=shared_classes
     )
-    fold_of, leaks = _assign(data, abouts)
+    fold_of, leaks = _assign(data, infos)
     # Every recording is read twice: to be compared, and to be judged.
     n = len(data.utterances)
     prints = prints_of(data, cache_dir, on_progress=lambda done, total: on_progress(done, 2 * n))
-    verdict = _judge(data, fold_of, leaks, models, abouts, prints)
+    verdict = _judge(data, fold_of, leaks, models, infos, prints)
     if not allow_leakage:
         verdict.refuse()
     rows: list[UtterancePrediction] = []
@@ -123,54 +111,54 @@ def predict_data_dir(
         for row in _predict(folder, mine, fold, common, device):
             rows.append(row)
             on_progress(n + len(rows), 2 * n)
-    proof = _proof(data, abouts, verdict, common)
+    proof = _proof(data, infos, verdict, common)
     return Predictions(common.labels, tuple(rows)), proof
 
 
 def _proof(
-    data: DataDir, abouts: dict[int, dict[str, Any]], verdict: Verdict, common: CommonLabels
+    data: DataDir, infos: dict[int, ModelInfo], verdict: Verdict, common: CommonLabels
 ) -> Proof:
     """Bring together what is known of the predictions."""
-    leaky = dict.fromkeys(line for about in abouts.values() for line in about.get("leaky", []))
+    leaky = dict.fromkeys(line for info in infos.values() for line in info.leaky)
     return Proof(
         "trained models on other data",
         None,
         verdict,
         model_leaky=tuple(leaky),
-        notes=(*_corpora(data, abouts), *common.notes),
+        notes=(*_corpora(data, infos), *common.notes),
     )
 
 
-def _corpora(data: DataDir, abouts: dict[int, dict[str, Any]]) -> list[str]:
+def _corpora(data: DataDir, infos: dict[int, ModelInfo]) -> list[str]:
     """Say which corpus is judged by a model of which."""
-    learnt = sorted({str(about["data"].get("corpus")) for about in abouts.values()} - {"None"})
+    learnt = sorted({info.data.corpus for info in infos.values() if info.data.corpus is not None})
     if not learnt or data.corpus is None:
         return []
     return [f"trained on {', '.join(learnt)}, tested on {data.corpus}"]
 
 
-def _other_corpus(data: DataDir, about: dict[str, Any]) -> bool:
+def _other_corpus(data: DataDir, info: ModelInfo) -> bool:
     """Say whether a model is known to have learnt from another corpus than this one."""
-    learnt = about["data"].get("corpus")
+    learnt = info.data.corpus
     if learnt is None or data.corpus is None:
         return False
     return bool(learnt.casefold() != data.corpus.casefold())
 
 
-def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str, int], list[Leak]]:
+def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int], list[Leak]]:
     """Give each speaker to a model that has not heard it; say where there is none."""
     assigned, seen = {}, []
     for speaker in data.speakers:
         fitting = [
             fold
-            for fold, about in abouts.items()
-            if _other_corpus(data, about) or speaker not in _train_side(about)
+            for fold, info in infos.items()
+            if _other_corpus(data, info) or speaker not in info.data.known_speakers
         ]
-        tested = [fold for fold in fitting if speaker in abouts[fold]["data"]["test_speakers"]]
+        tested = [fold for fold in fitting if speaker in infos[fold].data.test_speakers]
         if not fitting:
             seen.append(speaker)
-        assigned[speaker] = (tested or fitting or list(abouts))[0]
-    names = ", ".join(sorted({str(about["data"].get("name")) for about in abouts.values()}))
+        assigned[speaker] = (tested or fitting or list(infos))[0]
+    names = ", ".join(sorted({info.data.name for info in infos.values()}))
     hint = (
         f"(its data: {names}); if this is another corpus, write its name into the file `corpus` "
         "of the data directory"
@@ -178,22 +166,22 @@ def _assign(data: DataDir, abouts: dict[int, dict[str, Any]]) -> tuple[dict[str,
     leaks = []
     if known := [speaker for speaker in seen if speaker != UNKNOWN_SPEAKER]:
         message = f"speakers that the model was trained on, by their names {hint}"
-        leaks.append(Leak("shared-speaker", message, min(abouts), tuple(known)))
-    if unknown := _unknown(data, assigned, abouts):
+        leaks.append(Leak("shared-speaker", message, min(infos), tuple(known)))
+    if unknown := _unknown(data, assigned, infos):
         message = f"who speaks is not known; the model may have been trained on the same {hint}"
-        leaks.append(Leak("unknown-speaker", message, min(abouts), tuple(unknown)))
+        leaks.append(Leak("unknown-speaker", message, min(infos), tuple(unknown)))
     return assigned, leaks
 
 
 def _unknown(
-    data: DataDir, assigned: Mapping[str, int], abouts: Mapping[int, dict[str, Any]]
+    data: DataDir, assigned: Mapping[str, int], infos: Mapping[int, ModelInfo]
 ) -> list[str]:
     """Return the utterances whose speaker nobody can prove to be new to the model."""
     doubtful = {
         speaker
         for speaker, fold in assigned.items()
-        if UNKNOWN_SPEAKER in {speaker, *_train_side(abouts[fold])}
-        and not _other_corpus(data, abouts[fold])
+        if UNKNOWN_SPEAKER in {speaker, *infos[fold].data.known_speakers}
+        and not _other_corpus(data, infos[fold])
     }
     return [u.utterance_id for u in data.utterances if u.speaker in doubtful]
 
@@ -203,12 +191,12 @@ def _judge(
     fold_of: dict[str, int],
     leaks: list[Leak],
     models: dict[int, Path],
-    abouts: dict[int, dict[str, Any]],
+    infos: dict[int, ModelInfo],
     prints: Sequence[AudioPrint],
 ) -> Verdict:
     """Compare recordings with those that their models were trained on, as far as these are kept."""
     verified = {}
-    if all(_other_corpus(data, about) for about in abouts.values()):
+    if all(_other_corpus(data, info) for info in infos.values()):
         verified["speakers"] = "the corpus is another one than the model learnt from"
     elif not leaks:
         verified["speakers"] = "no speaker is known to the model that judged it"

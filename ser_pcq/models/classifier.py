@@ -12,17 +12,22 @@ from ser_pcq.models.folder import DEFAULT_MODEL, GRAPH, find_model
 
 
 class Classifier(Protocol):
-    """Waveforms to probabilities.
+    """Waveforms to probabilities."""
 
-    Attributes:
-        name: What predictions call it.
-        labels: The emotions, in the order of the probabilities.
-        batch_size: How many recordings it is best given at once: 1 where that wins nothing.
-    """
+    @property
+    def name(self) -> str:
+        """What predictions call it."""
+        ...
 
-    name: str
-    labels: tuple[str, ...]
-    batch_size: int
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions, in the order of the probabilities."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many recordings it is best given at once: 1 where that wins nothing."""
+        ...
 
     def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Score recordings; none of them depends on the others, and nothing is padded.
@@ -66,9 +71,7 @@ def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Class
             do="pip install 'ser-pcq[train]', or give a file that ser-export made of it",
         )
     from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
-    from ser_pcq.models.classifier_torch import TorchClassifier
-    from ser_pcq.models.device import resolve_device
 
-    checkpoint = load_checkpoint(model, device=resolve_device(device))
+    checkpoint = load_checkpoint(model, device=device)
     refuse_adapted(checkpoint)
-    return TorchClassifier(checkpoint)
+    return checkpoint

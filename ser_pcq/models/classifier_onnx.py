@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,60 @@ from numpy.typing import NDArray
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.models.folder import WEIGHTS
+from ser_pcq.models.info import DataInfo, Plain, as_json, texts
 from ser_pcq.models.shared_weights import session_options
 
 INPUT, OUTPUT = "waveform", "probabilities"
 """Names of the graph's input, (batch, time) at 16 kHz, and of its output, (batch, class)."""
 
-ABOUT_KEY = "ser-pcq"
-"""Where a file's metadata holds name, labels, sample rate and training data, as JSON."""
+INFO_KEY = "ser-pcq"
+"""Where a file's metadata holds its `GraphInfo`, as JSON."""
+
+
+@dataclass(frozen=True)
+class GraphInfo:
+    """What the metadata of an ONNX file says of its model.
+
+    Attributes:
+        name: What predictions call the model.
+        labels: The emotions, in the order of the outputs.
+        sample_rate: Of the waveforms that it is given, Hz.
+        precision: `float32` or `int8`.
+        data: What the model was trained on; None where the file does not say.
+        protocol_name: How it was trained; None where the file does not say.
+        leaky: How the test set of its training leaked, a sentence each.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    sample_rate: int
+    precision: str
+    data: DataInfo | None
+    protocol_name: str | None
+    leaky: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "GraphInfo":
+        """Read the metadata of a file.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
+                what it should be.
+        """
+        data = plain.get("data")
+        return cls(
+            name=str(plain["name"]),
+            labels=texts(plain["labels"]),
+            sample_rate=int(plain["sample_rate"]),
+            precision=str(plain.get("precision", "float32")),
+            data=DataInfo.from_json(data) if data else None,
+            protocol_name=plain.get("protocol_name"),
+            leaky=texts(plain.get("leaky", [])),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the metadata."""
+        return {**as_json(self), "data": None if self.data is None else as_json(self.data)}
 
 
 def new_session(
@@ -69,7 +117,7 @@ class OnnxClassifier:
         name: Name of the model.
         labels: The emotions.
         batch_size: 1: several at once are hardly faster on a CPU.
-        about: What the file says of itself.
+        info: What the file says of itself.
         card: The model card.
 
     Raises:
@@ -81,22 +129,22 @@ class OnnxClassifier:
         self.batch_size = 1
         metadata = session.get_modelmeta().custom_metadata_map
         try:
-            self.about: dict[str, Any] = json.loads(metadata[ABOUT_KEY])
-            self.name: str = self.about["name"]
-            self.labels: tuple[str, ...] = tuple(self.about["labels"])
-            sample_rate = self.about["sample_rate"]
-        except (KeyError, ValueError, TypeError) as error:
+            self.info = GraphInfo.from_json(json.loads(metadata[INFO_KEY]))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 "this ONNX file is not a model of ser-pcq",
                 accepted="files that ser-export wrote",
             ) from error
-        if sample_rate != SAMPLE_RATE:
+        if self.info.sample_rate != SAMPLE_RATE:
             raise CheckpointError(
-                "foreign sample rate", given=f"{sample_rate} Hz", accepted=f"{SAMPLE_RATE} Hz"
+                "foreign sample rate",
+                given=f"{self.info.sample_rate} Hz",
+                accepted=f"{SAMPLE_RATE} Hz",
             )
+        self.name, self.labels = self.info.name, self.info.labels
         self.card: str = metadata.get("card", "")
         # In 8 bits, what flows through is scaled over a whole batch, so neighbours would matter.
-        self._alone = self.about.get("precision") == "int8"
+        self._alone = self.info.precision == "int8"
 
     def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Score recordings; none of them depends on the others, and nothing is padded.

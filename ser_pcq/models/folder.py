@@ -1,6 +1,6 @@
 """Where models lie: names and files of a package folder, and those that come with the toolkit.
 
-Nothing here loads one; `checkpoint` and `load` do.
+Nothing here loads one; `checkpoint` and `classifier_onnx` do.
 """
 
 from pathlib import Path

@@ -6,23 +6,17 @@ it and training, evaluation and prediction go through the same code.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.config import Config
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.frontend import Frontend
+from ser_pcq.models.info import ParameterCounts
 from ser_pcq.models.registry import NETWORKS
-from ser_pcq.models.segments import (
-    cut_frames,
-    cut_waveform,
-    segment_spans,
-    utterance_log_probabilities,
-)
+from ser_pcq.models.segments import Cutting, utterance_log_probabilities
 
 
 @dataclass(frozen=True)
@@ -58,21 +52,20 @@ class Recognizer(nn.Module):
         self.labels = labels
         # Of the utterance's probabilities; fitted on validation speakers where there are any.
         self.temperature = 1.0
-        self.segment_length = round(config.segment.duration * SAMPLE_RATE)
-        hop = config.frontend.hop_length
-        if self.segment_length % hop:
+        cutting = self.cutting = Cutting.of(config)
+        if cutting.length % cutting.hop:
             raise ConfigError(
                 "segment.duration is no multiple of the frame step",
-                given=f"{self.segment_length} samples with frontend.hop_length = {hop}",
+                given=f"{cutting.length} samples with frontend.hop_length = {cutting.hop}",
             )
         self.frontend = Frontend(config.frontend)
         self.encoder = encoder
         context_shape: tuple[int, int, int] | None = None
         if encoder is not None:
-            encoder.fit_length(self.segment_length)
-            n_frames = encoder.n_frames(self.segment_length)
+            encoder.fit_length(cutting.length)
+            n_frames = encoder.n_frames(cutting.length)
             context_shape = (len(encoder.layers), n_frames, encoder.width)
-        image_shape = self.frontend.output_shape(self.segment_length // hop)
+        image_shape = self.frontend.output_shape(cutting.length // cutting.hop)
         self.network = NETWORKS[config.model.name](
             config.model,
             n_classes=len(labels),
@@ -92,18 +85,11 @@ class Recognizer(nn.Module):
         Shape:
             waveform (time,) at 16 kHz to `Segments`.
         """
-        length, hop = self.segment_length, self.config.frontend.hop_length
-        padding = self.config.segment.padding
         cleaned = self.frontend.clean(waveform)
-        spectrogram = self.frontend.analyse(cleaned)
-        spans = segment_spans(cleaned.shape[0], length, hop, padding)
-        fill = self.frontend.fill
-        return Segments(
-            torch.stack(
-                [cut_frames(spectrogram, span, length, hop, padding, fill) for span in spans]
-            ),
-            torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans]),
-        )
+        whole = self.frontend.analyse(cleaned).unsqueeze(0)
+        spectrogram = self.cutting.spectrograms(whole, len(cleaned), self.frontend.fill)
+        pieces = self.cutting.waveforms(cleaned.unsqueeze(0))
+        return Segments(spectrogram[0].contiguous(), pieces[0].contiguous())
 
     def encode(self, waveform: Tensor) -> Tensor | None:
         """Run the context encoder.
@@ -159,17 +145,10 @@ class Recognizer(nn.Module):
         """
         return self.batch_log_probabilities([waveform])[0]
 
-    def parameter_counts(self) -> dict[str, int]:
+    def parameter_counts(self) -> ParameterCounts:
         """Return the number of parameters of the encoder and of the network."""
 
         def count(module: nn.Module | None) -> int:
             return 0 if module is None else sum(p.numel() for p in module.parameters())
 
-        return {"encoder": count(self.encoder), "network": count(self.network)}
-
-    def description(self) -> dict[str, Any]:
-        """Return what is needed to build the same module again, without weights."""
-        return {
-            "labels": list(self.labels),
-            "encoder": None if self.encoder is None else self.encoder.spec(),
-        }
+        return ParameterCounts(encoder=count(self.encoder), network=count(self.network))

@@ -2,8 +2,10 @@
 
 An embedded model has its weights in `model.safetensors`, for training and for torch. The graph with
 which it predicts without torch needs the same numbers, in other shapes or rounded to 8 bits; they
-are made when it is loaded, which takes a tenth of a second, instead of stored a second time. Which
-initializer comes from which tensor stands in a JSON file beside the graph.
+are made when it is loaded, which takes a tenth of a second, instead of stored a second time. A JSON
+file beside the graph says which initializer comes from which tensor.
+
+Exporting writes such files and predicting reads them, so this is kept apart from `onnx_export`.
 """
 
 import hashlib

@@ -10,7 +10,7 @@ plain import fails, torchaudio is imported again with that folder name pointing 
 Every module of this project that needs torchaudio, or a library that imports it (transformers
 does), imports it from here first::
 
-    from ser_pcq.torchaudio_loader import torchaudio
+    from ser_pcq.models.torchaudio_loader import torchaudio
 """
 
 import importlib

@@ -113,8 +113,8 @@ def measure(models: Sequence[str], *, duration: float = 3.0, rounds: int = 10) -
             Cost(
                 name=model,
                 duration=duration,
-                encoder_parameters=counts["encoder"],
-                network_parameters=sum(counts.values()) - counts["encoder"],
+                encoder_parameters=counts.encoder,
+                network_parameters=counts.network,
                 frozen_parameters=sum(p.numel() for p in encoder if not p.requires_grad),
                 macs=None if macs is None else macs / duration,
                 weights=(folder / WEIGHTS).stat().st_size,
@@ -172,7 +172,7 @@ def count_macs(run: Callable[[], object]) -> int:
 
 def recognizer_macs(recognizer: AnyRecognizer, waveform: Tensor) -> int | None:
     """Count the multiply-adds of scoring a waveform, (time,); None for openSMILE, not in torch."""
-    if not isinstance(recognizer, Recognizer) and not recognizer.parameter_counts()["encoder"]:
+    if not isinstance(recognizer, Recognizer) and not recognizer.parameter_counts().encoder:
         return None
     trained = [p for p in recognizer.parameters() if p.requires_grad]
     # The counter wants to follow gradients, which inference mode does not have.

@@ -2,21 +2,21 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from torch import Tensor
 
 from ser_pcq.audio.fingerprint import save_prints
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.files import write_json
-from ser_pcq.models.card import model_card
-from ser_pcq.models.checkpoint import AnyRecognizer, save_checkpoint
+from ser_pcq.models.checkpoint import AnyRecognizer, describe, save_checkpoint
 from ser_pcq.models.folder import PRINTS
+from ser_pcq.models.info import CalibrationInfo, DataInfo, ModelInfo, TrainingInfo, as_json
 from ser_pcq.protocols.leakage import check_provenance
 from ser_pcq.protocols.provenance import Provenance, write_provenance
 from ser_pcq.protocols.rules import Fold, protocol_name, rule_of
+from ser_pcq.training.card import model_card
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.network.fit import Observer
 
@@ -31,15 +31,15 @@ class Trained:
         recognizer: The model, its temperature included.
         score_test: Returns log-probabilities of the test utterances, (utterance, class), in the
             fold's order; it is called when the guard has agreed.
-        training: What the checkpoint tells of the training, plain values.
-        calibration: What the checkpoint tells of the temperature, plain values.
+        training: What the checkpoint says of the training.
+        calibration: What the checkpoint says of the temperature.
         provenance: What was fitted or chosen on which utterances.
     """
 
     recognizer: AnyRecognizer
     score_test: Callable[[], Tensor]
-    training: dict[str, Any]
-    calibration: dict[str, Any]
+    training: TrainingInfo
+    calibration: CalibrationInfo
     provenance: Provenance
 
 
@@ -84,14 +84,15 @@ def run_fold(
         write_predictions(folder / "predictions.csv", predictions)
     trained.provenance.leaky = tuple(leaky)
     write_provenance(folder, trained.provenance, fold, experiment.split()["sha256"])
-    about = _about(experiment, fold, trained, leaky)
-    card = model_card(about, trained.recognizer)
-    save_checkpoint(folder / "checkpoint", trained.recognizer, about, card=card)
+    info = _info(experiment, fold, trained, leaky)
+    save_checkpoint(folder / "checkpoint", trained.recognizer, info, card=model_card(info))
     known = {*fold.train, *fold.valid}
     prints = [one for one in experiment.audio.prints if one.utterance_id in known]
     save_prints(folder / "checkpoint" / PRINTS, prints)
     # Apart from the checkpoint, which is to be the same when it is trained again.
-    write_json(folder / "finished.json", {**trained.training, "seconds": round(seconds, 1)})
+    write_json(
+        folder / "finished.json", {**as_json(trained.training), "seconds": round(seconds, 1)}
+    )
     for state in ("state.pt", "selection.json", "refit/state.pt"):
         (folder / state).unlink(missing_ok=True)
     return predictions
@@ -132,31 +133,27 @@ def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> P
     return Predictions(labels, tuple(rows))
 
 
-def _about(
-    experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]
-) -> dict[str, Any]:
-    """Describe the training for the checkpoint."""
+def _info(experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]) -> ModelInfo:
+    """Describe the model for its checkpoint."""
     name = experiment.exp_dir.resolve().name
     speaker = experiment.speaker_of
+    protocol = experiment.config.protocol
     # With refitting, validation speakers are trained on in the end.
-    refit = experiment.config.protocol.refit
-    train = (*fold.train, *fold.valid) if refit else fold.train
-    return {
-        "name": f"{name}-{fold.name}" if fold.test else name,
-        "data": {
-            "name": experiment.data.path.resolve().name,
-            "corpus": experiment.data.corpus,
-            "utterances": len(train),
-            "train_speakers": sorted({speaker[i] for i in train}),
-            "valid_speakers": sorted({speaker[i] for i in fold.valid}),
-            "test_speakers": sorted({speaker[i] for i in fold.test}),
-        },
-        "protocol": {
-            **asdict(experiment.config.protocol),
-            "split": Path(experiment.config.protocol.split).name,
-        },
-        "protocol_name": protocol_name(experiment.config.protocol),
-        "training": trained.training,
-        "calibration": trained.calibration,
-        "leaky": leaky,
-    }
+    train = (*fold.train, *fold.valid) if protocol.refit else fold.train
+    data = DataInfo(
+        name=experiment.data.path.resolve().name,
+        corpus=experiment.data.corpus,
+        utterances=len(train),
+        train_speakers=tuple(sorted({speaker[i] for i in train})),
+        valid_speakers=tuple(sorted({speaker[i] for i in fold.valid})),
+        test_speakers=tuple(sorted({speaker[i] for i in fold.test})),
+    )
+    return describe(
+        trained.recognizer,
+        name=f"{name}-{fold.name}" if fold.test else name,
+        data=data,
+        protocol_name=protocol_name(protocol),
+        training=trained.training,
+        calibration=trained.calibration,
+        leaky=tuple(leaky),
+    )

@@ -34,7 +34,8 @@ RESULTS = ROOT / "recipes" / "emodb" / "results"
 
 def save(folder: Path, recognizer=None) -> Path:
     """Write a package of a tiny model."""
-    save_checkpoint(folder, recognizer or tiny.recognizer(), {"name": folder.name})
+    recognizer = recognizer or tiny.recognizer()
+    save_checkpoint(folder, recognizer, tiny.info(recognizer, folder.name))
     return folder
 
 
@@ -227,7 +228,7 @@ def test_of_an_experiment_the_first_fold_is_measured(tmp_path):
         write_fold(tmp_path / name, [1.0])
         save(tmp_path / name / "checkpoint", recognizer)
     (cost,) = measure([str(tmp_path)], duration=1.0, rounds=1)
-    assert cost.parameters == sum(tiny.recognizer().parameter_counts().values())
+    assert cost.parameters == tiny.recognizer().parameter_counts().total
     assert cost.training == Training(2.0, 2, ("cpu",))
 
 
@@ -244,7 +245,7 @@ def test_the_command_prints_one_row_for_each_model_that_plots_can_read(tmp_path)
     assert all(len(row) == len(header) for row in rows)
     (tmp_path / "cost.tsv").write_text(done.stdout)
     told = BENCHMARK["read_parameters"]([str(tmp_path / "cost.tsv"), "other=12"])
-    counts = sum(tiny.recognizer().parameter_counts().values())
+    counts = tiny.recognizer().parameter_counts().total
     assert told == {str(folders[0]): counts, "mine": counts, "other": 12}
 
 
@@ -317,7 +318,7 @@ def test_an_experiment_tells_its_parameters_itself(tmp_path):
     save(folder / "fold_01" / "checkpoint")
     (system,) = BENCHMARK["read_systems"]([f"mine={folder}"], {})
     assert system.name == "mine"
-    assert system.parameters == sum(tiny.recognizer().parameter_counts().values())
+    assert system.parameters == tiny.recognizer().parameter_counts().total
 
 
 def test_systems_on_other_utterances_do_not_share_a_plot(tmp_path):

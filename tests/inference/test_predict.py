@@ -14,7 +14,6 @@ from support import tiny
 from ser_pcq.errors import SerError
 from ser_pcq.inference.predictor import PredictOptions, Predictor, load
 from ser_pcq.models.checkpoint import load_checkpoint, save_checkpoint
-from ser_pcq.models.classifier_torch import TorchClassifier
 from ser_pcq.models.folder import ABOUT, DEFAULT_MODEL, embedded_models
 
 KEYS = [
@@ -29,8 +28,7 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     recognizer = tiny.recognizer()
     recognizer.frontend.fit(torch.randn(4, 1, 24, 50) * 3 - 5)
-    about = {"name": "tiny", "data": {}, "protocol": {}, "training": {}}
-    save_checkpoint(folder, recognizer, about)
+    save_checkpoint(folder, recognizer, tiny.info(recognizer))
     assert (folder / ABOUT).is_file()
     return folder
 
@@ -180,7 +178,7 @@ def test_a_threshold_that_is_none_is_wrong_usage(command, model, value):
 
 def test_abstaining_in_python(model, recordings):
     checkpoint = load_checkpoint(str(model))
-    answer = Predictor(TorchClassifier(checkpoint)).predict(recordings / "good.wav")
+    answer = Predictor(checkpoint).predict(recordings / "good.wav")
     assert answer.status == "ok"
     predictor = load(str(model), min_confidence=1)
     unsure, silent = predictor.predict_all([recordings / "good.wav", recordings / "silent.wav"])
@@ -190,7 +188,7 @@ def test_abstaining_in_python(model, recordings):
     # The confidence that is shown is a threshold that is reached; a hair above, it is not.
     for hair, status in ((0, "ok"), (1e-6, "abstained")):
         threshold = round(answer.confidence, 6) + hair
-        predictor = Predictor(TorchClassifier(checkpoint), PredictOptions(min_confidence=threshold))
+        predictor = Predictor(checkpoint, PredictOptions(min_confidence=threshold))
         assert predictor.predict(recordings / "good.wav").status == status
     for value in (-0.1, 1.1, float("nan")):
         with pytest.raises(SerError, match=r"min_confidence is out of range.*accepted: 0 to 1"):

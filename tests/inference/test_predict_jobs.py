@@ -24,7 +24,6 @@ from ser_pcq.errors import SerError
 from ser_pcq.inference.journal import Journal, journal_of
 from ser_pcq.models.checkpoint import load_checkpoint
 from ser_pcq.models.classifier_onnx import load_onnx
-from ser_pcq.models.classifier_torch import TorchClassifier
 from ser_pcq.models.folder import embedded_models
 
 SMALL = ("--model", "emodb-small", "--speech", "energy")
@@ -302,13 +301,11 @@ def classifiers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     recognizer = tiny.recognizer()
     recognizer.frontend.fit(torch.randn(4, 1, 24, 50) * 3 - 5)
-    save_checkpoint(
-        folder, recognizer, {"name": "tiny", "data": {}, "protocol": {}, "training": {}}
-    )
-    kinds = {"network": TorchClassifier(load_checkpoint(str(folder)))}
+    save_checkpoint(folder, recognizer, tiny.info(recognizer))
+    kinds = {"network": load_checkpoint(str(folder))}
     for name in embedded_models():
         path = ROOT / "ser_pcq" / "models" / "embedded" / name
-        kinds[f"{name}, torch"] = TorchClassifier(load_checkpoint(name))
+        kinds[f"{name}, torch"] = load_checkpoint(name)
         kinds[f"{name}, ONNX"] = load_onnx(path / "model.onnx")
     return kinds
 
@@ -338,7 +335,7 @@ def test_a_recording_does_not_depend_on_its_neighbours(classifiers, lengths, see
 def test_judging_many_at_once_as_on_a_gpu_changes_nothing(tmp_path, jobs):
     files = sorted(fill(tmp_path / "many", 24).iterdir())
     files[5:5] = [EXAMPLE, tmp_path / "gone.wav"]
-    classifier = TorchClassifier(load_checkpoint("emodb-small"))
+    classifier = load_checkpoint("emodb-small")
     predictor = Predictor(classifier, PredictOptions("emodb-small"))
     one_by_one = [predictor.predict(file) for file in files]
     classifier.batch_size = 7

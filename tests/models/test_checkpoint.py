@@ -17,13 +17,6 @@ from ser_pcq.models.folder import (
     find_model,
 )
 
-ABOUT_TINY = {
-    "name": "tiny",
-    "data": {"name": "none", "utterances": 0, "train_speakers": []},
-    "protocol": {"name": "all"},
-    "training": {"seed": 0},
-}
-
 
 def fitted(**options):
     recognizer = tiny.recognizer(**options)
@@ -34,7 +27,7 @@ def fitted(**options):
 @pytest.mark.parametrize("with_encoder", [False, True])
 def test_a_package_gives_the_same_scores_with_nothing_else_at_hand(with_encoder, tmp_path):
     recognizer = fitted(with_encoder=with_encoder)
-    save_checkpoint(tmp_path / "model", recognizer, ABOUT_TINY, card="# tiny\n")
+    save_checkpoint(tmp_path / "model", recognizer, tiny.info(recognizer), card="# tiny\n")
     loaded = load_checkpoint(str(tmp_path / "model"))
     waveform = torch.randn(20_000, generator=torch.Generator().manual_seed(0))
     expected = recognizer.log_probabilities(waveform)
@@ -58,7 +51,7 @@ def test_the_configuration_of_a_package_names_no_folder_of_this_machine(tmp_path
     (tmp_path / "some-encoder").mkdir()
     recognizer = fitted(context={"encoder": "none"})
     object.__setattr__(recognizer.config.context, "encoder", str(tmp_path / "some-encoder"))
-    save_checkpoint(tmp_path / "model", recognizer, ABOUT_TINY)
+    save_checkpoint(tmp_path / "model", recognizer, tiny.info(recognizer))
     text = (tmp_path / "model" / ABOUT).read_text()
     assert str(tmp_path) not in text
     assert json.loads(text)["config"]["context"]["encoder"] == "some-encoder"
@@ -66,11 +59,11 @@ def test_the_configuration_of_a_package_names_no_folder_of_this_machine(tmp_path
 
 def test_a_package_is_found_by_folder_fold_and_experiment(tmp_path):
     recognizer = fitted()
-    save_checkpoint(tmp_path / "exp" / "fold_01" / "checkpoint", recognizer, ABOUT_TINY)
+    save_checkpoint(tmp_path / "exp" / "fold_01" / "checkpoint", recognizer, tiny.info(recognizer))
     inner = tmp_path / "exp" / "fold_01" / "checkpoint"
     for path in (inner, inner.parent, tmp_path / "exp"):
         assert find_model(str(path)) == inner
-    save_checkpoint(tmp_path / "exp" / "fold_02" / "checkpoint", recognizer, ABOUT_TINY)
+    save_checkpoint(tmp_path / "exp" / "fold_02" / "checkpoint", recognizer, tiny.info(recognizer))
     with pytest.raises(CheckpointError, match="more than one model"):
         find_model(str(tmp_path / "exp"))
     with pytest.raises(CheckpointError, match=DEFAULT_MODEL):
@@ -106,7 +99,8 @@ def change(folder, **values):
     ],
 )
 def test_damage_is_one_clear_error(spoil, message, tmp_path):
-    save_checkpoint(tmp_path / "model", fitted(), ABOUT_TINY)
+    recognizer = fitted()
+    save_checkpoint(tmp_path / "model", recognizer, tiny.info(recognizer))
     spoil(tmp_path / "model")
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(str(tmp_path / "model"))
@@ -121,10 +115,10 @@ def test_an_embedded_model_is_small_complete_and_described(name, size, parameter
     assert sum(p.stat().st_size for p in folder.iterdir()) <= size
     loaded = load_checkpoint(name)
     counts = loaded.recognizer.parameter_counts()
-    assert counts == loaded.about["parameters"]
-    assert sum(counts.values()) <= parameters
+    assert counts == loaded.info.parameters
+    assert counts.total <= parameters
     assert len(loaded.recognizer.labels) == 7
-    assert len(loaded.about["data"]["train_speakers"]) == 10
+    assert len(loaded.info.data.train_speakers) == 10
     card = (folder / "README.md").read_text()
     for word in (
         "EMO-DB",

@@ -10,6 +10,7 @@ from ser_pcq.config import ContextConfig
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.models.encoders.pretrained import HUB_NAMES, load_encoder
 from ser_pcq.models.encoders.spec import encoder_from_spec
+from ser_pcq.models.info import EncoderInfo
 from ser_pcq.training.network.context_cache import ContextCache, read_context
 
 VARIANTS = {
@@ -129,11 +130,11 @@ def test_truncated_encoders_equal_the_whole_one(variant, tmp_path, waveform):
 
 
 def test_published_frame_count_of_wavlm():
-    spec = {
-        "family": "wavlm",
-        "layers": [1],
-        "config": {"model_type": "wavlm", "num_hidden_layers": 12, "hidden_size": 768},
-    }
+    spec = EncoderInfo(
+        family="wavlm",
+        layers=(1,),
+        config={"model_type": "wavlm", "num_hidden_layers": 12, "hidden_size": 768},
+    )
     encoder = encoder_from_spec(ContextConfig(encoder="wavlm-base-plus", layers=(1,)), spec)
     assert encoder.n_frames(48_000) == 149
     assert HUB_NAMES["wavlm-base-plus"] == "microsoft/wavlm-base-plus"

@@ -73,8 +73,7 @@ def test_every_network_becomes_a_file(name, tmp_path):
     changes = {"plain": {}, "published": PUBLISHED, "deltas": DELTAS, **ENCODERS}[name]
     recognizer = tiny.recognizer(with_encoder=name in ENCODERS, **changes)
     recognizer.frontend.fit(recognizer.segments(torch.from_numpy(sounds()[4])).spectrogram)
-    about = {"name": "tiny", "data": {}, "protocol": {}, "training": {}}
-    save_checkpoint(tmp_path / "model", recognizer, about)
+    save_checkpoint(tmp_path / "model", recognizer, tiny.info(recognizer))
     export_onnx(str(tmp_path / "model"), tmp_path / "model.onnx")
     classifier = load_onnx(tmp_path / "model.onnx")
     for sound in sounds():
@@ -136,7 +135,7 @@ def test_8_bits_decide_as_the_model_does(exported, emodb_dir):
 def test_a_file_says_what_it_is_and_nothing_of_where_it_was_made(exported):
     classifier = load_onnx(exported / "float32.onnx")
     assert classifier.name == "emodb-small"
-    assert classifier.about["data"]["corpus"] == "emodb"
+    assert classifier.info.data.corpus == "emodb"
     assert "EMO-DB" in classifier.card
     content = (exported / "float32.onnx").read_bytes()
     for word in (b"site-packages", b".py", sys.prefix.encode()):
@@ -173,8 +172,7 @@ def test_files_are_predicted_with_without_torch(exported, tmp_path):
 def test_a_network_is_exported_by_the_command_and_predicts_the_same(command, tmp_path):
     torch.manual_seed(0)
     recognizer = tiny.recognizer()
-    about = {"name": "tiny", "data": {}, "protocol": {}, "training": {}}
-    save_checkpoint(tmp_path / "model", recognizer, about)
+    save_checkpoint(tmp_path / "model", recognizer, tiny.info(recognizer))
     result = command("export", tmp_path / "model", tmp_path / "tiny.onnx")
     assert (result.returncode, result.stdout) == (0, ""), result.stderr
     assert "tiny.onnx" in result.stderr

@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.audio.waveform import SAMPLE_RATE
-from ser_pcq.config import ContextConfig, SegmentConfig
+from ser_pcq.config import ContextConfig
 from ser_pcq.models.classifier_onnx import new_session
 from ser_pcq.models.encoders.slim_whisper import (
     LowRank,
@@ -17,44 +16,10 @@ from ser_pcq.models.encoders.slim_whisper import (
 )
 from ser_pcq.models.encoders.whisper_input import sinusoids
 from ser_pcq.models.linear.statistics import frame_energy, statistics_over_time
-from ser_pcq.models.onnx_export.cutting import cut_spectrograms, cut_waveforms
 from ser_pcq.models.onnx_export.encoders import FoldedAttention, PositionsGraph, graph_encoder
 from ser_pcq.models.onnx_export.spectra import PowerSpectrum
 from ser_pcq.models.onnx_export.statistics import frame_energies, masked_statistics
 from ser_pcq.models.onnx_export.translations import pooling_matrix, translations
-from ser_pcq.models.segments import cut_frames, cut_waveform, segment_spans
-
-
-@pytest.mark.parametrize("padding", ["repeat", "zero", "published", "none"])
-@pytest.mark.parametrize("n_samples", [1600, 3199, 4800, 15_999, 16_000, 16_001, 48_000, 50_321])
-def test_segments_are_cut_at_the_same_places(padding, n_samples):
-    length, hop = 16_000, 160
-    waveform = torch.randn(2, n_samples, generator=torch.Generator().manual_seed(n_samples))
-    spans = segment_spans(n_samples, length, hop, padding)
-    config = SegmentConfig(duration=1.0, padding=padding)
-    cut = cut_waveforms(waveform, hop, config)
-    for one, got in zip(waveform, cut, strict=True):
-        expected = torch.stack([cut_waveform(one, span, length, padding) for span in spans])
-        assert torch.equal(got, expected)
-    if padding != "none":
-        spectrogram = torch.randn(2, 1, 5, n_samples // hop + 1)
-        frames = cut_spectrograms(spectrogram, n_samples, hop, config, -7.0)
-        for one, got in zip(spectrogram, frames, strict=True):
-            expected = torch.stack(
-                [cut_frames(one, span, length, hop, padding, -7.0) for span in spans]
-            )
-            assert torch.equal(got, expected)
-
-
-@pytest.mark.parametrize("hop", [160, 240, 256, 2000])
-@pytest.mark.parametrize("n_samples", [1600, 1601, 1999, 3200, 3201, 16_001, 33_000])
-def test_whole_recordings_are_cut_on_any_grid(hop, n_samples):
-    length = 4 * SAMPLE_RATE // hop * hop
-    waveform = torch.randn(1, n_samples, generator=torch.Generator().manual_seed(hop))
-    spans = segment_spans(n_samples, length, hop, "none")
-    cut = cut_waveforms(waveform, hop, SegmentConfig(duration=length / SAMPLE_RATE, padding="none"))
-    expected = [cut_waveform(waveform[0], span, length, "none") for span in spans]
-    assert torch.equal(cut[0], torch.stack(expected))
 
 
 @pytest.mark.parametrize(

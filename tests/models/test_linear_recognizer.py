@@ -14,6 +14,7 @@ from ser_pcq.errors import SerError
 from ser_pcq.evaluation.table import read_predictions
 from ser_pcq.models.checkpoint import load_checkpoint
 from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.info import CalibrationInfo
 from ser_pcq.models.linear.recognizer import Functionals
 from ser_pcq.protocols.proof import prove
 from ser_pcq.protocols.provenance import read_provenance
@@ -93,10 +94,10 @@ def test_whisper_layers_are_chosen_without_the_test_fold(data, tmp_path):
     assert set(seen) == {"hyper-parameters", "temperature", "normalisation", "weights"}
     candidates = json.loads((tmp_path / "exp" / "fold_01" / "candidates.json").read_text())
     assert {c["feature_set"] for c in candidates} == {"layer 1", "layer 2"}
-    about = load_checkpoint(str(tmp_path / "exp" / "fold_01")).about
+    info = load_checkpoint(str(tmp_path / "exp" / "fold_01")).info
     best = max(candidates, key=lambda c: (round(c["wa"] + c["ua"], 9), -c["setting"]))
-    assert about["training"]["features"] == [best["feature_set"]]
-    assert about["encoder"]["layers"] == [int(best["feature_set"][-1])]  # only this one is kept
+    assert info.training.features == (best["feature_set"],)
+    assert info.encoder.layers == (int(best["feature_set"][-1]),)  # only this one is kept
     predictor = load(str(tmp_path / "exp" / "fold_01"))
     row = rows.rows[0]
     (utterance,) = [u for u in data.utterances if u.utterance_id == row.utterance_id]
@@ -125,8 +126,8 @@ def test_averaged_discriminants_are_one_linear_map_that_predicts_as_it_was_teste
     seen = read_provenance(folder / "provenance.json", fold, experiment.split()["sha256"]).seen
     assert set(seen) == {"temperature", "normalisation", "weights"}  # nothing was chosen
     checkpoint = load_checkpoint(str(folder))
-    assert checkpoint.about["encoder"]["layers"] == [1, 2]
-    assert len(checkpoint.about["training"]["features"]) == 4
+    assert checkpoint.info.encoder.layers == (1, 2)
+    assert len(checkpoint.info.training.features) == 4
     # 2 layers of width 32; mean and deviation, and with two parts two means more; two ranges.
     assert checkpoint.recognizer.mean.numel() == 2 * 32 * (2 + 4) * 2
     predictor = load(str(folder))
@@ -184,7 +185,7 @@ def test_a_kept_table_of_features_keeps_their_order(data, tmp_path):
         told.append(load_checkpoint(str(folder / "fold_01")))
     cold, warm = told
     # By name "10 dB" would come before "5 dB".
-    assert cold.about["training"]["features"] == warm.about["training"]["features"]
+    assert cold.info.training.features == warm.info.training.features
     torch.testing.assert_close(cold.recognizer.classify.weight, warm.recognizer.classify.weight)
 
 
@@ -200,8 +201,8 @@ def test_two_speakers_are_enough_where_nothing_is_chosen(data, tmp_path):
     two = only(data, tmp_path / "two", *((s, e) for s in speakers for e in emotions))
     setup = discriminant_tables(tiny.save_whisper(tmp_path / "whisper"), speech_ranges=[0])
     run(two, tmp_path / "exp", setup)
-    about = load_checkpoint(str(tmp_path / "exp" / "fold_01")).about
-    assert about["calibration"] == {"temperature": 1.0, "utterances": 0}
+    info = load_checkpoint(str(tmp_path / "exp" / "fold_01")).info
+    assert info.calibration == CalibrationInfo(temperature=1.0, utterances=0)
     setup["discriminant"]["several"] = "choose"
     with pytest.raises(SerError, match="two training speakers"):
         run(two, tmp_path / "chosen", setup)
@@ -214,8 +215,8 @@ def test_emotions_of_one_speaker_each_leave_the_confidence_as_it_is(data, tmp_pa
     apart = only(data, tmp_path / "apart", *zip(speakers, emotions, strict=False))
     setup = discriminant_tables(tiny.save_whisper(tmp_path / "whisper"), speech_ranges=[0])
     run(apart, tmp_path / "exp", setup | {"protocol": {"name": "all", "valid_speakers": 0}})
-    about = load_checkpoint(str(tmp_path / "exp" / "all")).about
-    assert about["calibration"] == {"temperature": 1.0, "utterances": 0}
+    info = load_checkpoint(str(tmp_path / "exp" / "all")).info
+    assert info.calibration == CalibrationInfo(temperature=1.0, utterances=0)
 
 
 @pytest.mark.parametrize("protocol", [{"adapt": "speaker"}, {"valid_speakers": 1, "refit": True}])

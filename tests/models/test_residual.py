@@ -141,7 +141,7 @@ def test_it_is_trained_scored_and_loaded_like_every_network(tmp_path):
     right = [row.prediction == row.reference for row in rows.rows]
     assert sum(right) / len(right) > 0.6  # emotions of this corpus are easy; chance is a third
     model = str(tmp_path / "exp" / "fold_01")
-    assert load_checkpoint(model).about["encoder"] is None
+    assert load_checkpoint(model).info.encoder is None
     audio = {u.utterance_id: u.audio for u in data.utterances}
     said = load(model).predict(audio[rows.rows[0].utterance_id])
     assert list(said.probabilities.values()) == pytest.approx(rows.rows[0].probabilities, abs=1e-4)

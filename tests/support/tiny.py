@@ -8,7 +8,9 @@ from ser_pcq.config import Config
 from ser_pcq.config.toml import from_dict
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import synthetic
+from ser_pcq.models.checkpoint import AnyRecognizer, describe
 from ser_pcq.models.encoders.context import WaveContext
+from ser_pcq.models.info import CalibrationInfo, DataInfo, ModelInfo, NetworkTrainingInfo
 from ser_pcq.models.recognizer import Recognizer
 
 LABELS = ("anger", "neutral", "sadness")
@@ -102,3 +104,14 @@ def recognizer(seed: int = 0, *, with_encoder: bool = False, **changes: dict) ->
     changes = {**changes, "context": {**context, **changes.get("context", {})}}
     torch.manual_seed(seed)
     return Recognizer(config(**changes), LABELS, encoder).eval()
+
+
+def info(recognizer: AnyRecognizer, name: str = "tiny", **changes: object) -> ModelInfo:
+    """What the package of a model that was not trained says."""
+    facts = {
+        "data": DataInfo("none", None, 0, (), (), ()),
+        "protocol_name": "all",
+        "training": NetworkTrainingInfo(seed=0, epochs=0, selected_epoch=0, device="cpu"),
+        "calibration": CalibrationInfo(),
+    }
+    return describe(recognizer, name=name, **{**facts, **changes})

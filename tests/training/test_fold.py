@@ -89,7 +89,7 @@ def test_the_temperature_is_in_the_predictions_and_in_the_loaded_model(data, tmp
     _, predictions = run(data, tmp_path, train={"epochs": 4})
     checkpoint = load_checkpoint(str(tmp_path / "fold_01"))
     assert checkpoint.recognizer.temperature != 1.0
-    assert checkpoint.recognizer.temperature == checkpoint.about["calibration"]["temperature"]
+    assert checkpoint.recognizer.temperature == checkpoint.info.calibration.temperature
     row = predictions.rows[0]
     (utterance,) = [u for u in data.utterances if u.utterance_id == row.utterance_id]
     from ser_pcq.training.network.dataset import read_utterance

@@ -238,8 +238,8 @@ def test_a_trained_fold_predicts_as_it_was_tested_without_transformers(trained):
     for row in rows.rows[:4]:
         said = predictor.predict(audio[row.utterance_id])
         assert list(said.probabilities.values()) == pytest.approx(row.probabilities, abs=1e-4)
-    about = load_checkpoint(model).about
-    assert about["encoder"]["family"] == "slim-whisper"
+    info = load_checkpoint(model).info
+    assert info.encoder.family == "slim-whisper"
     code = (
         "import sys; from ser_pcq.predict import load; "
         f"load({model!r}).predict({str(audio[rows.rows[0].utterance_id])!r}); "

@@ -1,6 +1,6 @@
 """The context branch: a self-supervised encoder, read at chosen depths.
 
-Whisper, WavLM, HuBERT and wav2vec2; how they are found and loaded stands in `pretrained`. Only the
+Whisper, WavLM, HuBERT and wav2vec2; `pretrained` finds and loads them. Only the
 layers up to the highest one that is read are built, run and stored. Hidden state 0 is the input of
 the first block, state k the output of block k; -1 is the last one of the whole encoder.
 
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.whisper_input import HOP, WhisperLogMel
+from ser_pcq.models.info import EncoderInfo, Plain, as_json
 
 
 class ContextEncoder(nn.Module, ABC):
@@ -33,9 +34,7 @@ class ContextEncoder(nn.Module, ABC):
     family: str
     width: int
 
-    def __init__(
-        self, config: ContextConfig, layers: tuple[int, ...], hub_config: dict[str, Any]
-    ) -> None:
+    def __init__(self, config: ContextConfig, layers: tuple[int, ...], hub_config: Plain) -> None:
         super().__init__()
         self.config = config
         self.layers = layers
@@ -77,14 +76,14 @@ class ContextEncoder(nn.Module, ABC):
         states = self.hidden_states(self.prepare(waveform))
         return torch.stack([states[layer] for layer in self.layers], dim=1)
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> EncoderInfo:
         """Return what `encoder_from_spec` needs to build this encoder again without weights."""
-        return {"family": self.family, "layers": list(self.layers), "config": self.hub_config}
+        return EncoderInfo(self.family, self.layers, self.hub_config)
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the output depends on, apart from the waveform."""
         digest = hashlib.sha256()
-        about = {**self.spec(), "normalise": self.config.normalise_waveform}
+        about = {**as_json(self.spec()), "normalise": self.config.normalise_waveform}
         digest.update(json.dumps(about, sort_keys=True).encode())
         for name, value in sorted(self.state_dict().items()):
             digest.update(name.encode())
@@ -105,7 +104,7 @@ class WhisperContext(ContextEncoder):
         self,
         config: ContextConfig,
         layers: tuple[int, ...],
-        hub_config: dict[str, Any],
+        hub_config: Plain,
         encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(config, layers, hub_config)
@@ -165,7 +164,7 @@ class WaveContext(ContextEncoder):
         self,
         config: ContextConfig,
         layers: tuple[int, ...],
-        hub_config: dict[str, Any],
+        hub_config: Plain,
         encoder: nn.Module | None = None,
     ) -> None:
         super().__init__(config, layers, hub_config)
@@ -180,7 +179,7 @@ class WaveContext(ContextEncoder):
         built.config.layerdrop = 0.0
         whole = max(layers) == int(hub_config["num_hidden_layers"])
         if hub_config.get("do_stable_layer_norm") and not whole:
-            # Here the norm stands after the last block, and the truncated one is not the last.
+            # Here the norm comes after the last block, and the truncated one is not the last.
             built.encoder.layer_norm = nn.Identity()
         self.model = built
 

@@ -1,14 +1,13 @@
 """A Whisper encoder of some hundred thousand parameters: its stem and the attention of one block.
 
-What the first block of Whisper knows of emotion lies in its convolutions and in what attention
+What the first block of Whisper says of emotion is in its convolutions and in what attention
 gathers around each frame; the feed-forward half of a block is its greater part and can be left out.
-Every linear map left is of low rank. How it is made from Whisper stands in `slimming`.
+Every linear map left is of low rank. `slimming` makes it from Whisper.
 
 Nothing here needs transformers.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +16,7 @@ from ser_pcq.config import ContextConfig
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.whisper_input import HOP, WhisperLogMel, sinusoids
+from ser_pcq.models.info import Plain, as_json
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ class SlimWhisper(ContextEncoder):
 
     family = "slim-whisper"
 
-    def __init__(
-        self, config: ContextConfig, layers: tuple[int, ...], hub_config: dict[str, Any]
-    ) -> None:
+    def __init__(self, config: ContextConfig, layers: tuple[int, ...], hub_config: Plain) -> None:
         super().__init__(config, layers, hub_config)
         if not set(layers) <= {0, 1}:
             raise ConfigError("a slim encoder has no such layer", given=layers, accepted="0 and 1")
@@ -153,12 +151,12 @@ class SlimWhisper(ContextEncoder):
         return (n_samples // HOP + 1) // 2
 
 
-def shape_of(plain: dict[str, Any]) -> SlimShape:
-    """Return the shape that plain values tell."""
+def shape_of(plain: Plain) -> SlimShape:
+    """Return a shape from plain values."""
     ranks = {key: tuple(plain[key]) for key in ("conv", "attention")}
     return SlimShape(**{**plain, **ranks})
 
 
-def plain_shape(shape: SlimShape) -> dict[str, Any]:
+def plain_shape(shape: SlimShape) -> Plain:
     """Return a shape as plain values, as a checkpoint holds them."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(shape).items()}
+    return as_json(shape)

@@ -34,7 +34,7 @@ class OpenSmileFunctionals:
     research and affective computing", IEEE Transactions on Affective Computing 7(2), 2016.
     ComParE_2016: Schuller et al., "The INTERSPEECH 2016 Computational Paralinguistics Challenge".
 
-    Licence: openSMILE stands under the audEERING Research License Agreement: free for teaching,
+    Licence: openSMILE has the audEERING Research License Agreement: free for teaching,
     research and personal experiments, not for commercial use. This concerns using a model that
     needs these features, too.
 

@@ -1,13 +1,12 @@
 """Linear recognizers: one vector of features for an utterance, and one linear map.
 
-They stand behind the same calls as the network's `Recognizer`, so that a checkpoint, `ser-eval` and
+They have the same methods as the network's `Recognizer`, so that a checkpoint, `ser-eval` and
 `ser-predict` need not know which of them they have.
 """
 
 import dataclasses
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from ser_pcq.config import Config
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.frontend import peak_normalise, preemphasise
+from ser_pcq.models.info import ParameterCounts
 from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import LinearClassifier
 from ser_pcq.models.linear.opensmile import OpenSmileFunctionals
@@ -26,7 +26,8 @@ from ser_pcq.models.linear.statistics import (
     speech_frames,
     statistics_over_time,
 )
-from ser_pcq.models.segments import SHORTEST, cut_waveform, segment_spans
+from ser_pcq.models.segments import SHORTEST, Cutting
+from ser_pcq.models.temperature import calibrated
 
 
 def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, FeatureSet]:
@@ -97,18 +98,18 @@ class Functionals:
     """Waveform to one vector for each feature set of a linear recognizer.
 
     Args:
-        config: The configuration; `model.name` tells the kind.
+        config: The configuration; `model.name` names the kind.
         encoder: The context encoder whose frames are summed up; None for openSMILE's functionals.
     """
 
     def __init__(self, config: Config, encoder: ContextEncoder | None) -> None:
         self.config, self.encoder = config, encoder
-        self.segment_length = round(config.segment.duration * SAMPLE_RATE)
+        self.cutting = Cutting.of(config)
         self.smile: OpenSmileFunctionals | None = None
         self.sets: dict[str, FeatureSet] = {}
         opensmile = LINEAR[config.model.name].opensmile
         if encoder is not None:
-            encoder.fit_length(max(self.segment_length, SHORTEST))
+            encoder.fit_length(max(self.cutting.length, SHORTEST))
             self.sets = candidate_features(config, encoder.layers)
         elif opensmile is not None:
             self.smile = OpenSmileFunctionals(opensmile)
@@ -168,10 +169,7 @@ class Functionals:
         Shape:
             waveform (time,) at 16 kHz to (segment, time).
         """
-        cleaned = self._clean(waveform)
-        padding, length = self.config.segment.padding, self.segment_length
-        spans = segment_spans(cleaned.shape[0], length, self.config.frontend.hop_length, padding)
-        return torch.stack([cut_waveform(cleaned, span, length, padding) for span in spans])
+        return self.cutting.waveforms(self._clean(waveform).unsqueeze(0))[0].contiguous()
 
     def _encode(self, utterances: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the frames of all segments, (depth, frame, width), and their energy, (frame,).
@@ -259,7 +257,7 @@ class LinearRecognizer(nn.Module):
         features = torch.stack([torch.cat(list(one.values())) for one in values])
         # One by one: what a product of matrices rounds to depends on how many rows it has.
         rows = [self(row.unsqueeze(0)) for row in features.to(self.mean.device)]
-        return (torch.cat(rows).cpu() / self.temperature).log_softmax(dim=-1)
+        return calibrated(torch.cat(rows).cpu(), self.temperature).log_softmax(dim=-1)
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """Score one utterance.
@@ -269,19 +267,15 @@ class LinearRecognizer(nn.Module):
         """
         return self.batch_log_probabilities([waveform])[0]
 
-    def parameter_counts(self) -> dict[str, int]:
+    @property
+    def n_features(self) -> int:
+        """Length of the vector of features, all sets together."""
+        return self.mean.numel()
+
+    def parameter_counts(self) -> ParameterCounts:
         """Return the number of parameters of the encoder and of the linear map."""
         encoder = [] if self.encoder is None else list(self.encoder.parameters())
         linear = [*self.classify.parameters(), self.mean, self.scale]
-        return {
-            "encoder": sum(p.numel() for p in encoder),
-            "network": sum(p.numel() for p in linear),
-        }
-
-    def description(self) -> dict[str, Any]:
-        """Return what is needed to build the same module again, without weights."""
-        return {
-            "labels": list(self.labels),
-            "encoder": None if self.encoder is None else self.encoder.spec(),
-            "n_features": self.mean.numel(),
-        }
+        return ParameterCounts(
+            encoder=sum(p.numel() for p in encoder), network=sum(p.numel() for p in linear)
+        )

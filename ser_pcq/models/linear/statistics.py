@@ -83,7 +83,7 @@ def _deviation(values: Tensor) -> Tensor:
 
 
 def _moving_average(frames: Tensor, window: int) -> Tensor:
-    """Average over `window` frames around each; beyond the ends stands what is there.
+    """Average over `window` frames around each; the first and last frame continue beyond the ends.
 
     Shape:
         frames (depth, frame, width) to the same; `window` is odd.
@@ -103,8 +103,8 @@ def statistics_over_time(
     """Pool the frames of an utterance: mean, deviation, the means of its parts, its movement.
 
     The deviation is that of the population, so that one frame gives 0 and nothing is ever
-    undefined; a part without a frame takes the mean of the whole. How a feature moves, fast or
-    slowly, is told by the deviations of its moving averages and of its changes: what attention and
+    undefined; a part without a frame takes the mean of the whole. The deviations of its moving
+    averages and of its changes show how a feature moves, fast or slowly: what attention and
     recurrent layers have to learn about modulation, without a weight.
 
     Args:

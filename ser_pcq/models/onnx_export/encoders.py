@@ -70,7 +70,7 @@ class PositionsGraph(nn.Module):
     products is all there is to do.
 
     Args:
-        original: What it stands for.
+        original: The module that it replaces.
         n_most: Frames of the longest segment.
     """
 
@@ -105,11 +105,11 @@ class FoldedAttention(nn.Module):
     A head's scores are products of queries and keys, both of which are maps of the same few
     numbers z of each frame: so they are products of z with z again, through one small matrix. And
     what is gathered are the few numbers that values are maps of, the maps coming after. The bias
-    of the keys adds the same to all scores of a frame, which attention does not see. This is less
-    work where the ranks are smaller than the width of a head, and as right where they are not.
+    of the keys adds the same to all scores of a frame, which leaves attention as it is. This is
+    less work where the ranks are smaller than the width of a head, and as right where not.
 
     Args:
-        encoder: What it stands for.
+        encoder: The one whose attention it replaces.
 
     Shape:
         normed (batch, frame, width), normalised state 0, to the same: what is added to state 0.

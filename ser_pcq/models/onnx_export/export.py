@@ -26,7 +26,14 @@ from ser_pcq.audio.waveform import MIN_DURATION, SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.models.checkpoint import Checkpoint, load_checkpoint, refuse_adapted
-from ser_pcq.models.classifier_onnx import ABOUT_KEY, INPUT, OUTPUT, OnnxClassifier, new_session
+from ser_pcq.models.classifier_onnx import (
+    INFO_KEY,
+    INPUT,
+    OUTPUT,
+    GraphInfo,
+    OnnxClassifier,
+    new_session,
+)
 from ser_pcq.models.folder import CARD, WEIGHTS, find_model
 from ser_pcq.models.onnx_export.recognizers import LinearGraph, NetworkGraph, as_graph
 from ser_pcq.models.onnx_export.translations import translations
@@ -144,11 +151,11 @@ def _translating() -> Iterator[None]:
 
 
 def _translate(graph: NetworkGraph | LinearGraph) -> Any:
-    """Return the ONNX model of a graph, without anything that tells where it was made."""
+    """Return the ONNX model of a graph, without anything that says where it was made."""
     batch = torch.export.Dim("batch", min=1, max=4096)
     time = torch.export.Dim("time", min=round(MIN_DURATION * SAMPLE_RATE), max=LONGEST)
     # Two recordings of several segments: what is 1 in the example is taken for a constant.
-    segment = round(graph.config.segment.duration * SAMPLE_RATE)
+    segment = graph.cutting.length
     # Nor may a length that is a multiple of something be taken for a rule.
     length = 2 * segment + segment // 2 + 37
     example = torch.randn(2, length, generator=torch.Generator().manual_seed(0))
@@ -178,16 +185,19 @@ def _translate(graph: NetworkGraph | LinearGraph) -> Any:
 
 def _with_metadata(model: Any, checkpoint: Checkpoint, card: str, precision: Precision) -> bytes:
     """Return the file's content, with all that a program or a reader wants to know in it."""
-    model.producer_name, model.producer_version = "ser-pcq", checkpoint.about["versions"]["ser-pcq"]
-    model.graph.name = checkpoint.name
-    about = {
-        "name": checkpoint.name,
-        "labels": list(checkpoint.recognizer.labels),
-        "sample_rate": SAMPLE_RATE,
-        "precision": precision,
-        **{k: v for k, v in checkpoint.about.items() if k in ("data", "protocol_name", "leaky")},
-    }
-    for key, value in ((ABOUT_KEY, json.dumps(about)), ("card", card)):
+    info = checkpoint.info
+    model.producer_name, model.producer_version = "ser-pcq", info.versions.ser_pcq
+    model.graph.name = info.name
+    graph_info = GraphInfo(
+        name=info.name,
+        labels=info.labels,
+        sample_rate=SAMPLE_RATE,
+        precision=precision,
+        data=info.data,
+        protocol_name=info.protocol_name,
+        leaky=info.leaky,
+    )
+    for key, value in ((INFO_KEY, json.dumps(graph_info.to_json())), ("card", card)):
         model.metadata_props.add(key=key, value=value)
     content: bytes = model.SerializeToString()
     return content

@@ -1,8 +1,8 @@
 """The whole path from waveforms to probabilities as one module that becomes an ONNX graph.
 
 The recognizers work on one utterance, in steps that depend on its length and on which frames are
-loud. A graph cannot branch, so the same steps are written here without branches, for a batch of
-utterances of one length. That both ways agree is tested.
+loud. A graph cannot branch, so most of the steps are written here again without branches, for a
+batch of utterances of one length. That both ways agree is tested.
 """
 
 import torch
@@ -13,12 +13,12 @@ from ser_pcq.models.checkpoint import AnyRecognizer
 from ser_pcq.models.frontend import peak_normalise, preemphasise
 from ser_pcq.models.linear.recognizer import LinearRecognizer, frame_rate
 from ser_pcq.models.linear.statistics import FeatureSet
-from ser_pcq.models.onnx_export.cutting import cut_spectrograms, cut_waveforms
 from ser_pcq.models.onnx_export.encoders import graph_encoder
 from ser_pcq.models.onnx_export.spectra import SpectrogramGraph
 from ser_pcq.models.onnx_export.statistics import frame_energies, masked_statistics
 from ser_pcq.models.recognizer import Recognizer
-from ser_pcq.models.segments import SHORTEST
+from ser_pcq.models.segments import SHORTEST, utterance_scores
+from ser_pcq.models.temperature import calibrated
 
 
 class NetworkGraph(nn.Module):
@@ -30,29 +30,26 @@ class NetworkGraph(nn.Module):
 
     def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
-        self.config, self.temperature = recognizer.config, recognizer.temperature
+        self.cutting, self.temperature = recognizer.cutting, recognizer.temperature
         self.frontend, self.network = recognizer.frontend, recognizer.network
         self.spectrogram = SpectrogramGraph(recognizer.frontend)
         self.encoder = None
         if recognizer.encoder is not None:
-            self.encoder = graph_encoder(recognizer.encoder, recognizer.segment_length)
+            self.encoder = graph_encoder(recognizer.encoder, recognizer.cutting.length)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return probabilities."""
-        config = self.config
-        hop, segment = config.frontend.hop_length, config.segment
         batch, n_samples = waveforms.shape
         cleaned = self.frontend.clean(waveforms)
-        image = cut_spectrograms(
-            self.spectrogram(cleaned), n_samples, hop, segment, self.frontend.fill
-        )
+        fill = self.frontend.fill
+        image = self.cutting.spectrograms(self.spectrogram(cleaned), n_samples, fill)
         n_segments = image.shape[1]
         context = None
         if self.encoder is not None:
-            context = self.encoder(cut_waveforms(cleaned, hop, segment).flatten(0, 1))
+            context = self.encoder(self.cutting.waveforms(cleaned).flatten(0, 1))
         logits = self.network(self.frontend(image.flatten(0, 1)), context)
-        scores = logits.log_softmax(dim=-1).view(batch, n_segments, -1).mean(dim=1)
-        return (scores / self.temperature).softmax(dim=-1)
+        scores = utterance_scores(logits.view(batch, n_segments, -1))
+        return calibrated(scores, self.temperature).softmax(dim=-1)
 
 
 class LinearGraph(nn.Module):
@@ -76,9 +73,8 @@ class LinearGraph(nn.Module):
                 accepted="networks, and linear models over an encoder",
             )
         self.config, self.temperature = recognizer.config, recognizer.temperature
-        self.encoder = graph_encoder(
-            recognizer.encoder, max(recognizer.functionals.segment_length, SHORTEST)
-        )
+        cutting = self.cutting = recognizer.functionals.cutting
+        self.encoder = graph_encoder(recognizer.encoder, max(cutting.length, SHORTEST))
         self.sets = tuple(recognizer.functionals.sets.values())
         self.rate = frame_rate(recognizer.encoder)
         self.classify = recognizer.classify
@@ -87,10 +83,10 @@ class LinearGraph(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return probabilities."""
-        frontend, segment = self.config.frontend, self.config.segment
+        frontend = self.config.frontend
         level = peak_normalise(waveforms) if frontend.level == "peak" else waveforms
         cleaned = preemphasise(level, frontend.preemphasis)
-        segments = cut_waveforms(cleaned, frontend.hop_length, segment)
+        segments = self.cutting.waveforms(cleaned)
         batch, n_segments = segments.shape[:2]
         context = self.encoder(segments.flatten(0, 1))  # (batch * segment, depth, frame, width)
         energy = frame_energies(segments.flatten(0, 1), context.shape[2])
@@ -99,7 +95,7 @@ class LinearGraph(nn.Module):
         energy = energy.view(batch, -1)
         features = torch.cat([self._statistics(one, frames, energy) for one in self.sets], dim=1)
         logits = self.classify((features - self.mean) / self.scale)
-        return (logits / self.temperature).softmax(dim=-1)
+        return calibrated(logits, self.temperature).softmax(dim=-1)
 
     def _statistics(self, chosen: FeatureSet, frames: Tensor, energy: Tensor) -> Tensor:
         """Return one feature set, (batch, feature)."""

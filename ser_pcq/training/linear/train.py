@@ -19,6 +19,7 @@ from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo
 from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier, Method, fit_mean
 from ser_pcq.models.linear.recognizer import (
@@ -28,6 +29,7 @@ from ser_pcq.models.linear.recognizer import (
     check_times,
     with_features,
 )
+from ser_pcq.models.temperature import calibrated
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
 from ser_pcq.training.experiment import Experiment
@@ -274,16 +276,16 @@ def train_linear(
         sets = table.take("test")
         joined = np.concatenate([sets[name] for name in chosen.feature_sets], axis=1)
         test = torch.from_numpy(joined).float()
-        return (recognizer(test) / recognizer.temperature).log_softmax(dim=-1)
+        return calibrated(recognizer(test), recognizer.temperature).log_softmax(dim=-1)
 
     candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
     write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
-    training = {
-        "seed": experiment.seed,
-        "features": list(chosen.feature_sets),
-        "setting": _method(config).setting,
-        "values": list(chosen.settings),
-        "device": "cpu" if encoder is None else next(encoder.parameters()).device.type,
-    }
-    calibration = {"temperature": recognizer.temperature, "utterances": int(known.sum())}
+    training = LinearTrainingInfo(
+        seed=experiment.seed,
+        features=tuple(chosen.feature_sets),
+        setting=_method(config).setting,
+        values=tuple(chosen.settings),
+        device="cpu" if encoder is None else next(encoder.parameters()).device.type,
+    )
+    calibration = CalibrationInfo(recognizer.temperature, int(known.sum()))
     return Trained(recognizer, score_test, training, calibration, provenance)

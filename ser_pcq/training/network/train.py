@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -17,6 +16,7 @@ from ser_pcq.files import write_json
 from ser_pcq.models.device import new_accelerator
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.info import CalibrationInfo, NetworkTrainingInfo
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import Fold
@@ -260,15 +260,15 @@ def train_network(
     if not training.accelerator.is_main_process:
         return None
     recognizer.temperature = selection.temperature
-    about: dict[str, Any] = {
-        "seed": experiment.seed,
-        "epochs": selection.epochs,
-        "selected_epoch": selection.epoch,
-        "device": training.accelerator.device.type,
-    }
-    calibration = {"temperature": selection.temperature, "utterances": selection.utterances}
+    info = NetworkTrainingInfo(
+        seed=experiment.seed,
+        epochs=selection.epochs,
+        selected_epoch=selection.epoch,
+        device=training.accelerator.device.type,
+    )
+    calibration = CalibrationInfo(selection.temperature, selection.utterances)
 
     def score_test() -> Tensor:
         return training.score(recognizer, sides["test"])
 
-    return Trained(recognizer, score_test, about, calibration, training.provenance)
+    return Trained(recognizer, score_test, info, calibration, training.provenance)

@@ -1,0 +1,301 @@
+"""What a package says of its model: all of `checkpoint.json`, typed. Nothing here needs torch."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ser_pcq.config import Config
+from ser_pcq.config.toml import from_dict, to_dict
+from ser_pcq.errors import CheckpointError, ConfigError
+from ser_pcq.models.folder import ABOUT, FORMAT
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Plain: TypeAlias = Mapping[str, Any]
+"""A JSON object as it was read."""
+
+
+def as_json(info: "DataclassInstance") -> dict[str, Any]:
+    """Return a flat dataclass as a JSON object, tuples as lists."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(info).items()}
+
+
+def texts(values: Any) -> tuple[str, ...]:
+    """Return a list of strings as a tuple.
+
+    Raises:
+        TypeError: For anything else.
+    """
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise TypeError(f"no list of strings: {values!r}")
+    return tuple(values)
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """The data that a model was trained on.
+
+    Attributes:
+        name: Of the data directory.
+        corpus: What the directory is made of; None where that is not known.
+        utterances: Number of training utterances.
+        train_speakers: Who was trained on, sorted.
+        valid_speakers: Who the epoch or the settings were chosen on.
+        test_speakers: Who was held out.
+    """
+
+    name: str
+    corpus: str | None
+    utterances: int
+    train_speakers: tuple[str, ...]
+    valid_speakers: tuple[str, ...]
+    test_speakers: tuple[str, ...]
+
+    @property
+    def known_speakers(self) -> frozenset[str]:
+        """Whoever the model was trained or chosen on."""
+        return frozenset({*self.train_speakers, *self.valid_speakers})
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "DataInfo":
+        """Read the object `data`. The speakers have to be there: scoring relies on them."""
+        return cls(
+            name=str(plain["name"]),
+            # Older packages do not name their corpus.
+            corpus=plain.get("corpus"),
+            utterances=int(plain["utterances"]),
+            train_speakers=texts(plain["train_speakers"]),
+            valid_speakers=texts(plain["valid_speakers"]),
+            test_speakers=texts(plain["test_speakers"]),
+        )
+
+
+@dataclass(frozen=True)
+class NetworkTrainingInfo:
+    """How a network was trained.
+
+    Attributes:
+        seed: Of everything that is drawn.
+        epochs: Passes over the data that were run.
+        selected_epoch: The one whose weights are kept, from 1.
+        device: `cpu` or `cuda`.
+    """
+
+    seed: int
+    epochs: int
+    selected_epoch: int
+    device: str
+
+
+@dataclass(frozen=True)
+class LinearTrainingInfo:
+    """What was chosen for a linear recognizer.
+
+    Attributes:
+        seed: Of everything that is drawn.
+        features: Names of the feature sets.
+        setting: What the method's setting is called.
+        values: Its values, one for each map that the mean is taken of.
+        device: Where the encoder ran, `cpu` or `cuda`.
+    """
+
+    seed: int
+    features: tuple[str, ...]
+    setting: str
+    values: tuple[float, ...]
+    device: str
+
+
+TrainingInfo: TypeAlias = NetworkTrainingInfo | LinearTrainingInfo
+
+
+def _training(plain: Plain) -> TrainingInfo:
+    """Read the object `training`, whichever of the two it is."""
+    seed, device = int(plain["seed"]), str(plain["device"])
+    if "epochs" in plain:
+        epochs, selected = int(plain["epochs"]), int(plain["selected_epoch"])
+        return NetworkTrainingInfo(seed, epochs, selected, device)
+    features, values = texts(plain["features"]), tuple(float(v) for v in plain["values"])
+    return LinearTrainingInfo(seed, features, str(plain["setting"]), values, device)
+
+
+@dataclass(frozen=True)
+class CalibrationInfo:
+    """What the confidence was fitted on.
+
+    Attributes:
+        temperature: 1 where none was fitted.
+        utterances: How many it was fitted on, 0 where none was.
+    """
+
+    temperature: float = 1.0
+    utterances: int = 0
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """What is needed to build a context encoder again, without weights.
+
+    Attributes:
+        family: `whisper`, `slim-whisper`, `wavlm`, `hubert` or `wav2vec2`.
+        layers: The layers that are read, from 0.
+        config: The encoder's own dimensions, as its makers name them.
+    """
+
+    family: str
+    layers: tuple[int, ...]
+    config: Plain
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "EncoderInfo":
+        """Read the object `encoder`."""
+        return cls(str(plain["family"]), tuple(int(k) for k in plain["layers"]), plain["config"])
+
+
+@dataclass(frozen=True)
+class ParameterCounts:
+    """Numbers of parameters.
+
+    Attributes:
+        encoder: Of the context encoder, 0 without one.
+        network: Of the network or the linear map.
+    """
+
+    encoder: int
+    network: int
+
+    @property
+    def total(self) -> int:
+        """Of the whole model."""
+        return self.encoder + self.network
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What a package was written with."""
+
+    ser_pcq: str
+    python: str
+    torch: str
+    transformers: str
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "Versions":
+        """Read the object `versions`."""
+        names = ("ser-pcq", "python", "torch", "transformers")
+        return cls(*(str(plain[name]) for name in names))
+
+    def to_json(self) -> dict[str, str]:
+        """Return the object `versions`."""
+        return {"ser-pcq" if k == "ser_pcq" else k: v for k, v in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """All of `checkpoint.json`.
+
+    Attributes:
+        name: What predictions call the model.
+        data: What it was trained on.
+        protocol_name: The protocol, with what deviates from it.
+        training: How it was trained.
+        calibration: What its confidence was fitted on.
+        leaky: How the test set of its training leaked, a sentence each; empty for a clean one.
+        labels: The emotions, in the order of the outputs.
+        encoder: Its context encoder; None without one.
+        n_features: Length of a linear recognizer's vector of features; None for a network.
+        config: The whole configuration, without paths of the machine that trained it.
+        parameters: How many it has.
+        versions: What it was written with.
+    """
+
+    name: str
+    data: DataInfo
+    protocol_name: str
+    training: TrainingInfo
+    calibration: CalibrationInfo
+    leaky: tuple[str, ...]
+    labels: tuple[str, ...]
+    encoder: EncoderInfo | None
+    n_features: int | None
+    config: Config
+    parameters: ParameterCounts
+    versions: Versions
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "ModelInfo":
+        """Read the content of `checkpoint.json`, of this version or an older one.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
+                what it should be.
+            ConfigError: When the configuration does not fit this version.
+        """
+        config = from_dict(plain["config"])
+        encoder, n_features = plain["encoder"], plain.get("n_features")
+        return cls(
+            name=str(plain["name"]),
+            data=DataInfo.from_json(plain["data"]),
+            # The first packages have neither the name of a protocol nor leaks nor a temperature.
+            protocol_name=str(plain.get("protocol_name", config.protocol.name)),
+            training=_training(plain["training"]),
+            calibration=CalibrationInfo(**plain.get("calibration", {})),
+            leaky=texts(plain.get("leaky", [])),
+            labels=texts(plain["labels"]),
+            encoder=None if encoder is None else EncoderInfo.from_json(encoder),
+            n_features=None if n_features is None else int(n_features),
+            config=config,
+            parameters=ParameterCounts(**plain["parameters"]),
+            versions=Versions.from_json(plain["versions"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `checkpoint.json`."""
+        tables = to_dict(self.config)
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "data": as_json(self.data),
+            "protocol": tables["protocol"],
+            "protocol_name": self.protocol_name,
+            "training": as_json(self.training),
+            "calibration": as_json(self.calibration),
+            "leaky": list(self.leaky),
+            "labels": list(self.labels),
+            "encoder": None if self.encoder is None else as_json(self.encoder),
+            **({} if self.n_features is None else {"n_features": self.n_features}),
+            "config": tables,
+            "parameters": as_json(self.parameters),
+            "versions": self.versions.to_json(),
+        }
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read the `checkpoint.json` of a package.
+
+    Raises:
+        CheckpointError: When it is missing, damaged, or of a foreign format.
+    """
+    try:
+        plain = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+            raise CheckpointError(
+                "foreign checkpoint format",
+                given=plain.get("format") if isinstance(plain, dict) else type(plain).__name__,
+                accepted=FORMAT,
+            )
+        return ModelInfo.from_json({**plain, "name": plain.get("name") or folder.name})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(folder, error) from error
+    except ConfigError as error:
+        raise CheckpointError(f"checkpoint {folder} does not fit this version: {error}") from error
+
+
+def damaged(folder: Path, error: Exception) -> CheckpointError:
+    """Return what to raise for a package that cannot be read."""
+    return CheckpointError(
+        "damaged checkpoint", given=folder, do=f"train or copy it again ({error})"
+    )
