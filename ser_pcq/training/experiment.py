@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.config import Config
+from ser_pcq.config.toml import to_dict
 from ser_pcq.data.directory import DataDir
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_json
@@ -86,7 +87,7 @@ class Experiment:
         """Return what a folder was made with, apart from its split and the encoder's weights."""
         told = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
         return {
-            "config": shareable_config(self.config),
+            "config": to_dict(shareable_config(self.config)),
             "seed": self.seed,
             "data": hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest(),
         }

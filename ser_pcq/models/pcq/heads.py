@@ -116,8 +116,8 @@ def _statistics_over_time(context: Tensor) -> tuple[Tensor, Tensor]:
 class LightHead(Head):
     """Mean and deviation over time of every encoder layer read, beside the pooled stage maps.
 
-    What an encoder says of emotion lies in how its features are distributed over the utterance, and
-    a mean over time with its deviation keeps nearly all of it; the published head averages the
+    An encoder expresses emotion in how its features are distributed over the utterance, and a mean
+    over time with its deviation keeps nearly all of that; the published head averages the
     768 features to 128 neighbours' means, which have no meaning of their own. Batch statistics
     put every number on one scale, so that one linear layer can serve them all.
 

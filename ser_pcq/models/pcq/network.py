@@ -21,7 +21,7 @@ from ser_pcq.models.pcq.mlcnn import MLCNN, stage_sizes
 
 
 def _check_sizes(sizes: list[tuple[int, int]], image_shape: tuple[int, int, int]) -> None:
-    """Refuse an image that four halvings leave nothing of."""
+    """Refuse an image that is too small to be halved four times."""
     if min(sizes[-1]) < 1:
         raise ConfigError(
             "the spectrogram is too small for four stages",
