@@ -134,9 +134,8 @@ def read_systems(given: Sequence[str], parameters: Mapping[str, int]) -> list[Sy
 
 def _kept_parameters(name: str, folder: Path) -> int:
     """Return the parameters that a checkpoint in the folder names; of several folds, the most."""
-    import json
-
     from ser_pcq.models.folder import ABOUT
+    from ser_pcq.models.info import read_info
 
     abouts = sorted(folder.glob(f"**/{ABOUT}"))
     if not abouts:
@@ -146,11 +145,7 @@ def _kept_parameters(name: str, folder: Path) -> int:
             accepted=f"a folder that holds a {ABOUT}, or --parameters",
             do=f"give it: --parameters '{name}=NUMBER'",
         )
-    try:
-        kept = [json.loads(path.read_text(encoding="utf-8"))["parameters"] for path in abouts]
-        return max(sum(counts.values()) for counts in kept)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ScoreError("damaged checkpoint", given=f"{folder} ({error})") from error
+    return max(read_info(path.parent).parameters.total for path in abouts)
 
 
 def read_parameters(given: Sequence[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What every trained model is to the code that predicts with it, whatever computes it."""
+"""The interface of a trained model to the code that predicts with it, whatever computes it."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec

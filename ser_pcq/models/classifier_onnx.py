@@ -165,7 +165,8 @@ class OnnxClassifier:
                 scores[same] = self._session.run([OUTPUT], {INPUT: batch})[0]
         except Exception as error:  # its errors share no class
             raise RuntimeError(next(iter(str(error).split("\n")), "") or repr(error)) from error
-        return scores / scores.sum(axis=1, keepdims=True)
+        normalised: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
+        return normalised
 
 
 def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:

@@ -1,4 +1,4 @@
-"""Where computing happens: the names that commands accept, checked before anything is loaded."""
+"""Devices: the names that commands accept, checked before anything is loaded."""
 
 import torch
 

@@ -204,7 +204,7 @@ def _mel_transform(config: FrontendConfig, win_length: int) -> nn.Module:
     n_fft = config.n_fft
     while n_fft < win_length:
         n_fft *= 2
-    return torchaudio.transforms.MelSpectrogram(
+    transform: nn.Module = torchaudio.transforms.MelSpectrogram(
         sample_rate=SAMPLE_RATE,
         n_fft=n_fft,
         win_length=win_length,
@@ -213,3 +213,4 @@ def _mel_transform(config: FrontendConfig, win_length: int) -> nn.Module:
         f_min=config.f_min,
         f_max=config.f_max,
     )
+    return transform

@@ -19,7 +19,7 @@ from ser_pcq.errors import ConfigError
 from ser_pcq.models.pcq.mlcnn import ChannelAttention
 
 POOLS = ((2, 2), (2, 1), (2, 2))
-"""Frequencies and frames that each block makes one of."""
+"""How many frequencies and frames each block pools into one."""
 
 DILATIONS = (1, 2)
 """Of the convolutions over frames."""
@@ -51,7 +51,7 @@ class ResidualBlock(nn.Module):
 
 
 class FrameBlock(nn.Module):
-    """Adds what a dilated convolution over frames says, (batch, width, frame) to the same."""
+    """Adds the output of a dilated convolution over frames, (batch, width, frame) to the same."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class ResidualNetwork(nn.Module):
         self.classify = nn.Linear(2 * config.hidden, n_classes)
 
     def frames(self, image: Tensor) -> Tensor:
-        """Return what is known of each frame before pooling over time.
+        """Return the features of each frame before pooling over time.
 
         Shape:
             image (batch, channel, frequency, frame) to (batch, hidden, frame // 4).

@@ -257,7 +257,7 @@ def test_the_first_query_map_is_the_deepest_layer_pooled(time_aligned):
 
 
 def test_the_light_head_reads_mean_and_deviation_over_time():
-    sizes = HeadSizes(pooled=5, last=0, depth=3, frames=50, width=24)
+    sizes = HeadSizes(pooled=5, last=(0, 0, 0), depth=3, frames=50, width=24)
     head = LightHead(ModelConfig(dropout=0.5), sizes, n_classes=4).eval()
     pooled, context = torch.randn(6, 5), torch.randn(6, *CONTEXT) * 3 + 10
     statistics = [context.mean(dim=2).flatten(1), context.std(dim=2, correction=0).flatten(1)]

@@ -33,8 +33,8 @@ def test_the_recipes_small_model_is_small_and_complete():
     config = load_config(RECIPES / "conf" / "pcq-small.toml")
     recognizer = Recognizer(config, tuple("abcdefg"), None).eval()
     counts = recognizer.parameter_counts()
-    assert counts["encoder"] == 0
-    assert counts["network"] == sum(p.numel() for p in recognizer.parameters()) < 500_000
+    assert counts.encoder == 0
+    assert counts.network == sum(p.numel() for p in recognizer.parameters()) < 500_000
     scores = recognizer.log_probabilities(torch.randn(70_000))
     assert float(scores.exp().sum()) == pytest.approx(1, abs=1e-5)
 

@@ -5,7 +5,6 @@ HuBERT or wav2vec2 model is given as a folder (`config.json`, `model.safetensors
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ser_pcq.config import ContextConfig
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.models.encoders import PRETRAINED
 from ser_pcq.models.encoders.context import ContextEncoder, WhisperContext
+from ser_pcq.models.info import read_info
 
 HUB_NAMES = {
     "whisper-base": "openai/whisper-base",
@@ -120,8 +120,10 @@ def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder |
     folder = EMBEDDED / LARGE_MODEL
     if config.encoder != "whisper-base" or not (folder / ABOUT).is_file():
         return None
-    spec = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["encoder"]
-    layers = _resolve_layers(config.layers, spec["config"]["encoder_layers"])
+    shipped = read_info(folder).encoder
+    if shipped is None:
+        return None
+    layers = _resolve_layers(config.layers, shipped.config["encoder_layers"])
     tensors = {
         name.removeprefix("encoder."): value.float()
         for name, value in load_file(folder / WEIGHTS).items()
@@ -129,9 +131,9 @@ def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder |
     }
     n_positions, width = tensors["positions.weight"].shape
     # An encoder frame is 20 ms.
-    if max(layers) > max(spec["layers"]) or duration > n_positions * 0.02:
+    if max(layers) > max(shipped.layers) or duration > n_positions * 0.02:
         return None
-    encoder = WhisperContext(config, layers, spec["config"])
+    encoder = WhisperContext(config, layers, shipped.config)
     encoder.positions = torch.nn.Embedding(n_positions, width)
     needed = encoder.state_dict()
     encoder.load_state_dict({name: tensors[name] for name in needed})

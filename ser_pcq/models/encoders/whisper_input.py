@@ -1,4 +1,4 @@
-"""What a Whisper encoder is given: log mel bands and positions."""
+"""The input of a Whisper encoder: log mel bands and positions."""
 
 import math
 

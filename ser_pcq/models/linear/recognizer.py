@@ -31,7 +31,7 @@ from ser_pcq.models.temperature import calibrated
 
 
 def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, FeatureSet]:
-    """Return the ways to sum an encoder's output up that the configuration lets choose from.
+    """Return the ways to summarise an encoder's output that the configuration offers.
 
     Args:
         config: The configuration.
@@ -53,7 +53,7 @@ def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, Fea
 
 
 def with_features(config: Config, chosen: Sequence[FeatureSet]) -> tuple[Config, tuple[int, ...]]:
-    """Return the configuration with these features as the only ones, and the layers they need.
+    """Return the configuration with these features only, and the layers that they need.
 
     Args:
         config: The configuration.
@@ -164,7 +164,7 @@ class Functionals:
         return preemphasise(cleaned, frontend.preemphasis)
 
     def segments(self, waveform: Tensor) -> Tensor:
-        """Return what an encoder is given of an utterance.
+        """Return the segments of an utterance, as an encoder gets them.
 
         Shape:
             waveform (time,) at 16 kHz to (segment, time).
@@ -235,7 +235,7 @@ class LinearRecognizer(nn.Module):
         self.register_buffer("scale", torch.ones(n_features))
 
     def load_classifier(self, classifier: LinearClassifier) -> None:
-        """Take over what was fitted."""
+        """Copy a fitted classifier into this module."""
         with torch.no_grad():
             self.mean.copy_(torch.from_numpy(classifier.mean))
             self.scale.copy_(torch.from_numpy(classifier.scale))

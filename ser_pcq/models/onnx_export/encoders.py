@@ -1,4 +1,4 @@
-"""Context encoders, with those parts exchanged that a runtime would do slowly."""
+"""Context encoders for graphs: parts that a runtime would compute slowly are replaced."""
 
 import copy
 
@@ -151,7 +151,7 @@ class FoldedAttention(nn.Module):
 
 
 class SlimWhisperGraph(nn.Module):
-    """A `SlimWhisper` whose parts are exchanged; (batch, time) to (batch, depth, frame, width)."""
+    """A `SlimWhisper` whose parts are replaced; (batch, time) to (batch, depth, frame, width)."""
 
     def __init__(self, encoder: SlimWhisper) -> None:
         super().__init__()

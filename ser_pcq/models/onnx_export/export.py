@@ -184,7 +184,7 @@ def _translate(graph: NetworkGraph | LinearGraph) -> Any:
 
 
 def _with_metadata(model: Any, checkpoint: Checkpoint, card: str, precision: Precision) -> bytes:
-    """Return the file's content, with all that a program or a reader wants to know in it."""
+    """Return the file's content, with its facts and its card in the metadata."""
     info = checkpoint.info
     model.producer_name, model.producer_version = "ser-pcq", info.versions.ser_pcq
     model.graph.name = info.name

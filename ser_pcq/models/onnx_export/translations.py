@@ -1,4 +1,4 @@
-"""What the exporter of torch would write slowly, or wrongly, for the graphs of this package."""
+"""Operations that the exporter of torch would write slowly, or wrongly, for these graphs."""
 
 from typing import Any
 

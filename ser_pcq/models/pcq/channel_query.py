@@ -1,4 +1,4 @@
-"""Channel query blocks (paper: CSQ) and the query maps that they are asked with.
+"""Channel query blocks (paper: CSQ) and the query maps that guide them.
 
 The block's inside is the group aggregation bridge known from EGE-UNet (MICCAI 2023), with the query
 map in the place of the segmentation mask; that this is what PCQ uses is inferred from the paper's
@@ -65,7 +65,7 @@ def _join_channels(maps: Sequence[Tensor]) -> Tensor:
 
 
 class ChannelQuery(nn.Module):
-    """Join a deep and a shallow map under the question that a query map asks (paper: CSQ).
+    """Join a deep and a shallow map, guided by a query map (paper: CSQ).
 
     Args:
         high_channels: Channels of the deeper map (stage k + 1).

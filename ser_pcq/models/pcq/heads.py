@@ -1,5 +1,6 @@
 """Classifier heads: the published one and a light sibling."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -16,14 +17,14 @@ class HeadSizes:
 
     Attributes:
         pooled: Numbers that the stage maps give after global average pooling; 0 without maps.
-        last: Size of the flattened last stage, channels × frequencies × frames; 0 without maps.
+        last: (channel, frequency, frame) of the last stage's map; zeros without maps.
         depth: Encoder layers read; 0 without context.
         frames: Encoder frames of a segment; 0 without context.
         width: Encoder width; 0 without context.
     """
 
     pooled: int
-    last: int
+    last: tuple[int, int, int]
     depth: int
     frames: int
     width: int
@@ -66,7 +67,7 @@ class PaperHead(Head):
         hidden = self.hidden = config.hidden
         self.dropout = nn.Dropout(config.dropout)
         self.maps = nn.Linear(sizes.pooled, hidden)
-        self.weigh = nn.Linear(sizes.last, sizes.frames) if sizes.frames else None
+        self.weigh = nn.Linear(math.prod(sizes.last), sizes.frames) if sizes.frames else None
         joined = 2 * hidden if sizes.frames else hidden
         self.first = nn.Linear(joined, hidden)
         self.second = nn.Linear(hidden, hidden)
@@ -115,8 +116,8 @@ def _statistics_over_time(context: Tensor) -> tuple[Tensor, Tensor]:
 class LightHead(Head):
     """Mean and deviation over time of every encoder layer read, beside the pooled stage maps.
 
-    What an encoder says of emotion lies in how its features are distributed over the utterance, and
-    a mean over time with its deviation keeps nearly all of it; the published head averages the
+    An encoder expresses emotion in how its features are distributed over the utterance, and a mean
+    over time with its deviation keeps nearly all of that; the published head averages the
     768 features to 128 neighbours' means, which have no meaning of their own. Batch statistics
     put every number on one scale, so that one linear layer can serve them all.
 

@@ -93,7 +93,7 @@ class DepthBlock(nn.Module):
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add the block's answer to its input."""
+        """Add the block's output to its input."""
         y = self.activation(self.expand_norm(self.expand(x)))
         y = self.activation(self.depthwise_norm(self.depthwise(y)))
         return x + self.contract_norm(self.contract(self.attention(y)))

@@ -21,7 +21,7 @@ from ser_pcq.models.pcq.mlcnn import MLCNN, stage_sizes
 
 
 def _check_sizes(sizes: list[tuple[int, int]], image_shape: tuple[int, int, int]) -> None:
-    """Refuse an image that four halvings leave nothing of."""
+    """Refuse an image that is too small to be halved four times."""
     if min(sizes[-1]) < 1:
         raise ConfigError(
             "the spectrogram is too small for four stages",
@@ -82,7 +82,7 @@ class PCQ(nn.Module):
         depth, n_frames, width = context_shape or (0, 0, 0)
         head_sizes = HeadSizes(
             pooled=sum(channels) if config.mlcnn else 0,
-            last=channels[3] * sizes[3][0] * sizes[3][1] if config.mlcnn else 0,
+            last=(channels[3], *sizes[3]) if config.mlcnn else (0, 0, 0),
             depth=depth,
             frames=n_frames,
             width=width,
