@@ -87,8 +87,9 @@ class Cutting:
             # too: it overlaps with the one before, and leaves less than a step at the very end.
             several = torch.sym_min(n_segments - 1, 1)
             part = hop * ((n_samples + hop * n_segments - 1) // (hop * n_segments))
-            size = several * torch.sym_min(size, part) + (1 - several) * n_samples
-            last = (n_samples - size) // hop * hop
+            whole = torch.sym_max(n_samples, SHORTEST)
+            size = several * torch.sym_min(size, part) + (1 - several) * whole
+            last = torch.sym_max(n_samples - size, 0) // hop * hop
             start = torch.minimum(order * size, torch.ones_like(order) * last)
         elif self.padding == "repeat":
             # The last start is rounded up to the grid: at most hop - 1 samples of it are padding.
@@ -98,12 +99,9 @@ class Cutting:
         else:
             start = order * size
         n_valid = torch.clamp(n_samples - start, min=0, max=size)
-        return Places(start, n_valid, torch.sym_max(size, SHORTEST) if self._is_whole else size)
-
-    @property
-    def _is_whole(self) -> bool:
-        """Whether segments have the utterance's own length, and at least `SHORTEST`."""
-        return self.padding == "none"
+        # Parts are longer than half of a segment, so only short segments have to be lengthened.
+        short = self.padding == "none" and self.length < 2 * SHORTEST
+        return Places(start, n_valid, torch.sym_max(size, SHORTEST) if short else size)
 
     def waveforms(self, waveforms: Tensor) -> Tensor:
         """Cut waveforms of one length.
@@ -115,7 +113,7 @@ class Cutting:
         places = self.places(n_samples, waveforms.device)
         # Only what is shorter than any recording may be is repeated more than once.
         tiny = not torch.compiler.is_exporting() and n_samples < SHORTEST // 2
-        if self._is_whole and self.length >= 2 * SHORTEST and not tiny:
+        if self.padding == "none" and self.length >= 2 * SHORTEST and not tiny:
             return self._rows(waveforms, places)
         repeats = self.padding in ("repeat", "none")
         index, real = _table(
