@@ -24,7 +24,6 @@ from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import DataDir
 from ser_pcq.errors import DataError, SerError
 from ser_pcq.files import write_text
-from ser_pcq.protocols.folds import make_folds
 from ser_pcq.protocols.rules import (
     PROTOCOLS,
     Fold,
@@ -249,72 +248,6 @@ def read_split(path: Path) -> Split:
         )
     adapted, mates = bool(content.get("adapted")), str(content.get("session_mates", "out"))
     return Split(protocol, name, adapted, mates, cast(Listed, by), folds, groups, sha256)
-
-
-def folds_of(data: DataDir, config: ProtocolConfig) -> list[Fold]:
-    """Return the folds of a configuration: from its lists where it names a file, else by rule.
-
-    Raises:
-        SplitError: When the lists do not fit the data or the configuration.
-        DataError: When the data does not fit the protocol.
-    """
-    if not config.split:
-        return make_folds(data, config)
-    path = Path(config.split).expanduser()
-    split = read_split(path)
-    if config.name not in ("fixed", split.protocol):
-        raise SplitError(
-            "the lists were made for another protocol",
-            given=f"{split.protocol} in {path}",
-            do=f'set protocol.name = "{split.protocol}" or "fixed"',
-        )
-    if config.valid_from == "test":
-        folds = tuple(Fold(f.number, f.held_out, f.train, f.test, f.test) for f in split.folds)
-    else:
-        folds = split.folds
-    listed = _as_utterances(data, folds, split.by, path)
-    _check_lists(listed, path)
-    return listed
-
-
-def _check_lists(folds: Sequence[Fold], path: Path) -> None:
-    """Refuse lists that cannot be trained on or scored."""
-    tested = Counter(i for fold in folds for i in fold.test)
-    twice = [i for i, times in tested.items() if times > 1]
-    for holds, wrong in (
-        (folds, "the lists hold no fold"),
-        (all(fold.number > 0 for fold in folds), "folds are numbered from 1"),
-        (all(fold.train for fold in folds), "a fold has nothing to train on"),
-        (
-            all(fold.test for fold in folds) or len(folds) == 1,
-            "a fold tests nothing, which only a single fold may",
-        ),
-        (not twice, f"utterances are tested in two folds: {', '.join(twice[:3])}"),
-    ):
-        if not holds:
-            raise SplitError(wrong, given=path, do="mend the lists")
-
-
-def _as_utterances(data: DataDir, folds: Sequence[Fold], by: Listed, path: Path) -> list[Fold]:
-    """Turn lists of groups into lists of utterances."""
-    members: dict[str, list[str]] = {}
-    for u in data.utterances:
-        key = u.utterance_id if by == "utterance" else group_of(u, by)
-        members.setdefault(key, []).append(u.utterance_id)
-    missing = sorted({k for f in folds for ids in f.sides.values() for k in ids} - set(members))
-    if missing:
-        raise SplitError(
-            f"the lists name {by}s that the data directory does not have",
-            given=f"{len(missing)} of them, such as {', '.join(missing[:3])}, in {path}",
-            do=f"use the complete corpus, or lists of your own ({data.path})",
-        )
-    # In the order of the data, whatever that of the lists: training depends on it.
-    place = {u.utterance_id: i for i, u in enumerate(data.utterances)}
-
-    def utterances(keys: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted({i for key in keys for i in members[key]}, key=place.__getitem__))
-
-    return [Fold(f.number, f.held_out, *map(utterances, f.sides.values())) for f in folds]
 
 
 def check_split(path: Path, split: Split) -> None:

@@ -24,16 +24,10 @@ from ser_pcq.files import write_json
 from ser_pcq.models.checkpoint import shareable_config
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.protocols.copies import AUDIO, AudioFacts, audio_facts, write_audio_facts
+from ser_pcq.protocols.folds import folds_of
 from ser_pcq.protocols.leakage import check_folds
 from ser_pcq.protocols.rules import Fold, UtteranceGroups, groups_of, rule_of
-from ser_pcq.protocols.split_file import (
-    SPLIT,
-    Split,
-    check_split,
-    folds_of,
-    keep_split,
-    make_split,
-)
+from ser_pcq.protocols.split_file import SPLIT, Split, check_split, keep_split, make_split
 from ser_pcq.protocols.verdict import Verdict
 from ser_pcq.training.contract import OnProgress, ignore_progress
 

@@ -19,7 +19,8 @@ from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import corpus, crema_d, ravdess, savee, tess
 from ser_pcq.data.directory import Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.protocols.split_file import folds_of, read_split
+from ser_pcq.protocols.folds import folds_of
+from ser_pcq.protocols.split_file import read_split
 
 CORPORA = {
     "ravdess": (ravdess, ravdess_tree, 24, 145),

@@ -17,7 +17,7 @@ from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import corpus, emovo, meld, msp_podcast, nemo
 from ser_pcq.data.directory import DataDir, Utterance
 from ser_pcq.errors import DataError
-from ser_pcq.protocols.split_file import folds_of
+from ser_pcq.protocols.folds import folds_of
 
 TREES = {"nemo": nemo_tree, "emovo": emovo_tree, "meld": meld_tree, "msp-podcast": msp_tree}
 MODULES = {"nemo": nemo, "emovo": emovo, "meld": meld, "msp-podcast": msp_podcast}

@@ -17,8 +17,7 @@ from ser_pcq.data.corpora import iemocap
 from ser_pcq.data.corpora.corpus import EMOTIONS
 from ser_pcq.data.corpora.iemocap_labels import LABELS, Turn, read_labels, read_transcription
 from ser_pcq.errors import DataError
-from ser_pcq.protocols.folds import make_folds
-from ser_pcq.protocols.split_file import folds_of
+from ser_pcq.protocols.folds import folds_of, make_folds
 
 SPLITS = RECIPES / "iemocap" / "splits"
 SPEAKERS = {f"Ses0{n}{letter}" for n in range(1, 6) for letter in "FM"}

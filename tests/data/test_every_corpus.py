@@ -16,9 +16,9 @@ from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import CORPORA
 from ser_pcq.data.corpora.corpus import EMOTIONS
 from ser_pcq.protocols.copies import audio_facts
+from ser_pcq.protocols.folds import folds_of
 from ser_pcq.protocols.leakage import check_folds
 from ser_pcq.protocols.rules import groups_of, protocol_name, rule_of
-from ser_pcq.protocols.split_file import folds_of
 
 RELEASED = sorted(CORPORA.keys() - {"synthetic"})
 TINY = RECIPES / "synthetic" / "conf" / "pcq-tiny.toml"

@@ -431,7 +431,7 @@ def test_interval_is_what_adding_the_drawn_speakers_gives():
         ("macro_f1", "macro_f1"),
     ):
         values = [getattr(confusion, attribute) for confusion in resamples]
-        assert getattr(interval, name) == pytest.approx(np.percentile(values, [2.5, 97.5]))
+        assert interval[name] == pytest.approx(np.percentile(values, [2.5, 97.5]))
 
 
 def test_intervals_that_mean_nothing_are_refused():

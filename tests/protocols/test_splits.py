@@ -8,12 +8,11 @@ from support.speakers import corpus
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.folds import folds_of, make_folds
 from ser_pcq.protocols.rules import UtteranceGroups, groups_of
 from ser_pcq.protocols.split_file import (
     SplitError,
     as_groups,
-    folds_of,
     keep_split,
     make_split,
     read_split,

@@ -15,9 +15,9 @@ from ser_pcq.data.corpora import emodb
 from ser_pcq.evaluation.collect import collect
 from ser_pcq.evaluation.scores import score
 from ser_pcq.evaluation.table import read_predictions
-from ser_pcq.protocols.folds import make_folds
+from ser_pcq.protocols.folds import folds_of, make_folds
 from ser_pcq.protocols.proof import prove
-from ser_pcq.protocols.split_file import folds_of, read_split
+from ser_pcq.protocols.split_file import read_split
 
 RESULTS = sorted((RECIPES / "emodb" / "results").glob("*/*/seed_*/predictions.csv"))
 
