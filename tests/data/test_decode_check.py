@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from support.hanging import environment
+from support.hanging import assert_gone, environment
 from support.paths import ROOT
 
 from ser_pcq.audio.headers.truncated import missing_audio
@@ -414,7 +414,7 @@ def test_the_command_gives_up_a_recording_that_hangs(tmp_path: Path):
     assert process.returncode == 1
     assert [line.split("\t")[:2] for line in out.splitlines()] == [["timeout", "b-hang-wav"]]
     assert "ser-data: timeout: 1 utterance; stops training\n" in err
-    assert not alive(process.pid)
+    assert_gone(process.pid)
 
 
 def test_workers_import_no_torch_and_have_one_thread():
@@ -541,14 +541,6 @@ def test_emodb_is_sound(emodb_dir: Path, tmp_path: Path, command: Command):
     assert result.returncode == 0
 
 
-def alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_no_process_outlives_the_command(tmp_path: Path, sent: signal.Signals, code: int):
     soundfile.write(tmp_path / "a.wav", babble(0, seconds=20), RATE)
@@ -564,6 +556,8 @@ def test_no_process_outlives_the_command(tmp_path: Path, sent: signal.Signals, c
         stdout=subprocess.DEVNULL,
         stderr=end,
         start_new_session=True,
+        # Where these tests run in the background, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     os.close(end)
     told = b""
@@ -575,11 +569,7 @@ def test_no_process_outlives_the_command(tmp_path: Path, sent: signal.Signals, c
     else:
         process.send_signal(sent)
     assert process.wait(timeout=60) == code
-    for _ in range(100):
-        if not alive(process.pid):
-            break
-        time.sleep(0.1)
-    assert not alive(process.pid)
+    assert_gone(process.pid)
     with contextlib.suppress(OSError):
         while rest := os.read(terminal, 1 << 16):
             told += rest

@@ -1,7 +1,6 @@
 """A decoder that never comes back costs only its file, and nothing is left of it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from support.hanging import environment
+from support.hanging import assert_gone, environment
 from support.paths import ROOT
 
 SMALL = ("--model", "emodb-small", "--speech", "energy")
@@ -28,17 +27,6 @@ def started(tmp_path, *options):
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-
-
-def assert_gone(group):
-    """No process of a group is left."""
-    for _ in range(100):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("a process outlives the command")
 
 
 def test_a_file_that_hangs_is_given_up_and_one_that_is_slow_is_not(tmp_path):

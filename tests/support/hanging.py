@@ -1,6 +1,7 @@
 """A decoder that crashes, hangs or is slow, in whatever process starts with it on its path."""
 
 import os
+import time
 from pathlib import Path
 
 from support.paths import ROOT
@@ -39,3 +40,14 @@ def environment(folder: Path) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_STUB)
     return {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+
+
+def assert_gone(group: int) -> None:
+    """No process of a group is left, at the latest after a moment."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("a process outlives the command")
