@@ -32,6 +32,24 @@ class FindingFormat(StrEnum):
     JSON = "json"
 
 
+Decode = Annotated[
+    bool,
+    typer.Option(
+        "--decode",
+        help="Decode every recording; list the damaged, cut off, silent, clipped and repeated.",
+    ),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        min=1,
+        help="Give up a recording on which nothing has happened for S seconds.",
+        show_default=f"{TIMEOUT:g}",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to `ser-data`."""
     app.command()(validate)
@@ -44,26 +62,12 @@ def validate(
     audio: Annotated[
         bool, typer.Option("--audio/--no-audio", help="Whether to look at the recordings too.")
     ] = True,
-    decode: Annotated[
-        bool,
-        typer.Option(
-            "--decode",
-            help="Decode every recording; list the damaged, cut off, silent, clipped and repeated.",
-        ),
-    ] = False,
+    decode: Decode = False,
     jobs: Annotated[
         int | None,
         typer.Option(min=1, help="Processes that decode.", show_default="the usable cores"),
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="S",
-            min=1,
-            help="Give up a recording on which nothing has happened for S seconds.",
-            show_default=f"{TIMEOUT:g}",
-        ),
-    ] = None,
+    timeout: Timeout = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="With --decode: exit 1 for any finding.")
     ] = False,
