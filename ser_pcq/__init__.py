@@ -15,16 +15,19 @@ from ser_pcq.version import __version__
 TYPE_CHECKING = False  # true for type checkers; the module typing is not loaded for it
 
 if TYPE_CHECKING:
-    from ser_pcq.errors import SerError
-    from ser_pcq.inference.prediction import EmotionSegment, Prediction
-    from ser_pcq.inference.predictor import PredictOptions, Predictor, load
+    from ser_pcq.errors import Reason, SerError
+    from ser_pcq.inference.options import PredictOptions
+    from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
+    from ser_pcq.inference.predictor import Predictor, load
 
 __all__ = [
     "EmotionSegment",
     "PredictOptions",
     "Prediction",
     "Predictor",
+    "Reason",
     "SerError",
+    "Status",
     "__version__",
     "load",
 ]
@@ -32,9 +35,11 @@ __all__ = [
 _HOMES = {
     "load": "inference.predictor",
     "Predictor": "inference.predictor",
-    "PredictOptions": "inference.predictor",
+    "PredictOptions": "inference.options",
     "Prediction": "inference.prediction",
     "EmotionSegment": "inference.prediction",
+    "Status": "inference.prediction",
+    "Reason": "errors",
     "SerError": "errors",
 }
 
