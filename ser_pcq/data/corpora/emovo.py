@@ -26,8 +26,7 @@ from ser_pcq.data.corpora.corpus import (
     visible_files,
 )
 from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError
+from ser_pcq.errors import DataError, few
 
 EMOTIONS = {
     "dis": "disgust",

@@ -41,8 +41,7 @@ from ser_pcq.data.corpora.iemocap_labels import (
     read_transcription,
 )
 from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError
+from ser_pcq.errors import DataError, few
 
 _FOUR = {
     "ang": "anger",

@@ -37,8 +37,7 @@ from ser_pcq.data.corpora.corpus import (
     visible_files,
 )
 from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 EMOTIONS = {
     "anger": "anger",

@@ -30,9 +30,8 @@ from typing import Literal
 
 from ser_pcq.data.corpora.corpus import Corpus, Prepared, refuse_lfs_pointers
 from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
-from ser_pcq.errors import DataError
+from ser_pcq.errors import DataError, few
 
 EMOTIONS = {
     "A": "anger",

@@ -20,7 +20,7 @@ from ser_pcq.data.directory.values import (
     parse_vad,
 )
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
-from ser_pcq.errors import AudioError, suggest
+from ser_pcq.errors import AudioError, few, suggest
 
 REQUIRED = ("wav.scp", "utt2spk", "utt2emo")
 # One line for each utterance.
@@ -60,13 +60,6 @@ class Problem:
 
     kind: str
     message: str
-
-
-def few(names: Iterable[str], limit: int = 3) -> str:
-    """Return the first few names and the number of the others."""
-    listed = list(names)
-    rest = len(listed) - limit
-    return ", ".join(listed[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def audio_path(folder: Path, entry: str) -> Path:

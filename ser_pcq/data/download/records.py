@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ser_pcq.data.download.connection import DownloadError, Link, UnreachableError, fetch_json
+from ser_pcq.data.download.answers import DownloadError, UnreachableError
+from ser_pcq.data.download.fetch import Link, fetch_json
 from ser_pcq.data.download.releases import Checksum, Record, Release, RemoteFile
 
 
@@ -16,7 +17,7 @@ def listed_files(release: Release, link: Link) -> tuple[RemoteFile, ...]:
 
     Args:
         release: With files, a record, or both.
-        link: Whom to tell, and how patient to be.
+        link: Where messages go, and how patient to be.
 
     Raises:
         DownloadError: When the host cannot be reached, the record disagrees with the release or

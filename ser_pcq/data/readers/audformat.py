@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.readers.columns import DEFAULTS
 from ser_pcq.data.readers.entry import Entry, prepared
 from ser_pcq.data.readers.recordings import names_below, refuse_missing
 from ser_pcq.data.readers.values import SPLITS
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 HEADER = "db.yaml"
 

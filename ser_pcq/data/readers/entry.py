@@ -12,11 +12,10 @@ from typing import Any
 
 from ser_pcq.data.corpora.corpus import Prepared
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, Utterance
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.readers.ids import made_id, numbered, word
 from ser_pcq.data.readers.speakers import NOTHING, speaker_notes
 from ser_pcq.data.readers.values import VALUES
-from ser_pcq.errors import DataError
+from ser_pcq.errors import DataError, few
 
 FACTS = (
     *("id", "emotion", "speaker", "gender", "session", "sentence", "text", "start", "end"),

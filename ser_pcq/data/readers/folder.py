@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ser_pcq.audio.headers.foreign import FOREIGN_SUFFIXES
 from ser_pcq.data.corpora.corpus import Prepared, refuse_lfs_pointers
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.readers.entry import Entry, prepared, refuse
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""

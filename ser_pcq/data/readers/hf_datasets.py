@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.readers.columns import DEFAULTS, choose_columns, unread
 from ser_pcq.data.readers.entry import Entry, prepared
 from ser_pcq.data.readers.hf_audio import file_names, placed, suffix_of
 from ser_pcq.data.readers.hf_splits import Part, open_parts
 from ser_pcq.data.readers.recordings import names_below, refuse_missing
 from ser_pcq.data.readers.values import SPLITS
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 _FACTS = tuple(fact for fact in DEFAULTS if fact != "split")
 

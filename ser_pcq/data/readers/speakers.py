@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.errors import few
 
 NOTHING = frozenset({"nan", "na", "n/a", "#n/a", "none", "null", "nil", "?", "-"})
 """What tables hold where nothing is known, in lower case."""
