@@ -27,12 +27,12 @@ import requests
 from support.paths import ROOT
 
 from ser_pcq.data.corpora import CORPORA
-from ser_pcq.data.download import fetch as fetching
-from ser_pcq.data.download.answers import DownloadError, heed
+from ser_pcq.data.download import connection
+from ser_pcq.data.download.connection import DownloadError, Link, heed
 from ser_pcq.data.download.download import download
-from ser_pcq.data.download.fetch import Link, fetch
 from ser_pcq.data.download.records import listed_files
-from ser_pcq.data.download.releases import RELEASES, Checkout, Checksum, Record, Release, RemoteFile
+from ser_pcq.data.download.releases import RELEASES, Checkout, Record, Release, RemoteFile
+from ser_pcq.data.download.transfer import transfer
 from ser_pcq.data.download.unpack import unpack
 from ser_pcq.errors import DataError
 from ser_pcq.version import __version__
@@ -139,7 +139,7 @@ def link(said: list[str]) -> Link:
 
 
 def remote(url: str, data: bytes = DATA, name: str = "a.zip") -> RemoteFile:
-    return RemoteFile(name, url, len(data), Checksum("md5", hashlib.md5(data).hexdigest()))
+    return RemoteFile(name, url, len(data), f"md5:{hashlib.md5(data).hexdigest()}")
 
 
 def ranges(server: Server) -> list[str | None]:
@@ -149,7 +149,7 @@ def ranges(server: Server) -> list[str | None]:
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A break loses a block at most; so that it loses nothing here, blocks are small."""
-    monkeypatch.setattr(fetching, "_BLOCK", 100)
+    monkeypatch.setattr(connection, "_BLOCK", 100)
 
 
 # One file
@@ -158,7 +158,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_break_costs_only_the_rest(server: Server, link: Link, tmp_path: Path) -> None:
     file = remote(server.put("/a", DATA, plan=[("cut", 700), ("cut", 900)]))
     seen: list[int] = []
-    assert fetch(file, tmp_path, link, seen.append).read_bytes() == DATA
+    assert transfer(file, tmp_path, link, seen.append).read_bytes() == DATA
     assert server.asked == [
         ("/a", None),
         ("/a", "bytes=700-"),
@@ -174,10 +174,10 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(
 ) -> None:
     file = remote(server.put("/a", DATA, plan=[("cut", 700)]))
     with pytest.raises(DownloadError, match=r"broke off after 700 B of 10.24 kB.*look at the page"):
-        fetch(file, tmp_path, replace(link, pauses=()))
+        transfer(file, tmp_path, replace(link, pauses=()))
     assert (tmp_path / "a.zip.part").read_bytes() == DATA[:700]
     assert not (tmp_path / "a.zip").exists()
-    assert fetch(file, tmp_path, link).read_bytes() == DATA
+    assert transfer(file, tmp_path, link).read_bytes() == DATA
     assert ranges(server) == [None, "bytes=700-"]
 
 
@@ -185,7 +185,7 @@ def test_a_server_without_ranges_sends_all_of_it_again(
     server: Server, link: Link, tmp_path: Path
 ) -> None:
     file = remote(server.put("/a", DATA, ranges=False, plan=[("cut", 700)]))
-    assert fetch(file, tmp_path, link).read_bytes() == DATA
+    assert transfer(file, tmp_path, link).read_bytes() == DATA
     assert len(server.asked) == 2
 
 
@@ -195,14 +195,14 @@ def test_a_file_that_changed_is_not_joined_to_its_old_half(
     old, new = DATA, DATA[::-1]
     file = RemoteFile("a.zip", server.put("/a", old, plan=[("cut", 700)]))
     with pytest.raises(DownloadError):
-        fetch(file, tmp_path, replace(link, pauses=()))
+        transfer(file, tmp_path, replace(link, pauses=()))
     server.put("/a", new)
-    assert fetch(file, tmp_path, link).read_bytes() == new
+    assert transfer(file, tmp_path, link).read_bytes() == new
 
 
 def test_without_checksum_a_part_is_not_trusted(server: Server, link: Link, tmp_path: Path) -> None:
     file = RemoteFile("a.zip", server.put("/a", DATA, plan=[("cut", 700)]))
-    assert fetch(file, tmp_path, link).read_bytes() == DATA
+    assert transfer(file, tmp_path, link).read_bytes() == DATA
     assert ranges(server) == [None, None]
 
 
@@ -211,9 +211,9 @@ def test_a_part_of_another_file_is_found_out_and_not_used(
 ) -> None:
     other = remote(server.put("/other", DATA[::-1], plan=[("cut", 700)]), DATA[::-1])
     with pytest.raises(DownloadError):
-        fetch(other, tmp_path, replace(link, pauses=()))
+        transfer(other, tmp_path, replace(link, pauses=()))
     file = remote(server.put("/a", DATA))
-    assert fetch(file, tmp_path, link).read_bytes() == DATA
+    assert transfer(file, tmp_path, link).read_bytes() == DATA
     assert ranges(server) == [None, "bytes=700-", None]
     assert said == ["what had come of a.zip before does not belong to it; trying again in 0 s"]
 
@@ -221,13 +221,13 @@ def test_a_part_of_another_file_is_found_out_and_not_used(
 def test_wrong_bytes_are_refused_and_removed(server: Server, link: Link, tmp_path: Path) -> None:
     file = remote(server.put("/a", DATA, plan=[("corrupt", None)]))
     with pytest.raises(DownloadError, match="wrong checksum") as caught:
-        fetch(file, tmp_path, link)
+        transfer(file, tmp_path, link)
     expected = hashlib.md5(DATA).hexdigest()
     given = hashlib.md5(b"?" + DATA[1:]).hexdigest()
-    assert f"md5 {given}" in str(caught.value)
-    assert f"accepted: md5 {expected}" in str(caught.value)
+    assert f"md5:{given}" in str(caught.value)
+    assert f"accepted: md5:{expected}" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
-    assert fetch(file, tmp_path, link).read_bytes() == DATA
+    assert transfer(file, tmp_path, link).read_bytes() == DATA
 
 
 def test_another_size_is_refused_before_the_fetch(
@@ -235,7 +235,7 @@ def test_another_size_is_refused_before_the_fetch(
 ) -> None:
     file = replace(remote(server.put("/a", DATA)), size=len(DATA) + 1)
     with pytest.raises(DownloadError, match=r"offers another file.*10240 bytes.*10241 bytes"):
-        fetch(file, tmp_path, link)
+        transfer(file, tmp_path, link)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -244,7 +244,7 @@ def test_redirects_are_followed_also_when_going_on(
 ) -> None:
     moved = server.put("/moved", DATA, plan=[("cut", 700)])
     url = server.put("/a", b"", plan=[("redirect", moved), ("redirect", moved)])
-    assert fetch(remote(url), tmp_path, link).read_bytes() == DATA
+    assert transfer(remote(url), tmp_path, link).read_bytes() == DATA
     assert [(p, r) for p, r in server.asked if p == "/moved"] == [
         ("/moved", None),
         ("/moved", "bytes=700-"),
@@ -263,7 +263,7 @@ def test_no_redirect_leads_out_of_encryption() -> None:
 
 def test_what_is_not_there_is_asked_for_once(server: Server, link: Link, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"answers 404 Not Found.*look at the page"):
-        fetch(remote(server.url("/none")), tmp_path, link)
+        transfer(remote(server.url("/none")), tmp_path, link)
     assert len(server.asked) == 1
 
 
@@ -271,7 +271,7 @@ def test_a_server_in_trouble_is_asked_again(
     server: Server, link: Link, said: list[str], tmp_path: Path
 ) -> None:
     file = remote(server.put("/a", DATA, plan=[("status", 500), ("status", 503)]))
-    assert fetch(file, tmp_path, link).read_bytes() == DATA
+    assert transfer(file, tmp_path, link).read_bytes() == DATA
     assert [re.sub(r".*answers ", "", s) for s in said] == [
         "500 Internal Server Error; trying again in 0 s",
         "503 Service Unavailable; trying again in 0 s",
@@ -279,32 +279,32 @@ def test_a_server_in_trouble_is_asked_again(
     server.put("/a", DATA, plan=[("status", 500)] * 9)
     server.asked.clear()
     with pytest.raises(DownloadError, match="failed 4 times"):
-        fetch(file, tmp_path / "new", link)
+        transfer(file, tmp_path / "new", link)
     assert len(server.asked) == 4
 
 
 def test_a_part_beyond_the_end_begins_anew(server: Server, link: Link, tmp_path: Path) -> None:
     url = server.put("/a", DATA, plan=[("cut", 700)])
     with pytest.raises(DownloadError):
-        fetch(remote(url), tmp_path, replace(link, pauses=()))
+        transfer(remote(url), tmp_path, replace(link, pauses=()))
     server.put("/a", DATA[:300])
     for size in (300, None):
         (tmp_path / "a.zip.part").write_bytes(DATA[:700])
         file = replace(remote(url, DATA[:300]), size=size)
-        assert fetch(file, tmp_path, link).read_bytes() == DATA[:300]
+        assert transfer(file, tmp_path, link).read_bytes() == DATA[:300]
         (tmp_path / "a.zip").unlink()
 
 
 def test_more_than_the_file_has_is_not_written(server: Server, link: Link, tmp_path: Path) -> None:
     file = replace(remote(server.put("/a", DATA, endless=True)), size=2000)
     with pytest.raises(DownloadError, match=r"more bytes than the file has.*of 2000"):
-        fetch(file, tmp_path, link)
+        transfer(file, tmp_path, link)
 
 
 def test_a_file_without_checksum_is_named_by_its_own(
     server: Server, link: Link, said: list[str], tmp_path: Path
 ) -> None:
-    fetch(RemoteFile("a.zip", server.put("/a", DATA)), tmp_path, link)
+    transfer(RemoteFile("a.zip", server.put("/a", DATA)), tmp_path, link)
     assert "nobody publishes a checksum" in said[0]
     assert hashlib.sha256(DATA).hexdigest() in said[0]
 
@@ -314,10 +314,10 @@ def test_a_file_that_is_there_is_checked_and_never_replaced(
 ) -> None:
     (tmp_path / "a.zip").write_bytes(b"mine")
     with pytest.raises(DownloadError, match=r"wrong size.*move it elsewhere"):
-        fetch(remote(server.put("/a", DATA)), tmp_path, link)
+        transfer(remote(server.put("/a", DATA)), tmp_path, link)
     assert (tmp_path / "a.zip").read_bytes() == b"mine"
     (tmp_path / "a.zip").write_bytes(DATA)
-    fetch(remote(server.url("/a")), tmp_path, link)
+    transfer(remote(server.url("/a")), tmp_path, link)
     assert server.asked == []
 
 
@@ -327,7 +327,7 @@ def test_a_full_disk_is_noticed_beforehand(
     usage = shutil.disk_usage(tmp_path)._replace(free=5000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(DownloadError, match=r"too little room.*5 kB free.*accepted: 10.24 kB"):
-        fetch(remote(server.put("/a", DATA)), tmp_path, link)
+        transfer(remote(server.put("/a", DATA)), tmp_path, link)
 
 
 # Records
@@ -362,7 +362,7 @@ def test_the_record_states_sizes_and_checksums(server: Server, link: Link) -> No
     ("changes", "message"),
     [
         ({"size": 7}, "another size of a.zip.*given: 7; accepted: 10240"),
-        ({"checksum": "md5:" + "0" * 32}, "another checksum of a.zip.*given: md5 0000"),
+        ({"checksum": "md5:" + "0" * 32}, "another checksum of a.zip.*given: md5:0000"),
         ({"key": "b.zip"}, "no longer has the file.*given: b.zip, video.zip; accepted: a.zip"),
     ],
 )
@@ -648,8 +648,9 @@ def test_what_is_stated_of_releases_can_be_true() -> None:
         for file in known.files:
             assert file.url.startswith("https://"), name
             assert file.checksum is not None
-            length = 2 * hashlib.new(file.checksum.algorithm).digest_size
-            assert re.fullmatch(rf"[0-9a-f]{{{length}}}", file.checksum.value), name
+            algorithm, _, value = file.checksum.partition(":")
+            length = 2 * hashlib.new(algorithm).digest_size
+            assert re.fullmatch(rf"[0-9a-f]{{{length}}}", value), name
         if known.record:
             assert known.record.url.startswith("https://")
         if known.checkout:
@@ -663,8 +664,9 @@ def start(toy: Release, *arguments: object, name: str = "emodb") -> subprocess.P
     """Run `ser-data download` on a table of one release, in a process of its own."""
     script = (
         "from ser_pcq.data.download.releases import *\n"
-        "from ser_pcq.data.download import fetch, releases\n"
-        f"fetch._BLOCK = 100; releases.RELEASES.clear(); releases.RELEASES[{name!r}] = {toy!r}\n"
+        "from ser_pcq.data.download import connection, releases\n"
+        "connection._BLOCK = 100; releases.RELEASES.clear()\n"
+        f"releases.RELEASES[{name!r}] = {toy!r}\n"
         "import sys; from ser_pcq.cli.data.commands import main\n"
         "sys.argv[0] = 'ser-data'; main()"
     )

@@ -82,7 +82,7 @@ def _say(line: str) -> None:
 def _table() -> list[str]:
     """Return the corpora as aligned lines."""
     from ser_pcq.data.corpora import CORPORA
-    from ser_pcq.data.download.answers import readable
+    from ser_pcq.data.download.connection import readable
     from ser_pcq.data.download.releases import RELEASES
 
     rows = [("corpus", "size", "licence", "how", "from")]
@@ -124,7 +124,7 @@ def _progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 def _lines(title: str, total: int | None) -> Callable[[int], None]:
     """Return a function that says how far it is, at most every 15 s."""
-    from ser_pcq.data.download.answers import readable
+    from ser_pcq.data.download.connection import readable
 
     last = time.monotonic()
     whole = "" if total is None else f" of {readable(total)}"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ser_pcq.data.download.answers import DownloadError
+from ser_pcq.data.download.connection import DownloadError
 from ser_pcq.data.download.releases import Checkout
 
 

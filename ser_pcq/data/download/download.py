@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ser_pcq.data.corpora.corpus import Corpus
-from ser_pcq.data.download.answers import DownloadError
 from ser_pcq.data.download.checkout import checkout
-from ser_pcq.data.download.fetch import PAUSES, Link, fetch, require_pooch, require_room
+from ser_pcq.data.download.connection import PAUSES, DownloadError, Link, require_pooch
 from ser_pcq.data.download.records import listed_files
 from ser_pcq.data.download.releases import Release, RemoteFile
+from ser_pcq.data.download.transfer import require_room, transfer
 from ser_pcq.data.download.unpack import (
     corpus_root,
     is_archive,
@@ -172,7 +172,7 @@ def _fetch(
     title = files[0].name if len(files) == 1 else f"{len(files)} files"
     with progress(f"fetching {title}", total) as update:
         for file in files:
-            path = fetch(file, places[file.name], link, _after(done, update))
+            path = transfer(file, places[file.name], link, _after(done, update))
             done += path.stat().st_size
             update(done)
             if places[file.name] == folder:

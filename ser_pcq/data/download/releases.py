@@ -10,22 +10,6 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Checksum:
-    """What the bytes of a file must hash to.
-
-    Attributes:
-        algorithm: As `hashlib` calls it, for example `md5`.
-        value: In lower-case hexadecimal digits.
-    """
-
-    algorithm: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.algorithm} {self.value}"
-
-
-@dataclass(frozen=True)
 class RemoteFile:
     """A file to be fetched.
 
@@ -33,13 +17,14 @@ class RemoteFile:
         name: Path that it gets, relative and with `/`.
         url: Where it is.
         size: In bytes; None where its publisher does not state it.
-        checksum: None where its publisher does not state one.
+        checksum: Algorithm and hexadecimal digits, lower case, as pooch takes them: `md5:…`. None
+            where its publisher does not state one.
     """
 
     name: str
     url: str
     size: int | None = None
-    checksum: Checksum | None = None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +106,7 @@ RELEASES: dict[str, Release] = {
                 name="emodb.zip",
                 url="https://zenodo.org/api/records/7447302/files/emodb.zip/content",
                 size=39_981_818,
-                checksum=Checksum("md5", "9d21362dbc5676ef3ab4745d83ced0db"),
+                checksum="md5:9d21362dbc5676ef3ab4745d83ced0db",
             ),
         ),
         note="the listening test, erkennung.txt, is not in this record: it is in the archive of "
@@ -149,9 +134,7 @@ RELEASES: dict[str, Release] = {
                 url="https://huggingface.co/datasets/declare-lab/MELD/resolve/"
                 "9abc51ee7903424ffb971297608aa6d3d0de3bfa/MELD.Raw.tar.gz",
                 size=10_878_146_150,
-                checksum=Checksum(
-                    "sha256", "a56b4407d574195cbce470d86f9c9d72fcfea59b0e34502ecd4babee4a5c613e"
-                ),
+                checksum="sha256:a56b4407d574195cbce470d86f9c9d72fcfea59b0e34502ecd4babee4a5c613e",
             ),
         ),
         note="the clips are video: `ser-data prepare meld` says how to take the audio out of them",
@@ -180,7 +163,7 @@ RELEASES: dict[str, Release] = {
                 url="https://zenodo.org/api/records/1188976/files/"
                 "Audio_Speech_Actors_01-24.zip/content",
                 size=208_468_073,
-                checksum=Checksum("md5", "bc696df654c87fed845eb13823edef8a"),
+                checksum="md5:bc696df654c87fed845eb13823edef8a",
             ),
         ),
     ),
