@@ -12,6 +12,7 @@ from support.paths import ROOT
 
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.data.readers.columns import Columns
 from ser_pcq.data.readers.folder import read_folder
 from ser_pcq.data.readers.ids import made_id, numbered
 from ser_pcq.data.readers.table import read_table
@@ -205,7 +206,7 @@ def test_tables_as_spreadsheets_save_them(tmp_path: Path, delimiter: str) -> Non
 
 def test_columns_by_name_and_what_is_not_read(tmp_path: Path) -> None:
     text = "where,label,emotion,who,id\na.wav,1,joy,x,7\nb.wav,2,anger,y,7\n"
-    columns = {"path": "WHERE", "emotion": "emotion", "speaker": "who", "id": ""}
+    columns = Columns(path="WHERE", emotion="emotion", speaker="who", id="")
     made = table(tmp_path, text, columns=columns)
     assert [u.utterance_id for u in made.utterances] == ["x-a", "y-b"]
     assert "columns that were not read: label, id" in made.notes
@@ -266,7 +267,7 @@ def test_tables_that_are_no_text_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.csv")
     with pytest.raises(DataError, match="did you mean 'emotion'"):
-        table(tmp_path, HEAD + "a.wav,joy,A\n", columns={"emotion": "emotoin"})
+        table(tmp_path, HEAD + "a.wav,joy,A\n", columns=Columns(emotion="emotoin"))
     with pytest.raises(DataError, match="not a delimiter"):
         table(tmp_path, HEAD + "a.wav,joy,A\n", delimiter="::")
 

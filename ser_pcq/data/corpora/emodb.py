@@ -17,8 +17,9 @@ L Langeweile, E Ekel, A Angst, F Freude, T Trauer, N neutral.
 import re
 from pathlib import Path
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared, count_notes, visible_files
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.corpora.corpus import Corpus, count_notes, visible_files
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError
 
 EMOTIONS = {

@@ -32,7 +32,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared, refuse_lfs_pointers, visible_files
+from ser_pcq.data.corpora.corpus import Corpus, refuse_lfs_pointers, visible_files
 from ser_pcq.data.corpora.iemocap_labels import (
     LABELS,
     LabelFile,
@@ -40,7 +40,8 @@ from ser_pcq.data.corpora.iemocap_labels import (
     read_labels,
     read_transcription,
 )
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError, few
 
 _FOUR = {

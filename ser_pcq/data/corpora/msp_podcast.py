@@ -28,9 +28,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared, refuse_lfs_pointers
-from ser_pcq.data.directory import Utterance
-from ser_pcq.data.utterance import UNKNOWN_SPEAKER
+from ser_pcq.data.corpora.corpus import Corpus, refuse_lfs_pointers
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
 from ser_pcq.errors import DataError, few
 
 EMOTIONS = {

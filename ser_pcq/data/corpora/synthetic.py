@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.corpora.corpus import Corpus
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError, suggest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_pcq.data.corpora.corpus import Prepared
+from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.columns import DEFAULTS
 from ser_pcq.data.readers.entry import Entry, prepared
 from ser_pcq.data.readers.recordings import names_below, refuse_missing

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.directory import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.ids import made_id, numbered, word
 from ser_pcq.data.readers.speakers import NOTHING, speaker_notes
 from ser_pcq.data.readers.values import VALUES
+from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
 from ser_pcq.errors import DataError, few
 
 FACTS = (

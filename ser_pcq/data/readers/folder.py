@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ser_pcq.audio.headers.foreign import FOREIGN_SUFFIXES
-from ser_pcq.data.corpora.corpus import Prepared, refuse_lfs_pointers
+from ser_pcq.data.corpora.corpus import refuse_lfs_pointers
+from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.entry import Entry, prepared, refuse
 from ser_pcq.errors import DataError, few, suggest
 
