@@ -31,7 +31,7 @@ def store(
         prepared: What was read.
         data_dir: Where to.
         relabelling: Emotions to rename and to leave out.
-        corpus: Its name; None where there is none to tell it from others.
+        corpus: Its name; None where it has none.
 
     Raises:
         DataError: When a label is unknown or nothing is left, or the data directory cannot be

@@ -24,7 +24,7 @@ _LOST = 0.01  # s of a segment that a recording cut off before its end lacks
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to be told of an utterance.
+    """One thing that was found of an utterance.
 
     Attributes:
         kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `quiet`, `offset`,
@@ -76,12 +76,12 @@ def _faults(meter: SignalMeter) -> list[tuple[str, str]]:
     if meter.is_silent:
         return [("silent", f"no sample is further than {SILENCE_PEAK:g} from the mean")]
     named = {"mostly_silent": "silent"}
-    return [(named.get(kind, kind.replace("_", "-")), told) for kind, told in meter.faults()]
+    return [(named.get(kind, kind.replace("_", "-")), detail) for kind, detail in meter.faults()]
 
 
 def _cut_off(path: Path) -> str | None:
     """Say what is missing at the end of a recording; None when nothing is known to be."""
-    # Whatever else is wrong, reading the audio tells it; and opening a pipe would wait for ever.
+    # Reading the audio finds whatever else is wrong; and opening a pipe would wait for ever.
     if not path.is_file():
         return None
     try:
@@ -109,7 +109,7 @@ def inspect_recording(utterances: Sequence[Utterance]) -> list[Inspection]:
 
     An utterance is read as training reads it (`ser_pcq.audio.read_waveform`), and once more as it
     is stored: clipping shows only before resampling. Of a recording that was cut off only the
-    utterances that lose something are told.
+    utterances that lose something are reported.
 
     Args:
         utterances: All of one file.

@@ -240,8 +240,8 @@ HEAD = "path,emotion,speaker\n"
         (HEAD + "a.wav,joy,A,\nb.wav,joy\n", r"1 of 2: row 3 \(2 cells\)"),
         (HEAD + "a.wav,joy,A,x\n", r"row 2 \(4 cells\)"),
         (HEAD + 'a.wav,"joy"x,A\n', "near line 2"),
-        (HEAD + "a.wav,joy,A\na.wav,anger,A\n", r"stands twice.*row 3 \(as row 2\)"),
-        ("id," + HEAD + "1,a.wav,joy,A\n1,b.wav,joy,A\n", r"stands twice.*row 3 \(as row 2\)"),
+        (HEAD + "a.wav,joy,A\na.wav,anger,A\n", r"listed twice.*row 3 \(as row 2\)"),
+        ("id," + HEAD + "1,a.wav,joy,A\n1,b.wav,joy,A\n", r"listed twice.*row 3 \(as row 2\)"),
         ("id," + HEAD + "x y,a.wav,joy,A\nx_y,b.wav,joy,A\n", "x_y: row 2, row 3"),
         ("id," + HEAD + "1,a.wav,joy,A\n,b.wav,joy,A\n", "id of some.*row 3.*all or none"),
         ("session," + HEAD + "1,a.wav,joy,A\n,b.wav,joy,A\n", "session of some.*1 of 2: row 3"),
@@ -275,7 +275,7 @@ def test_tables_that_are_no_text_or_not_there(tmp_path: Path) -> None:
 def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:
     made = table(tmp_path, HEAD + "a.wav,joy,A\nb.wav,joy,A\na.wav,joy,A\n")
     assert len(made.utterances) == 2
-    assert made.notes == ("left out, since they stand twice: row 4 (as row 2)",)
+    assert made.notes == ("left out, since they are listed twice: row 4 (as row 2)",)
 
 
 def test_segments_of_a_recording_are_several_utterances(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def _starts_as_pointer(path: Path) -> bool:
         return file.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
-_GLIMPSE = 4096  # bytes from the middle of a file: enough to tell two recordings apart
+_GLIMPSE = 4096  # bytes from the middle of a file: enough to distinguish two recordings
 
 
 def take_once(files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[str]]:
@@ -167,7 +167,7 @@ def take_once(files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[
 
 
 def glimpse(path: Path) -> tuple[int, bytes]:
-    """Return the size of a file in bytes, and some of them: enough to tell recordings apart."""
+    """Return the size of a file in bytes, and some of them: enough to distinguish recordings."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, (size - _GLIMPSE) // 2))

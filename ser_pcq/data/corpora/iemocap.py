@@ -21,7 +21,7 @@ frustration, the same 7,380 turns. That is the usual set of five; another one, o
 Quirks: the speaker of `Ses01F_impro01_M000` is Ses01M. The letter of the last field says who
 speaks; the one in `Ses01F` says who wore the motion capture markers, and public code that took it
 for the speaker leaks. Where turns overlap, both actors are heard on the recordings of both. Some
-dialogs have a suffix: `Ses03M_impro05a`, `Ses03M_impro08b`, `Ses05M_script01_1b`. Labels stand
+dialogs have a suffix: `Ses03M_impro05a`, `Ses03M_impro08b`, `Ses05M_script01_1b`. Labels are
 directly in `dialog/EmoEvaluation`; its sub-folders hold other formats. `._` files of macOS lie
 among them. Transcriptions hold turns that nobody labelled (`_MXX0`).
 """

@@ -125,7 +125,7 @@ def _facts(
 def _notes(
     folder: Path, audio: set[str], facts: list[dict[str, str]], compiled: re.Pattern[str] | None
 ) -> list[str]:
-    """Tell what was left out, and which folders are no emotions."""
+    """Say what was left out, and which folders are no emotions."""
     others = list(_others(folder, audio))
     notes = []
     hidden = [name for name in others if Path(name).name.startswith(".")]

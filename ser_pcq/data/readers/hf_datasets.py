@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row: where it stands, what it says, its audio as a file or the name of embedded audio."""
+    """One row: where it is, what it says, its audio as a file or the name of embedded audio."""
 
     split: str
     where: str

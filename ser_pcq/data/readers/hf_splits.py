@@ -37,7 +37,7 @@ class Part:
         rows: From names of columns to the rows with these, in order.
         folder: Where relative paths begin.
         audio: The columns that hold audio by their type.
-        classes: Columns of numbers that stand for classes, to the names of these.
+        classes: Columns whose numbers are classes, to the names of these.
     """
 
     split: str

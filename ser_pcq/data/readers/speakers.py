@@ -1,4 +1,4 @@
-"""Names of speakers under which one person may stand twice, or nobody: told, never changed."""
+"""Names that may be a second one of the same person, or nobody's: noted, never changed."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"0*(\d+?)(?:\.0+)?")
 
 
 def speaker_notes(utterances: Iterable[Utterance]) -> list[str]:
-    """Tell of speakers that are perhaps one person, or no person.
+    """Note the speakers that are perhaps one person, or no person.
 
     Compared are names without regard to case, and numbers by their value: `Anna` and `anna`, `3`,
     `03` and `3.0`.

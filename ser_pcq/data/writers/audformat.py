@@ -1,7 +1,7 @@
 """A data directory as a database in audformat, which `ser-data prepare audformat` reads back.
 
 One table, `emotion`, has a row for each utterance and a column for each thing that is known. The
-gender stands with the labels of the scheme `speaker`, as is usual in audformat.
+gender is with the labels of the scheme `speaker`, as is usual in audformat.
 """
 
 import shutil
