@@ -751,13 +751,10 @@ def test_an_interrupt_keeps_what_has_come(emodb: Release, server: Server, tmp_pa
     server.files["/a"].plan.append(("stall", 700))
     process = start(emodb, "emodb", tmp_path / "new")
     part = tmp_path / "new" / "emodb.zip.part"
-    deadline = time.monotonic() + 30
-    while not (part.is_file() and part.stat().st_size) and time.monotonic() < deadline:
-        if len(server.asked) > 1:
-            time.sleep(0.3)
-            process.send_signal(signal.SIGINT)
-            break
+    deadline = time.monotonic() + 60
+    while not (part.is_file() and part.stat().st_size == 700) and time.monotonic() < deadline:
         time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
