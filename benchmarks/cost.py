@@ -75,13 +75,13 @@ def print_table(costs: Iterable["Cost"], *, markdown: bool) -> None:
 
 
 def named(given: str) -> tuple[str | None, str]:
-    """Split NAME=PATH; a path that exists may hold the sign itself, and has no name then."""
+    """Split NAME=PATH; an existing path may contain the sign itself, and then has no name."""
     name, sign, path = given.partition("=")
     return (name, path) if sign and name and not Path(given).exists() else (None, given)
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
-    """Return what tells paths apart: their last parts, without the end that all of them share."""
+    """Return the last parts in which paths differ, without the end that all of them share."""
     parts = [list(path.resolve().parts) for path in paths]
     while len(parts) > 1 and len({p[-1] for p in parts}) == 1 and min(map(len, parts)) > 1:
         parts = [p[:-1] for p in parts]
@@ -133,7 +133,7 @@ def read_systems(given: Sequence[str], parameters: Mapping[str, int]) -> list[Sy
 
 
 def _kept_parameters(name: str, folder: Path) -> int:
-    """Return the parameters that a checkpoint in the folder tells; folds may differ: the most."""
+    """Return the parameters of the checkpoints in the folder; of folds that differ, the most."""
     import json
 
     from ser_pcq.models.folder import ABOUT
