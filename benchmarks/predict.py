@@ -70,7 +70,7 @@ def measure(files: list[Path], rounds: int) -> None:
 def measure_steps(files: list[Path], rounds: int) -> None:
     """Print the processor time of the steps of a prediction, for a second of speech."""
     from ser_pcq import load
-    from ser_pcq.audio.steady import SteadyMeter
+    from ser_pcq.audio.steady_sound import SteadyMeter
     from ser_pcq.audio.waveform import duration
     from ser_pcq.inference.recording import listen
 

@@ -22,7 +22,7 @@ from ser_pcq.audio.speech import speech_detector
 from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 from ser_pcq.data import directory as datadir
 from ser_pcq.evaluation.table import read_predictions
-from ser_pcq.inference.timeline import EmotionTimeline
+from ser_pcq.inference.timeline.timeline import EmotionTimeline
 from ser_pcq.models.checkpoint import load_checkpoint
 from ser_pcq.models.classifier_torch import TorchClassifier
 

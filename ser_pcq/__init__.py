@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ser_pcq.data import directory as _directory
     from ser_pcq.data.directory import DataDir as DataDir
     from ser_pcq.data.utterance import Utterance as Utterance
+    from ser_pcq.errors import Reason as Reason
     from ser_pcq.errors import SerError as SerError
     from ser_pcq.evaluation.calibration import fit_temperature as fit_temperature
     from ser_pcq.evaluation.compare import compare as compare
@@ -37,18 +38,20 @@ if TYPE_CHECKING:
     from ser_pcq.inference.formats import FORMATS as FORMATS
     from ser_pcq.inference.formats.folder import output_names as output_names
     from ser_pcq.inference.formats.folder import write_each as write_each
+    from ser_pcq.inference.formats.format import Layout as Layout
     from ser_pcq.inference.journal import Journal as Journal
     from ser_pcq.inference.journal import journal_of as journal_of
+    from ser_pcq.inference.options import PredictOptions as PredictOptions
     from ser_pcq.inference.prediction import EmotionSegment as EmotionSegment
     from ser_pcq.inference.prediction import Prediction as Prediction
-    from ser_pcq.inference.predictor import PredictOptions as PredictOptions
+    from ser_pcq.inference.prediction import Status as Status
     from ser_pcq.inference.predictor import Predictor as Predictor
     from ser_pcq.inference.predictor import load as load
     from ser_pcq.inference.stream import PcmFormat as PcmFormat
     from ser_pcq.inference.stream import live as live
     from ser_pcq.inference.stream import read_pcm as read_pcm
-    from ser_pcq.inference.timeline import EmotionTimeline as EmotionTimeline
     from ser_pcq.inference.timeline.plot import plot_timeline as plot_timeline
+    from ser_pcq.inference.timeline.timeline import EmotionTimeline as EmotionTimeline
     from ser_pcq.models.checkpoint import load_checkpoint as load_checkpoint
     from ser_pcq.models.onnx_export.export import export_onnx as export_onnx
     from ser_pcq.protocols.split_file import split_content as split_content
@@ -61,15 +64,18 @@ _HOMES = {
     "Confusion": "evaluation.confusion",
     "DataDir": "data.directory",
     "EmotionSegment": "inference.prediction",
-    "EmotionTimeline": "inference.timeline",
+    "EmotionTimeline": "inference.timeline.timeline",
     "FORMATS": "inference.formats",
     "Journal": "inference.journal",
+    "Layout": "inference.formats.format",
     "PcmFormat": "inference.stream",
-    "PredictOptions": "inference.predictor",
+    "PredictOptions": "inference.options",
     "Prediction": "inference.prediction",
     "Predictions": "evaluation.table",
     "Predictor": "inference.predictor",
+    "Reason": "errors",
     "SerError": "errors",
+    "Status": "inference.prediction",
     "Utterance": "data.utterance",
     "UtterancePrediction": "evaluation.table",
     "compare": "evaluation.compare",

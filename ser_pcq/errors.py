@@ -6,6 +6,32 @@ raises `SerError` or a kind of it; the commands print the message as one line on
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something is as it is: a word for programs, and a sentence for people.
+
+    `str()` gives all of it in one line: `too_short: the audio is too short; given: 0.05 s`.
+
+    Attributes:
+        word: Short and stable, `unreadable` or `too_short` for example.
+        sentence: What it means here, without a final stop.
+        details: What else a message says: what was given, what is accepted, what to do.
+    """
+
+    word: str
+    sentence: str
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join((self.short, *self.details))
+
+    @property
+    def short(self) -> str:
+        """The word and the sentence, without details."""
+        return f"{self.word}: {self.sentence}"
 
 
 class SerError(Exception):
@@ -16,20 +42,25 @@ class SerError(Exception):
         given: What was given, shown as it was.
         accepted: What is accepted instead.
         do: What to do next.
+
+    Attributes:
+        wrong: As given.
+        details: The other parts of the message, each a phrase.
     """
 
     def __init__(
         self, wrong: str, *, given: object = None, accepted: object = None, do: str | None = None
     ) -> None:
-        self.wrong = wrong
-        parts = [wrong]
+        details = []
         if given is not None:
-            parts.append(f"given: {given}")
+            details.append(f"given: {given}")
         if accepted is not None:
-            parts.append(f"accepted: {accepted}")
+            details.append(f"accepted: {accepted}")
         if do is not None:
-            parts.append(do)
-        super().__init__("; ".join(parts))
+            details.append(do)
+        self.wrong = wrong
+        self.details = tuple(details)
+        super().__init__("; ".join((wrong, *details)))
 
 
 class ConfigError(SerError):
@@ -51,13 +82,25 @@ class ScoreError(SerError):
 class AudioError(SerError):
     """An audio file that cannot be used.
 
+    Args:
+        word: A short stable word for programs, for example `unreadable` or `empty`.
+        wrong, given, accepted, do: As in `SerError`.
+
     Attributes:
-        reason: A short stable word for programs, for example `unreadable` or `empty`.
+        reason: The word with the message.
     """
 
-    def __init__(self, reason: str, wrong: str, **details: object) -> None:
-        super().__init__(wrong, **details)  # type: ignore[arg-type]
-        self.reason = reason
+    def __init__(
+        self,
+        word: str,
+        wrong: str,
+        *,
+        given: object = None,
+        accepted: object = None,
+        do: str | None = None,
+    ) -> None:
+        super().__init__(wrong, given=given, accepted=accepted, do=do)
+        self.reason = Reason(word, wrong, self.details)
 
 
 def suggest(given: str, accepted: Iterable[str]) -> str:

@@ -1,39 +1,59 @@
-"""A function over many inputs in processes of their own: one that crashes loses only itself.
+"""A function over many inputs in processes of their own: one that fails loses only itself.
 
-A decoder written in C can take its whole process down. The processes are started afresh (`spawn`),
+A decoder written in C can crash, or never come back. The processes are started afresh (`spawn`),
 have one thread each for numbers, print nothing, leave Ctrl-C to their parent, and end with it.
 """
 
-import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence, Sized
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from ser_pcq.errors import SerError
+from ser_pcq.errors import Reason, SerError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+TIMEOUT = 300.0
+"""s without a sign of life after which an input is given up, unless another limit is given."""
+
+_AHEAD = 8  # results for each process that may wait for an earlier one
+_PATIENCE = 5.0  # s that the operating system gets to end a process
+_PULSE = 0.5  # s between signs of life, at least
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class Progress(Protocol):
+    """Is called with how much of something is done."""
+
+    def __call__(self, done: float, total: float, /) -> None:
+        """Take how much is done, and how much there is."""
+
+
+def no_progress(done: float, total: float, /) -> None:
+    """Show nothing: the `Progress` of callers that do not care."""
 
 
 @dataclass(frozen=True)
 class Crash:
-    """What stands in the place of a result.
+    """What takes the place of a result.
 
     Attributes:
-        reason: The signal that ended the process, or the exception.
+        reason: `crashed` with the signal that ended the process, or the exception; `timeout` when
+            it was given up.
     """
 
-    reason: str
+    reason: Reason
 
 
 def usable_cores() -> int:
@@ -48,125 +68,176 @@ def map_isolated(
     items: Sequence[T],
     *,
     jobs: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    timeout: float = TIMEOUT,
+    on_progress: Progress = no_progress,
 ) -> list[R | Crash]:
-    """Call a function with each item, in `jobs` processes; see `each_isolated`.
-
-    Args:
-        function: At the top level of a module that can be imported.
-        items: Its inputs, which can be pickled.
-        jobs: How many processes, from 1.
-        on_progress: Called with (done, total).
-
-    Returns:
-        The result for each item, in their order; a `Crash` where there is none.
-
-    Raises:
-        SerError: When processes cannot be started at all.
-    """
+    """Return all results of `each_isolated`; `on_progress` takes items done and items in all."""
     results: list[R | Crash] = []
-    for result in each_isolated(function, items, jobs=jobs):
+    for result in each_isolated(function, items, jobs=jobs, timeout=timeout):
         results.append(result)
         on_progress(len(results), len(items))
     return results
 
 
 def each_isolated(
-    function: Callable[[T], R], items: Sequence[T], *, jobs: int
+    function: Callable[[T], R], items: Sequence[T], *, jobs: int, timeout: float = TIMEOUT
 ) -> Iterator[R | Crash]:
-    """Yield what a function makes of each item, in order, as soon as it is there.
+    """Yield the result of a function for each item, in order, as soon as it is known.
 
-    When a process crashes, the few items that were under way are tried one by one, each in a fresh
-    process, so that the one that is to blame is known and the others have their results. Few
-    results wait at any time: whoever takes them slowly slows the processes down.
+    An item whose process ends is tried once more in a fresh one, since memory may have been short.
+    One whose process gives no sign of life for `timeout` is given up, and the process killed. A
+    sign of life is a call of `sign_of_life`, which every block that is decoded makes: a recording
+    of hours takes as long as it needs. Few results wait at any time: whoever takes them slowly
+    slows the processes down.
 
     Args:
         function: At the top level of a module that can be imported; so a script that calls this
             needs `if __name__ == "__main__"`.
         items: Its inputs, which can be pickled.
         jobs: How many processes, from 1.
+        timeout: The longest time without a sign of life, s.
 
     Raises:
         SerError: When processes cannot be started at all.
     """
-    results: dict[int, R | Crash] = {}
-    waiting = deque(range(len(items)))
-    n_told = 0
-    while n_told < len(items):
-        for index, result in _until_crash(function, items, waiting, jobs, results):
-            results[index] = result
-            while n_told in results:
-                yield results.pop(n_told)
-                n_told += 1
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    n_workers = max(1, min(jobs, len(items)))
+    workers = [_Worker(function, timeout) for _ in range(n_workers)]
+    idle = list(workers)  # as many as threads, so that there is always one
+
+    def call(item: T) -> R | Crash:
+        worker = idle.pop()
+        try:
+            return worker.call(item)
+        finally:
+            idle.append(worker)
+
+    ahead: deque[Future[R | Crash]] = deque()
+    # A thread for each process waits for its answers. Ctrl-C is left to the main thread, by what
+    # these threads start as well.
+    hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT})
+    with ThreadPoolExecutor(n_workers, initializer=hold) as threads:
+        try:
+            for item in items:
+                ahead.append(threads.submit(call, item))
+                if len(ahead) == _AHEAD * n_workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.end()
 
 
-def _until_crash(
-    function: Callable[[T], R],
-    items: Sequence[T],
-    waiting: deque[int],
-    jobs: int,
-    untold: Sized,
-) -> Iterator[tuple[int, R | Crash]]:
-    """Work off what waits up to a crash, then what was under way in it; see `_in_pool`."""
-    suspects: list[int] = []
-    yield from _in_pool(function, items, waiting, jobs, suspects, untold)
-    for index in suspects:
-        yield index, _alone(function, items[index])
+def sign_of_life() -> None:
+    """Report, in a process of `each_isolated`, that work goes on; elsewhere do nothing."""
+    global _last_sign
+    if _parent is not None and time.monotonic() - _last_sign > _PULSE:
+        _last_sign = time.monotonic()
+        _parent.send(_Alive())
 
 
-def _in_pool(
-    function: Callable[[T], R],
-    items: Sequence[T],
-    waiting: deque[int],
-    jobs: int,
-    suspects: list[int],
-    untold: Sized,
-) -> Iterator[tuple[int, R | Crash]]:
-    """Work off the items that wait until none are left or a process crashes; yield results.
+_parent: "Connection | None" = None  # in a process of `each_isolated`
+_last_sign = 0.0
+_starting = threading.Lock()  # `multiprocessing` starts and reaps processes from one thread only
+
+
+class _Alive:
+    """What `sign_of_life` sends."""
+
+
+class _Worker(Generic[T, R]):
+    """A process that calls a function with one item after the other, and is replaced when it ends.
 
     Args:
-        function: What to call.
-        items: All of them.
-        waiting: Which are left, in order.
-        jobs: How many processes.
-        suspects: Gets the items that were under way in a crash.
-        untold: The results that wait for an earlier one.
+        function: What it calls.
+        timeout: The longest time without a sign of life, s.
     """
-    context = multiprocessing.get_context("spawn")
-    workers = max(1, min(jobs, len(waiting)))
-    running: dict[Future[R], int] = {}
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
+
+    def __init__(self, function: Callable[[T], R], timeout: float) -> None:
+        self._function, self._timeout = function, timeout
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+        self._is_over = False
+
+    def call(self, item: T) -> R | Crash:
+        """Return the result for an item; `SerError` when no process can be started."""
+        reason = ""
+        for _ in range(2):
+            pipe = self._begin()
+            if pipe is None:
+                break
+            try:
+                pipe.send((self._function, item))
+                return self._answer(pipe)
+            except (EOFError, OSError):
+                reason = _cause(self._kill(has_ended=True))
+        return Crash(Reason("crashed", reason))
+
+    def _begin(self) -> "Connection | None":
+        """Start the process unless it runs; None when it is not wanted any more."""
+        import multiprocessing
+
+        context = multiprocessing.get_context("spawn")
+        with _starting:
+            if self._is_over or self._pipe is not None:
+                return None if self._is_over else self._pipe
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+            self._process.start()
+            theirs.close()
+            pipe = self._pipe
         try:
-            while waiting or running:
-                # Few at a time: they are all under suspicion when a process crashes, and all that
-                # is waited for after Ctrl-C.
-                while waiting and len(running) < 2 * workers and len(untold) < 8 * workers:
-                    with _interrupts_held():
-                        running[pool.submit(function, items[waiting[0]])] = waiting[0]
-                    waiting.popleft()
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    error = future.exception()
-                    if isinstance(error, BrokenProcessPool):
-                        raise error
-                    index = running.pop(future)
-                    yield index, _told(error) if error else future.result()
-        except BrokenProcessPool:
-            suspects += sorted(running.values())
+            pipe.recv()
+        except (EOFError, OSError):
+            raise SerError(
+                "a worker process ends before it begins",
+                given=_cause(self._kill(has_ended=True)),
+                do='in a script of your own, call this under `if __name__ == "__main__"`',
+            ) from None
+        return pipe
+
+    def _answer(self, pipe: "Connection") -> R | Crash:
+        """Wait for the result; `EOFError` or `OSError` when the process ends."""
+        waited = 0.0
+        while waited < self._timeout:
+            # In short steps: time in which this process is stopped, by Ctrl-Z say, does not count.
+            step = min(1.0, self._timeout - waited)
+            if not pipe.poll(step):
+                waited += step
+                continue
+            answer: R | Crash | _Alive = pipe.recv()
+            if not isinstance(answer, _Alive):
+                return answer
+            waited = 0.0
+        self._kill(has_ended=False)
+        return Crash(Reason("timeout", f"nothing happened for {self._timeout:g} s"))
+
+    def _kill(self, *, has_ended: bool) -> int:
+        """End the process, if it has not ended by itself; return its exit code."""
+        with _starting:
+            process, self._process, self._pipe = self._process, None, None
+            if process is None:
+                return 0
+            if has_ended:
+                process.join(_PATIENCE)  # its own exit code says more than that of a kill
+            process.kill()
+            process.join(_PATIENCE)
+            return process.exitcode or 0
+
+    def end(self) -> None:
+        """End the process for good; whoever waits for its answer gets a `Crash`."""
+        self._is_over = True
+        self._kill(has_ended=False)
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment: a process that is started in it never hears of it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _told(error: BaseException) -> Crash:
-    """Return what an exception says."""
-    return Crash(f"{type(error).__name__}: {error}")
+def _cause(code: int) -> str:
+    """Say how a process ended, by its exit code."""
+    if code < 0:
+        return f"{signal.Signals(-code).name} ended its process"
+    return f"its process ended itself, with exit code {code}"
 
 
 def _start() -> None:
@@ -182,50 +253,48 @@ def _start() -> None:
 
 def _end_with_parent() -> None:
     """Wait for the parent to end, however it does, and end this process then."""
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def _alone(function: Callable[[T], R], item: T) -> R | Crash:
-    """Call a function in a process that does nothing else."""
-    context = multiprocessing.get_context("spawn")
-    reader, writer = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(function, item, writer), daemon=True)
-    with _interrupts_held():
-        process.start()
-    writer.close()
-    has_begun = False
-    try:
-        has_begun = reader.recv()
-        result: R | Crash = reader.recv()
-    except EOFError:
-        process.join()
-        code = process.exitcode or 0
-        if code < 0:
-            return Crash(f"{signal.Signals(-code).name} ended its process")
-        if has_begun:
-            return Crash(f"its process ended itself, with exit code {code}")
-        raise SerError(
-            "a worker process ends before it begins",
-            given=f"exit code {code}",
-            do='in a script of your own, call this under `if __name__ == "__main__"`',
-        ) from None
-    finally:
-        process.kill()
-        process.join()
-        reader.close()
-    return result
-
-
-def _send(function: Callable[[Any], Any], item: Any, writer: Connection) -> None:
-    """Send the result of a function, or what it raised."""
+def _work(pipe: "Connection") -> None:
+    """Call functions with items as they come; send each result, or the exception."""
+    global _parent
     _start()
-    writer.send(True)
+    _parent = pipe
+    pipe.send(_Alive())
+    # The parent is gone when nothing more comes, or the pipe cannot be written to.
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            _answer_next(pipe)
+
+
+def _answer_next(pipe: "Connection") -> None:
+    """Take a function and an item, and send the result."""
+    result: object
+    try:
+        function, item = pipe.recv()
+    except EOFError:
+        raise
+    except Exception as error:  # there is no such function here
+        pipe.send(_raised(error))
+        return
     try:
         result = function(item)
     except Exception as error:
-        result = _told(error)
-    writer.send(result)
-    writer.close()
+        result = _raised(error)
+    try:
+        pipe.send(result)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # it cannot be pickled
+        pipe.send(_raised(error))
+
+
+def _raised(error: Exception) -> Crash:
+    """Return what takes the place of a result where there is an exception."""
+    return Crash(Reason("crashed", f"{type(error).__name__}: {error}"))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio.headers.foreign import HEAD, content_name
 from ser_pcq.audio.headers.unknown_length import PatchedFile, length_patch
 from ser_pcq.errors import AudioError, SerError
+from ser_pcq.processes import sign_of_life
 
 RATES = (1_000, 1_000_000)
 """Hz; a damaged header can state any rate, and ask for any memory."""
@@ -83,6 +84,7 @@ class Decoder:
         left = self._left(first, n_frames)
         n_read = 0
         while left > 0:
+            sign_of_life()
             # Where the decoder fails it has filled a part of the block, and does not say how much.
             block = np.full((min(left, BLOCK), self.channels), np.nan, np.float32)
             error = None
@@ -114,6 +116,7 @@ class Decoder:
         # Some encodings, GSM for example, can only be read from front to back, and are mono.
         while first > 0 and (n := len(self._file.read(min(first, BLOCK)))):
             first -= n
+            sign_of_life()
 
     def _left(self, first: int, n_frames: int | None) -> int:
         """Return how many frames to read."""

@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_pcq.audio.waveform import SILENCE_PEAK, ChannelLevels
+from ser_pcq.audio.channels import ChannelLevels
+from ser_pcq.audio.waveform import SILENCE_PEAK
+from ser_pcq.errors import Reason
 
 ZERO_SHARE = 0.9
 """Share of samples that are exactly 0 beyond which hardly anything was recorded. EMO-DB's greatest
@@ -132,10 +134,10 @@ class SignalMeter:
         """Whether no sample is further from the mean than `SILENCE_PEAK`."""
         return not self.levels.n_frames or self.levels.spread() < SILENCE_PEAK
 
-    def faults(self) -> list[tuple[str, str]]:
-        """Return kind and detail of each fault of audio that is not silent.
+    def faults(self) -> list[Reason]:
+        """Return each fault of audio that is not silent.
 
-        The kinds: `mostly_silent`, `clipped`, `quiet`, `offset`, `over_scale`,
+        The words: `mostly_silent`, `clipped`, `quiet`, `offset`, `over_scale`,
         `cancelling_channels`.
         """
         levels = self.levels
@@ -145,15 +147,15 @@ class SignalMeter:
         faults = []
         if (channel := levels.chosen()) is not None:
             detail = f"they cancel one another out; only channel {channel + 1} is taken"
-            faults.append(("cancelling_channels", detail))
+            faults.append(Reason("cancelling_channels", detail))
         if (share := self.zero_share) > ZERO_SHARE:
-            faults.append(("mostly_silent", f"{share:.1%} of the samples are exactly 0"))
+            faults.append(Reason("mostly_silent", f"{share:.1%} of the samples are exactly 0"))
         if (share := self.clipped_share) > CLIP_SHARE:
-            faults.append(("clipped", f"{share:.2%} of the samples lie on flat tops"))
+            faults.append(Reason("clipped", f"{share:.2%} of the samples lie on flat tops"))
         if peak < QUIET_PEAK:
-            faults.append(("quiet", f"the peak is {peak:.4f} of full scale"))
+            faults.append(Reason("quiet", f"the peak is {peak:.4f} of full scale"))
         if abs(mean) > OFFSET * max(1.0, peak):
-            faults.append(("offset", f"the mean is {mean:.3f} of full scale"))
+            faults.append(Reason("offset", f"the mean is {mean:.3f} of full scale"))
         if peak > OVER_SCALE:
-            faults.append(("over_scale", f"the peak is {peak:.6g} times full scale"))
+            faults.append(Reason("over_scale", f"the peak is {peak:.6g} times full scale"))
         return faults

@@ -6,13 +6,14 @@ Exit codes: 0 all well, 1 an error that the message explains, 2 wrong usage, 130
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from ser_pcq.errors import SerError
+from ser_pcq.processes import Progress
 from ser_pcq.version import __version__
 
 
@@ -38,13 +39,25 @@ VERSION_OPTION: Any = typer.Option(
 )
 
 
+def choice(flag: str, names: Iterable[str], text: str) -> Any:
+    """Build an option that takes one of the names of a registry."""
+    known = list(names)
+
+    def check(name: str | None) -> str | None:
+        if name is None or name in known:
+            return name
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, known))}")
+
+    return typer.Option(flag, metavar=f"[{'|'.join(known)}]", callback=check, help=text)
+
+
 def say(message: str) -> None:
     """Write one line for the person at the terminal, to stderr: stdout is for data."""
     typer.echo(message, err=True)
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[float, float], None]]:
+def progress(title: str) -> Iterator[Progress]:
     """Yield a function of (done, total) that draws a bar on stderr, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

@@ -7,29 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pcq.cli.app import VERSION_OPTION, end_tidily, new_app, progress, quiet_libraries, run, say
-from ser_pcq.cli.predict_more import print_stream, refuse_with_stream, with_plots
+from ser_pcq.cli.app import (
+    VERSION_OPTION,
+    choice,
+    end_tidily,
+    new_app,
+    progress,
+    quiet_libraries,
+    run,
+    say,
+)
 from ser_pcq.errors import SerError
-from ser_pcq.inference import formats
 from ser_pcq.inference.formats import FORMATS
-from ser_pcq.inference.stream import PcmFormat
+from ser_pcq.processes import TIMEOUT
 
 if TYPE_CHECKING:
-    from ser_pcq.cli.predict_output import Job
+    from ser_pcq.inference.jobs import Job
 
-app = new_app(help="Tell the emotion in recordings of speech.")
-
-
-class Format(StrEnum):
-    """How predictions are printed."""
-
-    table = "table"
-    csv = "csv"
-    jsonl = "jsonl"
-    rttm = "rttm"
-    textgrid = "textgrid"
-    srt = "srt"
-    audacity = "audacity"
+app = new_app(help="Predict the emotion in recordings of speech.")
 
 
 class Speech(StrEnum):
@@ -76,8 +71,8 @@ Model = Annotated[
     typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
 ]
 OutputFormat = Annotated[
-    Format | None,
-    typer.Option("--format", help="How to print; by default as --output ends, else a table."),
+    str | None,
+    choice("--format", FORMATS, "How to print; by default as --output ends, else a table."),
 ]
 MinConfidence = Annotated[
     float,
@@ -88,7 +83,7 @@ MinConfidence = Annotated[
     ),
 ]
 Segments = Annotated[
-    bool, typer.Option("--segments", help="Tell also how the emotion changes over time.")
+    bool, typer.Option("--segments", help="Show how the emotion changes over time as well.")
 ]
 Output = Annotated[
     Path | None,
@@ -105,13 +100,24 @@ Resume = Annotated[
 Jobs = Annotated[
     int, typer.Option(min=1, help="Processes that work on files side by side; needs many files.")
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S",
+        min=1,
+        help="With --jobs: give up a file on which nothing has happened for S seconds.",
+        show_default=f"{TIMEOUT:g}",
+    ),
+]
 Plot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Draw each recording and its segments as PNG into a folder."),
 ]
 Stream = Annotated[
     bool,
-    typer.Option("--stream", help="Read raw samples from standard input, and tell as they come."),
+    typer.Option(
+        "--stream", help="Read raw samples from standard input, and judge them as they come."
+    ),
 ]
 
 
@@ -129,6 +135,7 @@ def predict(
     output_dir: OutputDir = None,
     resume: Resume = False,
     jobs: Jobs = 1,
+    timeout: Timeout = None,
     plot: Plot = None,
     stream: Stream = False,
     rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
@@ -141,52 +148,93 @@ def predict(
 
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
     """
-    chosen = output_format or _by_name(output)
+    name = output_format or _by_name(output)
     if stream:
         others = (paths, segments, output, output_dir, resume, plot, min_confidence, jobs > 1)
-        refuse_with_stream(any(others) or chosen not in (Format.table, Format.jsonl))
-        pcm_format = PcmFormat(encoding, rate, channels)
-        as_json = chosen is Format.jsonl
-        print_stream(model, pcm_format, speech.value, device, as_json=as_json)
+        _stream(model, name, speech, device, (encoding, rate, channels), alone=not any(others))
         return
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
-    kind = _kind(chosen, output, output_dir, resume=resume)
+    _refuse_misplaced(name, output, output_dir, resume=resume)
+    if timeout is not None and jobs == 1:
+        raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
     if "" in paths:
-        # A path would take it for the folder that one stands in.
+        # A path would take it for the current folder.
         raise typer.BadParameter("a path is empty", param_hint="PATH...")
     files = _recordings(list(map(Path, paths)))
-    timed = segments or plot is not None or kind.one_recording or chosen is Format.rttm
+    timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
-        job = _load(files, jobs, model, device, min_confidence, timed, speech)
+        job = _load(files, model, device, min_confidence, timed, speech, jobs, timeout)
+    from ser_pcq.cli.predict_output import into_file, into_folder, to_terminal
+
     if output_dir is not None:
-        _into_folder(job, kind, output_dir, plot, resume=resume)
+        into_folder(job, name, output_dir, plot, resume=resume)
     elif output is not None:
-        _into_file(job, chosen.value, output, plot, resume=resume, segments=segments)
+        into_file(job, name, output, plot, resume=resume, segments=segments)
     else:
-        _to_terminal(job, chosen.value, plot, segments=segments)
+        to_terminal(job, name, plot, segments=segments)
     if job.n_failed:
         say(f"ser-predict: {job.n_failed} of {len(files)} files could not be judged")
         raise typer.Exit(1)
 
 
-def _by_name(output: Path | None) -> Format:
+def _by_name(output: Path | None) -> str:
     """Return the format that the name of an output asks for."""
     suffixes = {kind.suffix: name for name, kind in FORMATS.items() if not kind.one_recording}
-    return Format(suffixes.get("" if output is None else output.suffix.lower(), "table"))
+    return suffixes.get("" if output is None else output.suffix.lower(), "table")
+
+
+def _stream(
+    model: str | None,
+    name: str,
+    speech: Speech,
+    device: str,
+    samples: tuple[str, int, int],
+    *,
+    alone: bool,
+) -> None:
+    """Judge standard input; `samples` are encoding, rate in Hz and number of channels."""
+    from ser_pcq.cli.predict_output import STREAM_FORMATS, print_stream
+    from ser_pcq.inference.stream import PcmFormat
+
+    if not alone or name not in STREAM_FORMATS:
+        raise typer.BadParameter(
+            "--stream goes with --model, --speech, --device, --format table or jsonl, "
+            "--rate, --channels and --encoding alone"
+        )
+    print_stream(model, PcmFormat(*samples), speech.value, device, name)
+
+
+def _refuse_misplaced(
+    name: str, output: Path | None, output_dir: Path | None, *, resume: bool
+) -> None:
+    """Refuse one recording per file without a folder, and a folder otherwise.
+
+    Raises:
+        BadParameter: When options do not go together.
+    """
+    kind = FORMATS[name]
+    if kind.one_recording != (output_dir is not None):
+        needs = "needs" if kind.one_recording else "does not take"
+        raise typer.BadParameter(f"--format {name} {needs} --output-dir")
+    if output is not None and output_dir is not None:
+        raise typer.BadParameter(f"--format {name} does not take --output")
+    if resume and output is None and output_dir is None:
+        raise typer.BadParameter("--resume needs --output or --output-dir")
 
 
 def _load(
     files: list[Path],
-    jobs: int,
     model: str | None,
     device: str,
     min_confidence: float,
     segments: bool,
     speech: Speech,
+    jobs: int,
+    timeout: float | None,
 ) -> "Job":
     """Load the model that is named, or the default."""
-    from ser_pcq.cli.predict_output import Job
+    from ser_pcq.inference.jobs import Job
     from ser_pcq.inference.predictor import load
     from ser_pcq.models.folder import DEFAULT_MODEL
 
@@ -197,65 +245,7 @@ def _load(
         segments=segments,
         speech=speech.value,
     )
-    return Job(predictor, files, jobs)
-
-
-def _kind(
-    output_format: Format, output: Path | None, output_dir: Path | None, *, resume: bool
-) -> formats.Format:
-    """Return the format; refuse one recording per file without a folder, and a folder otherwise."""
-    kind = FORMATS[output_format.value]
-    if kind.one_recording != (output_dir is not None):
-        needs = "needs" if kind.one_recording else "does not take"
-        raise typer.BadParameter(f"--format {output_format.value} {needs} --output-dir")
-    if output is not None and output_dir is not None:
-        raise typer.BadParameter(f"--format {output_format.value} does not take --output")
-    if resume and output is None and output_dir is None:
-        raise typer.BadParameter("--resume needs --output or --output-dir")
-    return kind
-
-
-def _to_terminal(job: "Job", name: str, plot: Path | None, *, segments: bool) -> None:
-    """Print results as they come."""
-    import sys
-
-    from ser_pcq.cli.predict_output import print_lines
-
-    # Where lines are seen as they come they are progress enough; into a file they are not.
-    seen = job.counted(job.predictions(job.files), quiet=sys.stdout.isatty())
-    print_lines(with_plots(seen, job.files, plot), job, name, segments=segments)
-
-
-def _into_file(
-    job: "Job", name: str, output: Path, plot: Path | None, *, resume: bool, segments: bool
-) -> None:
-    """Write all results into one file, which an interrupted job can complete later."""
-    from ser_pcq.cli.predict_output import interruptible, open_journal, write_output
-
-    journal = open_journal(job, output, resume=resume)
-    if journal is None:
-        say(f"ser-predict: {output} is complete; nothing is left to do")
-        return
-    seen = job.counted(journal.completed(job.files, job.predictions), quiet=False)
-    with interruptible(journal):
-        write_output(with_plots(seen, job.files, plot), job, name, output, segments=segments)
-
-
-def _into_folder(
-    job: "Job", kind: formats.Format, output_dir: Path, plot: Path | None, *, resume: bool
-) -> None:
-    """Write a file for each recording, which an interrupted job can complete later."""
-    from ser_pcq.cli.predict_output import interruptible, open_folder_journal, write_files
-    from ser_pcq.inference.formats.folder import output_names
-
-    names = output_names(job.files, kind.suffix)
-    journal = open_folder_journal(job, names, output_dir, resume=resume)
-    if journal is None:
-        say(f"ser-predict: {output_dir} is complete; nothing is left to do")
-        return
-    seen = job.counted(journal.completed(job.files, job.predictions), quiet=False)
-    with interruptible(journal):
-        write_files(with_plots(seen, job.files, plot), names, kind, output_dir)
+    return Job(predictor, files, jobs, timeout or TIMEOUT)
 
 
 def main() -> None:

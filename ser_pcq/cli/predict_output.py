@@ -1,70 +1,80 @@
-"""How `ser-predict` goes through files and brings their results out."""
+"""How `ser-predict` shows progress, and prints, writes and draws results."""
 
 import io
-import os
+import json
 import shutil
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
 
 from ser_pcq.cli.app import progress, say
-from ser_pcq.errors import SerError
-from ser_pcq.files import whole_file
-from ser_pcq.inference.formats import FORMATS, Format, csv, encoded, table
-from ser_pcq.inference.formats.folder import refuse_existing, write_each
-from ser_pcq.inference.journal import Journal, journal_of
+from ser_pcq.errors import AudioError
+from ser_pcq.files import rounded, whole_file
+from ser_pcq.inference.formats import FORMATS
+from ser_pcq.inference.formats.folder import output_names, write_each
+from ser_pcq.inference.formats.format import Format, Layout, encoded
+from ser_pcq.inference.formats.values import percent
+from ser_pcq.inference.jobs import Job, JobProgress
+from ser_pcq.inference.journal import Journal
 from ser_pcq.inference.prediction import Prediction
-from ser_pcq.inference.predictor import Predictor
+from ser_pcq.inference.stream import LiveResult, PcmFormat
+from ser_pcq.processes import Progress
 
 
-@dataclass
-class Job:
-    """Files to judge, and what became of them.
+def to_terminal(job: Job, name: str, plot: Path | None, *, segments: bool) -> None:
+    """Print results as they come."""
+    # Where lines are seen as they come they are progress enough; into a file they are not.
+    with _shown_progress(len(job.files), lines_are_seen=sys.stdout.isatty()) as on_progress:
+        predictions = _with_plots(job.predictions(None, on_progress), job.files, plot)
+        _print_lines(job, predictions, name, segments=segments)
 
-    Attributes:
-        predictor: What judges.
-        files: Which, in order.
-        jobs: Processes.
-        statuses: How many results of each kind there were.
+
+def into_file(
+    job: Job, name: str, output: Path, plot: Path | None, *, resume: bool, segments: bool
+) -> None:
+    """Write all results into one file, which an interrupted job can complete later."""
+    journal = job.open_journal(output, resume=resume)
+    if journal is None:
+        say(f"ser-predict: {output} is complete; nothing is left to do")
+        return
+    with _interruptible(journal), _shown_progress(len(job.files)) as on_progress:
+        predictions = _with_plots(job.predictions(journal, on_progress), job.files, plot)
+        _write_output(job, predictions, name, output, segments=segments)
+
+
+def into_folder(job: Job, name: str, output_dir: Path, plot: Path | None, *, resume: bool) -> None:
+    """Write a file for each recording, which an interrupted job can complete later."""
+    kind = FORMATS[name]
+    names = output_names(job.files, kind.suffix)
+    journal = job.open_folder_journal(names, output_dir, resume=resume)
+    if journal is None:
+        say(f"ser-predict: {output_dir} is complete; nothing is left to do")
+        return
+    with _interruptible(journal), _shown_progress(len(job.files)) as on_progress:
+        predictions = _with_plots(job.predictions(journal, on_progress), job.files, plot)
+        _write_files(predictions, names, kind, output_dir)
+
+
+@contextmanager
+def _shown_progress(total: int, *, lines_are_seen: bool = False) -> Iterator[JobProgress]:
+    """Yield what shows how far a job of `total` files is.
+
+    Where lines are seen as they come they are progress enough, but within a long file.
     """
-
-    predictor: Predictor
-    files: list[Path]
-    jobs: int
-    statuses: Counter[str] = field(default_factory=Counter)
-
-    def predictions(self, files: Sequence[Path]) -> Iterator[Prediction]:
-        """Judge files."""
-        yield from self.predictor.predict_all(files, jobs=min(self.jobs, max(1, len(files))))
-
-    def counted(self, predictions: Iterator[Prediction], *, quiet: bool) -> Iterator[Prediction]:
-        """Pass predictions on, count what they say, and show the progress unless `quiet`."""
-        n_done, total = 0, len(self.files)
-        if quiet:
-            inside = _LongFile()
-            self.predictor.on_progress = inside.advance
-            for prediction in predictions:
-                inside.end()
-                self.statuses[prediction.status] += 1
-                yield prediction
-            return
-        with progress("predicting") as advance:
-            self.predictor.on_progress = lambda done, of: advance(n_done + done / of, total)
-            for prediction in predictions:
-                self.statuses[prediction.status] += 1
-                yield prediction
-                n_done += 1
-                advance(n_done, total)
-
-    @property
-    def n_failed(self) -> int:
-        """How many files have no answer, abstentions left out."""
-        return sum(n for s, n in self.statuses.items() if s not in ("ok", "abstained"))
+    if lines_are_seen:
+        inside = _LongFile()
+        try:
+            yield inside.advance
+        finally:
+            inside.end()
+        return
+    with progress("predicting") as advance:
+        yield lambda n_done, judged, duration: advance(
+            n_done + (judged / duration if duration else 0), total
+        )
 
 
 class _LongFile:
@@ -74,15 +84,17 @@ class _LongFile:
 
     def __init__(self) -> None:
         self._shown = ExitStack()
-        self._advance: Callable[[float, float], None] | None = None
+        self._advance: Progress | None = None
 
-    def advance(self, done: float, of: float) -> None:
+    def advance(self, n_done: int, judged: float, duration: float) -> None:
         """Show how many seconds are judged."""
-        if of < self._FROM:
+        if not duration:
+            self.end()
+        if duration < self._FROM:
             return
         if self._advance is None:
             self._advance = self._shown.enter_context(progress("predicting, seconds judged"))
-        self._advance(round(done), round(of))
+        self._advance(round(judged), round(duration))
 
     def end(self) -> None:
         """Take it away."""
@@ -90,109 +102,40 @@ class _LongFile:
         self._advance = None
 
 
-def lines_of(
-    predictions: Iterator[Prediction], job: Job, name: str, *, segments: bool, width: int
-) -> Iterator[str]:
-    """Yield the lines of a format that holds many recordings.
-
-    Args:
-        predictions: What to write.
-        job: Where they come from.
-        name: Of the format.
-        segments: For CSV: a row for each segment.
-        width: For the table: of the names of files.
-    """
-    if name == "table":
-        return table.lines(predictions, width=width)
-    if name == "csv":
-        return csv.lines(predictions, job.predictor.labels, segments=segments)
+def _lines(predictions: Iterator[Prediction], name: str, layout: Layout) -> Iterator[str]:
+    """Yield the lines of a format that holds many recordings."""
     lines = FORMATS[name].lines
     assert lines is not None
-    return lines(predictions, job.predictor.labels)
+    return lines(predictions, layout)
 
 
-def print_lines(predictions: Iterator[Prediction], job: Job, name: str, *, segments: bool) -> None:
-    """Print each prediction as soon as it is there."""
+def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segments: bool) -> None:
+    """Print each prediction as soon as it is known."""
     # A file name may hold bytes that are no text; it is shown with escapes then.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Paths are shown whole, unless a terminal is too narrow for them.
     longest = max(len(str(file)) for file in job.files)
     room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
-    width = max(4, min(longest, room))
-    for part in lines_of(predictions, job, name, segments=segments, width=width):
+    layout = Layout(job.predictor.labels, segments, max(4, min(longest, room)))
+    for part in _lines(predictions, name, layout):
         sys.stdout.write(part)
         sys.stdout.flush()  # a line is seen as soon as its file is done
 
 
-def write_output(
-    predictions: Iterator[Prediction], job: Job, name: str, output: Path, *, segments: bool
+def _write_output(
+    job: Job, predictions: Iterator[Prediction], name: str, output: Path, *, segments: bool
 ) -> None:
     """Write all predictions into one file, whole or not at all, and print its name."""
     width = max(4, *(len(str(file)) for file in job.files))
+    layout = Layout(job.predictor.labels, segments, width)
     with whole_file(output) as temporary, temporary.open("wb") as file:
-        for part in lines_of(predictions, job, name, segments=segments, width=width):
+        for part in _lines(predictions, name, layout):
             file.write(encoded(part))
     typer.echo(str(output))
 
 
-def open_journal(job: Job, output: Path, *, resume: bool) -> Journal | None:
-    """Return the journal of an output file; None when the output is complete already.
-
-    Raises:
-        SerError: When the output is there, or an earlier job was interrupted, and `resume` is not
-            wanted.
-    """
-    if output.is_dir():
-        raise SerError("the output is a folder", given=output, do="name a file")
-    if os.path.lexists(output):
-        if resume:
-            journal_of(output).unlink(missing_ok=True)
-            return None
-        raise SerError(
-            "the output is there already", given=output, do="move it away, or name another file"
-        )
-    return _told(Journal(journal_of(output), job.predictor.options, resume=resume))
-
-
-def open_folder_journal(
-    job: Job, names: list[str], folder: Path, *, resume: bool
-) -> Journal | None:
-    """Return the journal of a file for each recording; None when all of them are there already.
-
-    Raises:
-        SerError: When a file is there that no interrupted job has written, or an earlier job was
-            interrupted, and `resume` is not wanted.
-    """
-    path = journal_of(folder)
-    options = job.predictor.options
-    if resume and os.path.lexists(path):
-        return _told(Journal(path, options, files=job.files, resume=True))
-    if resume and all(os.path.lexists(folder / name) for name in names):
-        return None
-    refuse_existing(names, folder)
-    return Journal(path, options, files=job.files)
-
-
-@contextmanager
-def interruptible(journal: Journal) -> Iterator[None]:
-    """Say after Ctrl-C how to go on; remove the journal of what is complete."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(f"ser-predict: interrupted; {journal.path} keeps the results, go on with --resume")
-        raise
-    journal.remove()
-
-
-def _told(journal: Journal) -> Journal:
-    """Say how much of a job is done."""
-    if len(journal):
-        say(f"ser-predict: going on; {len(journal)} results of before are kept")
-    return journal
-
-
-def write_files(
+def _write_files(
     predictions: Iterator[Prediction], names: list[str], kind: Format, output_dir: Path
 ) -> None:
     """Write a file for each recording, and print the paths of the files."""
@@ -201,3 +144,88 @@ def write_files(
             say(f"ser-predict: {prediction.path}: {prediction.reason}")
         else:
             typer.echo(str(written).encode(errors="backslashreplace").decode())
+
+
+@contextmanager
+def _interruptible(journal: Journal) -> Iterator[None]:
+    """Say what a journal has before, and after Ctrl-C how to go on; remove it when all is done."""
+    if len(journal):
+        say(f"ser-predict: going on; {len(journal)} results of before are kept")
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"ser-predict: interrupted; {journal.path} keeps the results, go on with --resume")
+        raise
+    journal.remove()
+
+
+def _with_plots(
+    predictions: Iterator[Prediction], files: list[Path], folder: Path | None
+) -> Iterator[Prediction]:
+    """Pass predictions on, and draw each recording that could be read into a folder, if any."""
+    if folder is None:
+        yield from predictions
+        return
+    from ser_pcq.inference.recording import listen
+    from ser_pcq.inference.timeline.plot import plot_timeline
+
+    names = output_names(files, ".png")
+    for prediction, file, name in zip(predictions, files, names, strict=True):
+        if prediction.duration is not None:
+            try:
+                plot_timeline(listen(file).blocks(), prediction, folder / name)
+            except AudioError as error:  # it could be read a moment ago
+                say(f"ser-predict: no picture of {file}: {error}")
+        yield prediction
+
+
+def print_stream(
+    model: str | None, pcm_format: PcmFormat, speech: str, device: str, name: str
+) -> None:
+    """Print a line for each second of standard input, as soon as it is judged."""
+    from ser_pcq.audio.speech import speech_detector
+    from ser_pcq.inference.stream import live, read_pcm
+    from ser_pcq.models.classifier import load_classifier
+    from ser_pcq.models.folder import DEFAULT_MODEL
+
+    with progress("loading the model"):
+        classifier = load_classifier(model or DEFAULT_MODEL, device=device)
+    if sys.stdin.isatty():
+        say("ser-predict: reading raw samples from the terminal; is a pipe missing?")
+    blocks = read_pcm(sys.stdin.buffer, pcm_format)
+    try:
+        for result in live(blocks, classifier, speech_detector(speech)):
+            typer.echo(STREAM_FORMATS[name](result))
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return  # how one stops listening to a microphone
+
+
+def _table_line(result: LiveResult) -> str:
+    """Return a result of a stream to read."""
+    when = f"{result.start:9.2f} {result.end:9.2f} s"
+    if result.emotion is None:
+        return f"{when}  (no speech)"
+    return f"{when}  {result.emotion.label:<12} {percent(result.emotion.confidence):>3} %"
+
+
+def _json_line(result: LiveResult) -> str:
+    """Return a result of a stream as one JSON object."""
+    emotion = result.emotion
+    record = {
+        "start": result.start,
+        "end": result.end,
+        "is_speech": emotion is not None,
+        "label": emotion and emotion.label,
+        "confidence": emotion and emotion.confidence,
+        "probabilities": emotion.probabilities if emotion else {},
+        "behind": result.behind,
+    }
+    return json.dumps(rounded(record))
+
+
+STREAM_FORMATS: dict[str, Callable[[LiveResult], str]] = {
+    "table": _table_line,
+    "jsonl": _json_line,
+}
+"""The formats that `--stream` can print, by their names."""

@@ -1,19 +1,28 @@
 """Every recording of a data directory decoded: what is damaged, silent, clipped, there twice."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from ser_pcq.audio.fingerprint import AudioPrint, find_copies
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance
-from ser_pcq.data.recording_faults import Finding, Inspection, inspect_recording
-from ser_pcq.processes import Crash, map_isolated, usable_cores
+from ser_pcq.data.recording_faults import Finding, Inspection, inspect_recording, kind_of
+from ser_pcq.processes import TIMEOUT, Crash, Progress, map_isolated, no_progress, usable_cores
+
+
+class Inspect(Protocol):
+    """Is called with the utterances of one recording, in another process."""
+
+    def __call__(self, utterances: Sequence[Utterance], /) -> list[Inspection]:
+        """Return what was found in each, in order."""
 
 
 def check_recordings(
     data: DataDir,
     *,
     jobs: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-    inspect: Callable[[Sequence[Utterance]], list[Inspection]] = inspect_recording,
+    timeout: float = TIMEOUT,
+    on_progress: Progress = no_progress,
+    inspect: Inspect = inspect_recording,
 ) -> list[Finding]:
     """Decode all recordings and compare them with one another.
 
@@ -21,8 +30,9 @@ def check_recordings(
         data: The data directory.
         jobs: Processes that decode; one for each usable core when None. Findings do not depend on
             it.
-        on_progress: Called with (done, total) recordings.
-        inspect: What is done with the utterances of one recording, in another process.
+        timeout: s without any progress after which a recording is given up.
+        on_progress: Takes recordings done and recordings in all.
+        inspect: What looks at the utterances of one recording.
 
     Returns:
         What was found, sorted by kind, utterance and detail.
@@ -34,13 +44,16 @@ def check_recordings(
     for u in data.utterances:
         recordings.setdefault(str(u.audio), []).append(u)
     groups = list(recordings.values())
-    results = map_isolated(inspect, groups, jobs=jobs or usable_cores(), on_progress=on_progress)
+    results = map_isolated(
+        inspect, groups, jobs=jobs or usable_cores(), timeout=timeout, on_progress=on_progress
+    )
     findings: list[Finding] = []
     prints: list[AudioPrint] = []
     for group, result in zip(groups, results, strict=True):
         if isinstance(result, Crash):
-            detail = f"{result.reason}; given: {group[0].audio}"
-            findings += [Finding("crashed", u.utterance_id, detail) for u in group]
+            detail = f"{result.reason.sentence}; given: {group[0].audio}"
+            kind = kind_of(result.reason)
+            findings += [Finding(kind, u.utterance_id, detail) for u in group]
             continue
         for inspection in result:
             findings += inspection.findings
@@ -53,9 +66,9 @@ def check_recordings(
 def find_duplicates(utterances: Sequence[Utterance], prints: Sequence[AudioPrint]) -> list[Finding]:
     """Find utterances with the same or nearly the same audio.
 
-    Of several with the same samples each but the first is told, with the first as the other one,
-    and only the first is compared with the rest. Not told: utterances that `utt2uniq` gives as
-    copies of one another, and parts of one recording that overlap.
+    Of several with the same samples each but the first is a finding, with the first as the other
+    one, and only the first is compared with the rest. No finding: utterances that `utt2uniq` gives
+    as copies of one another, and parts of one recording that overlap.
 
     Args:
         utterances: With everything that is known of them.
@@ -86,7 +99,7 @@ def find_duplicates(utterances: Sequence[Utterance], prints: Sequence[AudioPrint
 
 
 def _duplicate(kind: str, a: Utterance, b: Utterance, extent: str = "") -> Finding:
-    """Tell of b that it is a duplicate of a, and where labels contradict one another."""
+    """Report b as a duplicate of a, and where their labels contradict one another."""
     speakers = {a.speaker, b.speaker} - {UNKNOWN_SPEAKER}
     differs = tuple(
         name
@@ -96,10 +109,10 @@ def _duplicate(kind: str, a: Utterance, b: Utterance, extent: str = "") -> Findi
         )
         if is_different
     )
-    told = [f"{'nearly ' if extent else ''}the same audio as {a.utterance_id}"]
-    told += [extent] if extent else []
-    told += [f"{name} {getattr(a, name)} there, {getattr(b, name)} here" for name in differs]
-    return Finding(kind, b.utterance_id, "; ".join(told), other=a.utterance_id, differs=differs)
+    parts = [f"{'nearly ' if extent else ''}the same audio as {a.utterance_id}"]
+    parts += [extent] if extent else []
+    parts += [f"{name} {getattr(a, name)} there, {getattr(b, name)} here" for name in differs]
+    return Finding(kind, b.utterance_id, "; ".join(parts), other=a.utterance_id, differs=differs)
 
 
 def _are_augmented(a: Utterance, b: Utterance) -> bool:

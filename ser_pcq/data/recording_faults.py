@@ -11,11 +11,11 @@ from ser_pcq.audio.signal_faults import SignalMeter
 from ser_pcq.audio.waveform import SAMPLE_RATE, SILENCE_PEAK, read_waveform
 from ser_pcq.data.directory.values import SEGMENT_SLACK
 from ser_pcq.data.utterance import Utterance
-from ser_pcq.errors import AudioError
+from ser_pcq.errors import AudioError, Reason
 
 STOPPING = frozenset(
     {"missing", "not-regular", "unreadable", "empty", "not-finite", "too-short", "bad-range"}
-    | {"bad-segment", "crashed"}
+    | {"bad-segment", "crashed", "timeout"}
 )
 """Kinds of findings that stop training, or that `ser-data validate` refuses anyway."""
 
@@ -24,7 +24,7 @@ _LOST = 0.01  # s of a segment that a recording cut off before its end lacks
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to be told of an utterance.
+    """One thing that was found in an utterance.
 
     Attributes:
         kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `quiet`, `offset`,
@@ -71,17 +71,22 @@ def _measured(utterance: Utterance, duration: float) -> SignalMeter:
     return meter
 
 
+def kind_of(reason: Reason) -> str:
+    """Return a reason's word, as kinds of findings are written."""
+    return reason.word.replace("_", "-")
+
+
 def _faults(meter: SignalMeter) -> list[tuple[str, str]]:
     """Return kind and detail of each fault."""
     if meter.is_silent:
         return [("silent", f"no sample is further than {SILENCE_PEAK:g} from the mean")]
     named = {"mostly_silent": "silent"}
-    return [(named.get(kind, kind.replace("_", "-")), told) for kind, told in meter.faults()]
+    return [(named.get(f.word, kind_of(f)), f.sentence) for f in meter.faults()]
 
 
 def _cut_off(path: Path) -> str | None:
     """Say what is missing at the end of a recording; None when nothing is known to be."""
-    # Whatever else is wrong, reading the audio tells it; and opening a pipe would wait for ever.
+    # Whatever else is wrong, reading the audio says it; and opening a pipe would wait for ever.
     if not path.is_file():
         return None
     try:
@@ -109,7 +114,7 @@ def inspect_recording(utterances: Sequence[Utterance]) -> list[Inspection]:
 
     An utterance is read as training reads it (`ser_pcq.audio.read_waveform`), and once more as it
     is stored: clipping shows only before resampling. Of a recording that was cut off only the
-    utterances that lose something are told.
+    utterances that lose something are reported.
 
     Args:
         utterances: All of one file.
@@ -130,7 +135,7 @@ def _inspect(utterance: Utterance, missing: str | None) -> Inspection:
     try:
         waveform = read_waveform(u.audio, start=u.start, end=u.end)
     except AudioError as error:
-        found.append((error.reason.replace("_", "-"), str(error)))
+        found.append((kind_of(error.reason), str(error)))
     else:
         duration = len(waveform) / SAMPLE_RATE
         lacks = 0.0 if u.end is None else u.end - (u.start or 0.0) - duration

@@ -1,66 +1,121 @@
-"""Files judged by several processes, in order: one that crashes loses only its file."""
+"""Many files as one job: several processes, progress, and results that outlive an interruption."""
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ser_pcq.errors import SerError
-from ser_pcq.inference.prediction import Prediction
-from ser_pcq.inference.predictor import PredictOptions, Predictor, load
-from ser_pcq.inference.recording import Recording, Refusal, hear
-from ser_pcq.processes import Crash, each_isolated
+from ser_pcq.inference.formats.folder import refuse_existing
+from ser_pcq.inference.journal import Journal, journal_of
+from ser_pcq.inference.prediction import Prediction, Status
+from ser_pcq.inference.predictor import Predictor
+from ser_pcq.processes import TIMEOUT
 
 
-def predict_with_jobs(
-    predictor: Predictor, paths: Iterable[str | Path], jobs: int
-) -> Iterator[Prediction]:
-    """Yield one prediction for each file, in order; see `Predictor.predict_all`.
+class JobProgress(Protocol):
+    """Is called when a file is done, and while a long one is judged."""
 
-    Raises:
-        SerError: When processes cannot be started.
+    def __call__(self, n_done: int, judged: float, duration: float) -> None:
+        """Take how far a job is.
+
+        Args:
+            n_done: Files that are done.
+            judged: Seconds judged of the next one; 0 when a file has just been done.
+            duration: Its length, s; 0 when a file has just been done.
+        """
+
+
+@dataclass
+class Job:
+    """Files to judge, and what became of them.
+
+    Attributes:
+        predictor: What judges.
+        files: Which, in order.
+        jobs: Processes, from 1.
+        timeout: With several processes: s without any progress after which a file is given up.
+        statuses: How many results of each kind there were.
     """
-    files = [Path(path) for path in paths]
-    if predictor.classifier.batch_size > 1:
-        heard = each_isolated(hear, files, jobs=jobs)
-        yield from predictor.judge_all(map(_read, files, heard))
-        return
-    if not predictor.can_be_loaded:
-        raise SerError(
-            "several processes need a model that they can load",
-            given="a Predictor around a classifier",
-            do="make it with load(), or predict with one job",
-        )
-    work = [(predictor.options, file) for file in files]
-    for file, result in zip(files, each_isolated(_predict, work, jobs=jobs), strict=True):
-        if isinstance(result, Crash):
-            yield from predictor.judge([_crashed(file, result)])
+
+    predictor: Predictor
+    files: list[Path]
+    jobs: int = 1
+    timeout: float = TIMEOUT
+    statuses: Counter[Status] = field(default_factory=Counter)
+
+    @property
+    def n_failed(self) -> int:
+        """How many files have no answer, abstentions left out."""
+        return sum(n for status, n in self.statuses.items() if status.is_failure)
+
+    def predictions(
+        self, journal: Journal | None, on_progress: JobProgress
+    ) -> Iterator[Prediction]:
+        """Yield the result for each file, in order, as soon as it is known.
+
+        Args:
+            journal: Has the results of before, and keeps those to come.
+            on_progress: Is called with how far the job is.
+        """
+        n_done = 0
+
+        def predict_all(files: Sequence[Path]) -> Iterator[Prediction]:
+            return self.predictor.predict_all(
+                files,
+                jobs=self.jobs,
+                timeout=self.timeout,
+                on_progress=lambda judged, duration: on_progress(n_done, judged, duration),
+            )
+
+        if journal is None:
+            results = predict_all(self.files)
         else:
-            yield result
+            results = journal.completed(self.files, predict_all)
+        for prediction in results:
+            n_done += 1
+            self.statuses[prediction.status] += 1
+            on_progress(n_done, 0.0, 0.0)
+            yield prediction
 
+    def open_journal(self, output: Path, *, resume: bool) -> Journal | None:
+        """Return the journal of an output file; None when the output is complete already.
 
-def _read(file: Path, result: Recording | Refusal | Crash) -> Recording | Refusal:
-    """Return what another process made of a file."""
-    return _crashed(file, result) if isinstance(result, Crash) else result
+        Raises:
+            SerError: When the output exists, or an earlier job was interrupted, and `resume` is not
+                wanted.
+        """
+        if output.is_dir():
+            raise SerError("the output is a folder", given=output, do="name a file")
+        if os.path.lexists(output):
+            if resume:
+                journal_of(output).unlink(missing_ok=True)
+                return None
+            raise SerError(
+                "the output is there already", given=output, do="move it away, or name another file"
+            )
+        return Journal(journal_of(output), self.predictor.options, resume=resume)
 
+    def open_folder_journal(
+        self, names: Sequence[str], folder: Path, *, resume: bool
+    ) -> Journal | None:
+        """Return the journal of a file for each recording; None when all of them exist already.
 
-def _crashed(file: Path, crash: Crash) -> Refusal:
-    """Refuse a file whose process has ended."""
-    return Refusal(file, "error", f"crashed: {crash.reason}")
+        Args:
+            names: Of the files, one for each recording: `formats.folder.output_names`.
+            folder: Where they are written to.
+            resume: Go on with the results of before.
 
-
-@lru_cache(maxsize=1)
-def _loaded(options: PredictOptions) -> Predictor:
-    """Load a model once in each process."""
-    return load(
-        options.model,
-        device=options.device,
-        min_confidence=options.min_confidence,
-        segments=options.segments,
-        speech=options.speech,
-    )
-
-
-def _predict(work: tuple[PredictOptions, Path]) -> Prediction:
-    """Judge a file in this process."""
-    options, file = work
-    return _loaded(options).predict(file)
+        Raises:
+            SerError: When a file exists that no interrupted job has written, or an earlier job was
+                interrupted, and `resume` is not wanted.
+        """
+        path, options = journal_of(folder), self.predictor.options
+        if resume and os.path.lexists(path):
+            return Journal(path, options, files=self.files, resume=True)
+        if resume and all(os.path.lexists(folder / name) for name in names):
+            return None
+        refuse_existing(names, folder)
+        return Journal(path, options, files=self.files)

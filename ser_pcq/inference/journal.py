@@ -8,12 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ser_pcq.errors import SerError
+from ser_pcq.errors import Reason, SerError
 from ser_pcq.files import whole_file
-from ser_pcq.inference.prediction import EmotionSegment, Prediction
-from ser_pcq.inference.predictor import PredictOptions
+from ser_pcq.inference.options import PredictOptions
+from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
 from ser_pcq.models.folder import GRAPH, WEIGHTS, find_model
 from ser_pcq.version import __version__
+
+_ALIKE = frozenset({"0.1.0"})  # earlier versions, whose results are those of this one
 
 SUFFIX = ".unfinished"
 """What is added to the name of an output for the name of its journal."""
@@ -31,14 +33,14 @@ class Journal:
     """A file with a line for each result; the first line says how they were made.
 
     Args:
-        path: Where it lies.
+        path: The file.
         options: How files are judged.
         files: All files of the job, where its outputs are only right for exactly these.
-        resume: Go on with what is there.
+        resume: Go on with the results of before.
 
     Raises:
-        SerError: When there is one already and `resume` is not wanted, it was made with other
-            options, or it is none.
+        SerError: When the file exists and `resume` is not wanted, it was made with other options,
+            or it is no journal.
     """
 
     def __init__(
@@ -67,11 +69,11 @@ class Journal:
         self._read()
 
     def __len__(self) -> int:
-        """How many results are known."""
+        """Return how many results are known."""
         return len(self._known)
 
     def _read(self) -> None:
-        """Take over the results that are there; the last line may have been cut off."""
+        """Take over the results of before; the last line may have been cut off."""
         # What follows the last line end was being written when the job was interrupted.
         lines = self.path.read_bytes().split(b"\n")[:-1]
         if not lines:
@@ -83,6 +85,8 @@ class Journal:
                 given=self.path,
                 do="move it away, or name another output",
             )
+        if header["ser-pcq"] in _ALIKE:
+            header["ser-pcq"] = __version__
         if header != self._header:
             keys = sorted({*header, *self._header})
             changed = [key for key in keys if header.get(key) != self._header.get(key)]
@@ -95,10 +99,10 @@ class Journal:
             try:
                 record: Any = _decoded(line)
                 stamp, prediction = record["file"], _prediction(record["prediction"])
-            except (KeyError, TypeError):
+            except (KeyError, TypeError, ValueError):
                 continue
             # What went wrong for want of memory, say, may go right now.
-            if prediction.status != "error":
+            if prediction.status is not Status.ERROR:
                 self._known[prediction.path] = (stamp, prediction)
 
     def completed(
@@ -140,12 +144,12 @@ class Journal:
 
 
 def _encoded(record: dict[str, Any]) -> bytes:
-    """Return a line; names that are no text stand in it as escapes."""
+    """Return a line; names that are no text are written with escapes."""
     return json.dumps(record).encode() + b"\n"
 
 
 def _decoded(line: bytes) -> object:
-    """Return what a line holds; None where it is none."""
+    """Return the content of a line; None where it is not JSON."""
     try:
         return json.loads(line)
     except ValueError:
@@ -167,7 +171,7 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _weights(model: str) -> list[Stamp]:
-    """Return the stamps of a model: one that was trained again is another one."""
+    """Return the stamps of a model: they change when it is trained again."""
     path = find_model(model)
     files = [path] if path.is_file() else [path / GRAPH, path / WEIGHTS]
     return [_stamp(file) for file in files]
@@ -175,6 +179,20 @@ def _weights(model: str) -> list[Stamp]:
 
 def _prediction(record: dict[str, Any]) -> Prediction:
     """Build a prediction from its JSON."""
-    segments = tuple(EmotionSegment(**one) for one in record.pop("segments"))
-    warnings = tuple(record.pop("warnings"))
-    return Prediction(**record, warnings=warnings, segments=segments)
+    reason = record["reason"]
+    typed = {
+        "status": Status(record["status"]),
+        "reason": None if reason is None else _reason(reason),
+        "warnings": tuple(map(_reason, record["warnings"])),
+        "segments": tuple(EmotionSegment(**one) for one in record["segments"]),
+    }
+    return Prediction(**(record | typed))
+
+
+def _reason(record: dict[str, Any] | str) -> Reason:
+    """Build a reason from its JSON; version 0.1.0 wrote the line that is printed."""
+    if isinstance(record, str):
+        word, _, rest = record.partition(": ")
+        sentence, *details = rest.split("; ")
+        return Reason(word, sentence, tuple(details))
+    return Reason(record["word"], record["sentence"], tuple(record["details"]))

@@ -1,11 +1,35 @@
-"""What is told of a recording: its emotion, how sure that is, and how it changes over time."""
+"""The result for a recording: its emotion, how sure that is, and how it changes over time."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+from ser_pcq.errors import Reason
+
+
+class Status(StrEnum):
+    """What became of a recording."""
+
+    OK = "ok"
+    """It has an answer."""
+
+    ABSTAINED = "abstained"
+    """The confidence is too low for an answer."""
+
+    REJECTED = "rejected"
+    """The file holds nothing to judge."""
+
+    ERROR = "error"
+    """The answer could not be computed."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the recording could not be judged; abstaining is a judgement."""
+        return self in (Status.REJECTED, Status.ERROR)
 
 
 @dataclass(frozen=True)
 class EmotionSegment:
-    """A stretch of speech with one emotion.
+    """A stretch of time with one emotion.
 
     Attributes:
         start: Where it begins, s from the beginning of the recording.
@@ -28,26 +52,35 @@ class Prediction:
 
     Attributes:
         path: The file, as it was given.
-        status: `ok`; `abstained` when the confidence is too low to answer; `rejected` when the
-            file holds no emotion to tell; `error` when the model failed on it.
-        reason: Why there is no answer, as a word and a sentence; None when all is well.
+        status: What became of it.
+        reason: Why there is no answer, with a word of `REASONS`; None when there is one.
         duration: Length in s; None when the file could not be read.
         label: The emotion; None without an answer.
         confidence: Probability of the most probable emotion, 0 to 1; None when rejected.
         probabilities: Probability of every emotion; empty when rejected.
         model: Name of the model.
-        warnings: What makes a given answer doubtful, each a word and a sentence; mostly empty.
+        warnings: What makes an answer doubtful, with words of `WARNINGS`; mostly empty.
         segments: How the emotion changes over time, in order, without overlap; pauses are left
             out. Empty unless asked for.
     """
 
     path: str
-    status: str
-    reason: str | None
+    status: Status
+    reason: Reason | None
     duration: float | None
     label: str | None
     confidence: float | None
     probabilities: dict[str, float]
     model: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     segments: tuple[EmotionSegment, ...] = ()
+
+    def segments_or_whole(self) -> tuple[EmotionSegment, ...]:
+        """Return the segments; a recording that was judged as a whole is one segment.
+
+        Without an answer there are none.
+        """
+        if self.segments or self.label is None or not self.duration:
+            return self.segments
+        confidence = self.confidence or 0.0
+        return (EmotionSegment(0.0, self.duration, self.label, confidence, self.probabilities),)

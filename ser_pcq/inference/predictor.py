@@ -1,8 +1,9 @@
 """Recordings to emotions: one result per file, whatever the file is."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,49 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.audio.speech import SpeechDetector, speech_detector
-from ser_pcq.audio.steady import SteadyMeter
+from ser_pcq.audio.steady_sound import SteadyMeter
 from ser_pcq.audio.waveform import SAMPLE_RATE
-from ser_pcq.errors import AudioError, SerError
-from ser_pcq.inference.prediction import EmotionSegment, Prediction
-from ser_pcq.inference.recording import Recording, Refusal, hear, hear_samples
-from ser_pcq.inference.timeline import EmotionTimeline
+from ser_pcq.errors import AudioError, Reason, SerError
+from ser_pcq.inference.options import PredictOptions
+from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
+from ser_pcq.inference.recording import Recording, Refusal, failed, hear, hear_samples
+from ser_pcq.inference.timeline.timeline import EmotionTimeline
 from ser_pcq.models.classifier import Classifier, load_classifier
 from ser_pcq.models.folder import DEFAULT_MODEL
+from ser_pcq.processes import TIMEOUT, Crash, Progress, each_isolated, no_progress
 
 Probabilities = dict[str, float]
 
 _STEADY = "this is a steady sound such as noise, hum or a tone, and no speech"
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """How to predict; what `load` is called with.
-
-    Raises:
-        SerError: When `min_confidence` is out of range.
-    """
-
-    model: str = DEFAULT_MODEL
-    """Embedded name, path of a package, or of an ONNX file."""
-
-    device: str = "cpu"
-    """`auto`, `cpu` or `cuda`."""
-
-    min_confidence: float = 0.0
-    """The lowest confidence, rounded to 6 decimals, that is an answer, 0 to 1; under it the
-    prediction abstains. 0 never does."""
-
-    segments: bool = False
-    """Tell also how the emotion changes over time."""
-
-    speech: str = "auto"
-    """What finds the pauses in long recordings and between segments: `speech.DETECTORS`."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_confidence <= 1:
-            raise SerError(
-                "min_confidence is out of range", given=self.min_confidence, accepted="0 to 1"
-            )
 
 
 class Predictor:
@@ -65,8 +37,7 @@ class Predictor:
             processes of their own (`predict_all` with jobs) load. Without them there are none.
 
     Attributes:
-        can_be_loaded: Whether other processes can have the same model.
-        on_progress: Called with seconds judged and seconds in all while a long recording is judged.
+        can_be_loaded: Whether other processes can load the same model.
 
     Raises:
         SerError: When there is no such speech detector.
@@ -76,7 +47,6 @@ class Predictor:
         self.classifier = classifier
         self.options = options or PredictOptions()
         self.can_be_loaded = options is not None
-        self.on_progress: Callable[[float, float], None] = lambda done, total: None
         self._detector: SpeechDetector | None = None
         if self.options.segments or self.options.speech != "auto":
             self._detector = speech_detector(self.options.speech)
@@ -91,7 +61,7 @@ class Predictor:
 
         A bad file gives a rejected prediction, a low confidence one that abstains.
         """
-        return self.judge([hear(Path(path))])[0]
+        return self._judge([hear(Path(path))])[0]
 
     def predict_samples(
         self, samples: NDArray[Any], sample_rate: int, *, name: str = ""
@@ -102,40 +72,76 @@ class Predictor:
             samples: (time,) or (time, channel); floating point, 1.0 being full scale, or integers,
                 scaled by their range.
             sample_rate: Hz.
-            name: What the prediction is to have as its path.
+            name: The path of the prediction.
 
         Raises:
-            SerError: When it is no such array, or the rate is impossible.
+            SerError: When the array is of another kind, or the rate is impossible.
         """
-        return self.judge([hear_samples(samples, sample_rate, Path(name))])[0]
+        return self._judge([hear_samples(samples, sample_rate, Path(name))])[0]
 
-    def predict_all(self, paths: Iterable[str | Path], *, jobs: int = 1) -> Iterator[Prediction]:
+    def predict_all(
+        self,
+        paths: Iterable[str | Path],
+        *,
+        jobs: int = 1,
+        timeout: float = TIMEOUT,
+        on_progress: Progress = no_progress,
+    ) -> Iterator[Prediction]:
         """Yield one prediction for each file, in order.
 
         Args:
             paths: The files.
             jobs: Processes that work on files side by side, from 1. On the CPU each of them has a
                 model of its own; for a GPU they read, and the model is here. A file whose decoder
-                crashes then loses only itself. In a script, call this under
+                crashes or hangs then loses only itself. In a script, call this under
                 `if __name__ == "__main__"`.
+            timeout: With several processes: s without any progress after which a file is given up.
+            on_progress: Takes seconds judged and seconds in all of a long recording while it is
+                judged in this process.
 
         Raises:
             SerError: When processes cannot be started.
         """
-        if jobs > 1:
-            from ser_pcq.inference.jobs import predict_with_jobs
-
-            yield from predict_with_jobs(self, paths, jobs)
+        if jobs <= 1:
+            yield from self._judge_all((hear(Path(path)) for path in paths), on_progress)
             return
-        yield from self.judge_all(hear(Path(path)) for path in paths)
+        files = [Path(path) for path in paths]
+        if self.classifier.batch_size > 1:
+            heard = each_isolated(hear, files, jobs=jobs, timeout=timeout)
+            yield from self._judge_all(map(_or_refusal, files, heard), on_progress)
+        else:
+            yield from self._predict_elsewhere(files, jobs, timeout)
 
-    def judge_all(self, heard: Iterable[Recording | Refusal]) -> Iterator[Prediction]:
-        """Judge what was heard, in order, as many at once as suits the model."""
+    def _predict_elsewhere(
+        self, files: list[Path], jobs: int, timeout: float
+    ) -> Iterator[Prediction]:
+        """Let processes judge files, each with a model of its own.
+
+        Raises:
+            SerError: When they cannot load the model, or cannot be started.
+        """
+        if not self.can_be_loaded:
+            raise SerError(
+                "several processes need a model that they can load",
+                given="a Predictor around a classifier",
+                do="make it with load(), or predict with one job",
+            )
+        work = [(self.options, file) for file in files]
+        results = each_isolated(_predict, work, jobs=jobs, timeout=timeout)
+        for file, result in zip(files, results, strict=True):
+            yield self._unanswered(_crashed(file, result)) if isinstance(result, Crash) else result
+
+    def _judge_all(
+        self, heard: Iterable[Recording | Refusal], on_progress: Progress
+    ) -> Iterator[Prediction]:
+        """Judge recordings in order, as many at once as suits the model."""
         waiting = iter(heard)
         while batch := list(islice(waiting, self.classifier.batch_size)):
-            yield from self.judge(batch)
+            yield from self._judge(batch, on_progress)
 
-    def judge(self, heard: Sequence[Recording | Refusal]) -> list[Prediction]:
+    def _judge(
+        self, heard: Sequence[Recording | Refusal], on_progress: Progress = no_progress
+    ) -> list[Prediction]:
         """Judge recordings together."""
         whole = {
             k: one.waveform
@@ -149,41 +155,44 @@ class Predictor:
                 rows = self.classifier.probabilities(list(whole.values()))
                 scores = dict(zip(whole, rows, strict=True))
         return [
-            self._unanswered(one.path, one.status, one.reason)
+            self._unanswered(one)
             if isinstance(one, Refusal)
-            else self._judged(one, scores.get(k))
+            else self._judge_one(one, scores.get(k), on_progress)
             for k, one in enumerate(heard)
         ]
 
-    def _unanswered(
-        self, path: Path, status: str, reason: str, duration: float | None = None
-    ) -> Prediction:
+    def _unanswered(self, refusal: Refusal, duration: float | None = None) -> Prediction:
         """Return the prediction of a file without an answer."""
-        name = self.classifier.name
-        return Prediction(str(path), status, reason, duration, None, None, {}, name)
+        path, name = str(refusal.path), self.classifier.name
+        return Prediction(path, refusal.status, refusal.reason, duration, None, None, {}, name)
 
-    def _judged(self, recording: Recording, scores: NDArray[np.float64] | None) -> Prediction:
+    def _judge_one(
+        self, recording: Recording, scores: NDArray[np.float64] | None, on_progress: Progress
+    ) -> Prediction:
         """Judge one recording, whose probabilities, (class,), may be known."""
         path, duration = recording.path, recording.duration
         try:
             if recording.waveform is None:
-                shares, segments = self._over_time(recording)
+                shares, segments = self._over_time(recording, on_progress)
             else:
                 _refuse_steady(recording.waveform)
                 if scores is None:
                     scores = self.classifier.probabilities([recording.waveform])[0]
                 shares = dict(zip(self.labels, scores.tolist(), strict=True))
-                segments = self._over_time(recording)[1] if self.options.segments else ()
+                segments = ()
+                if self.options.segments:
+                    _, segments = self._over_time(recording, on_progress)
         except AudioError as error:
-            return self._unanswered(path, "rejected", f"{error.reason}: {error}", duration)
+            return self._unanswered(Refusal(path, Status.REJECTED, error.reason), duration)
         except (RuntimeError, MemoryError) as error:
             # The other files go on.
-            reason = f"failed: {str(error) or 'out of memory'}"
-            return self._unanswered(path, "error", reason, duration)
+            return self._unanswered(Refusal(path, Status.ERROR, failed(error)), duration)
         return self._answer(recording, shares, segments)
 
-    def _over_time(self, recording: Recording) -> tuple[Probabilities, tuple[EmotionSegment, ...]]:
-        """Judge a recording window by window: what it tells as a whole, and its segments.
+    def _over_time(
+        self, recording: Recording, on_progress: Progress
+    ) -> tuple[Probabilities, tuple[EmotionSegment, ...]]:
+        """Judge a recording window by window: the probabilities of all of it, and its segments.
 
         Raises:
             AudioError: `no_speech`, when no window of a long recording holds any.
@@ -198,25 +207,25 @@ class Predictor:
                 steady.add(block)
                 yield block
                 heard += len(block)
-                self.on_progress(heard / SAMPLE_RATE, recording.duration)
+                on_progress(heard / SAMPLE_RATE, recording.duration)
 
         segments = []
         for segment in timeline.segments(blocks()):
             if self.options.segments:
                 segments.append(segment)
-        shares = timeline.summary().probabilities
-        if recording.waveform is None and (steady.is_steady or not shares):
+        whole = timeline.whole()
+        if recording.waveform is None and (steady.is_steady or whole is None):
             raise _no_speech(_STEADY if steady.is_steady else "no speech was found")
-        return shares, tuple(segments)
+        return whole.probabilities if whole else {}, tuple(segments)
 
     def _answer(
         self, recording: Recording, shares: Probabilities, segments: tuple[EmotionSegment, ...]
     ) -> Prediction:
-        """Return what probabilities tell, or that they are too low to tell anything."""
+        """Return the answer that probabilities give, or abstain where they are too low."""
         best = max(shares, key=shares.__getitem__)
         answer = Prediction(
             str(recording.path),
-            "ok",
+            Status.OK,
             None,
             recording.duration,
             best,
@@ -230,8 +239,8 @@ class Predictor:
         shown, least = round(shares[best], 6), self.options.min_confidence
         if shown >= least:
             return answer
-        reason = f"unsure: confidence {shown} is under {least}, best is {best}"
-        return replace(answer, status="abstained", reason=reason, label=None)
+        reason = Reason("unsure", f"confidence {shown} is under {least}, best is {best}")
+        return replace(answer, status=Status.ABSTAINED, reason=reason, label=None)
 
 
 def _refuse_steady(samples: NDArray[np.float32]) -> None:
@@ -267,3 +276,25 @@ def load(
     """
     options = PredictOptions(str(model), device, min_confidence, segments, speech)
     return Predictor(load_classifier(options.model, device=device), options)
+
+
+def _or_refusal(file: Path, result: Recording | Refusal | Crash) -> Recording | Refusal:
+    """Return what another process read, or why it could not."""
+    return _crashed(file, result) if isinstance(result, Crash) else result
+
+
+def _crashed(file: Path, crash: Crash) -> Refusal:
+    """Refuse a file whose process has ended."""
+    return Refusal(file, Status.ERROR, crash.reason)
+
+
+@lru_cache(maxsize=1)
+def _loaded(options: PredictOptions) -> Predictor:
+    """Load a model once in each process."""
+    return Predictor(load_classifier(options.model, device=options.device), options)
+
+
+def _predict(work: tuple[PredictOptions, Path]) -> Prediction:
+    """Judge a file in this process."""
+    options, file = work
+    return _loaded(options).predict(file)

@@ -1,4 +1,4 @@
-"""A recording made ready to be judged, or refused: what is wrong with it, and its waveform.
+"""A recording read from a file or from memory: its waveform and its faults, or why it is refused.
 
 Short recordings are decoded once and kept; long ones are decoded twice, once to look at them and
 once to judge them, so that memory does not grow with their length.
@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_pcq.audio.channels import mono
 from ser_pcq.audio.decoder import BLOCK, opened, refuse_rate
 from ser_pcq.audio.headers.truncated import missing_audio
 from ser_pcq.audio.signal_faults import SignalMeter
 from ser_pcq.audio.waveform import (
     SAMPLE_RATE,
-    mono,
     refuse_useless,
     resampled,
     resampled_blocks,
     silence,
 )
-from ser_pcq.errors import AudioError, SerError
+from ser_pcq.errors import AudioError, Reason, SerError
+from ser_pcq.inference.prediction import Status
 
 LONGEST_WHOLE = 30.0
 """s; a longer recording is judged in windows."""
@@ -43,6 +44,7 @@ REASONS = {
     "unsure": "the confidence is under `--min-confidence`",
     "failed": "the model could not compute it, for want of memory for example",
     "crashed": "the decoder ended the process that read it (with `--jobs`)",
+    "timeout": "nothing happened for the seconds of `--timeout` (with `--jobs`)",
 }
 """The words with which a result says why there is no answer, and what they mean."""
 
@@ -67,7 +69,7 @@ class Recording:
     Attributes:
         path: The file.
         duration: Its length as decoded, s.
-        warnings: What makes an answer doubtful: a word of `WARNINGS`, a colon, a sentence.
+        warnings: What makes an answer doubtful, with words of `WARNINGS`.
         waveform: All of it, (time,) at 16 kHz; None when it is longer than `LONGEST_WHOLE`.
     """
 
@@ -75,7 +77,7 @@ class Recording:
         self,
         path: Path,
         duration: float,
-        warnings: tuple[str, ...],
+        warnings: tuple[Reason, ...],
         waveform: NDArray[np.float32] | None,
         channel: int | None,
     ) -> None:
@@ -102,8 +104,17 @@ class Recording:
 class _Samples(Recording):
     """A long recording that is in memory: (time, channel) at its own rate."""
 
-    def __init__(self, samples: NDArray[np.float32], rate: int, *about: Any) -> None:
-        super().__init__(*about)
+    def __init__(
+        self,
+        path: Path,
+        duration: float,
+        warnings: tuple[Reason, ...],
+        channel: int | None,
+        *,
+        samples: NDArray[np.float32],
+        rate: int,
+    ) -> None:
+        super().__init__(path, duration, warnings, None, channel)
         self._samples, self._rate = samples, rate
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
@@ -124,13 +135,18 @@ class Refusal:
 
     Attributes:
         path: The file.
-        status: `rejected`, or `error` when its process crashed.
-        reason: A word of `REASONS`, a colon, a sentence.
+        status: `rejected`, or `error` when it could not be read to its end.
+        reason: Why, with a word of `REASONS`.
     """
 
     path: Path
-    status: str
-    reason: str
+    status: Status
+    reason: Reason
+
+
+def failed(error: Exception) -> Reason:
+    """Return the reason of a recording that could not be computed."""
+    return Reason("failed", str(error) or "out of memory")
 
 
 def hear(path: Path) -> Recording | Refusal:
@@ -138,9 +154,9 @@ def hear(path: Path) -> Recording | Refusal:
     try:
         return listen(path)
     except AudioError as error:
-        return Refusal(path, "rejected", f"{error.reason}: {error}")
+        return Refusal(path, Status.REJECTED, error.reason)
     except MemoryError as error:
-        return Refusal(path, "error", f"failed: {str(error) or 'out of memory'}")
+        return Refusal(path, Status.ERROR, failed(error))
 
 
 def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Refusal:
@@ -149,10 +165,10 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
     Args:
         samples: (time,) or (time, channel); floating point, or integers, scaled by their range.
         rate: Hz.
-        path: What it is to be called.
+        path: The name that they get.
 
     Raises:
-        SerError: When it is no such array, or the rate is impossible.
+        SerError: When the array is of another kind, or the rate is impossible.
     """
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
@@ -173,9 +189,9 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
     try:
         about = _judged(path, meter, rate, _length_faults(len(array) / rate, rate))
     except AudioError as error:
-        return Refusal(path, "rejected", f"{error.reason}: {error}")
+        return Refusal(path, Status.REJECTED, error.reason)
     if len(array) > LONGEST_WHOLE * rate:
-        return _Samples(array, rate, *about, None, meter.levels.chosen())
+        return _Samples(*about, meter.levels.chosen(), samples=array, rate=rate)
     return Recording(*about, _whole([array], rate, meter), meter.levels.chosen())
 
 
@@ -204,9 +220,9 @@ def listen(path: Path) -> Recording:
 
 
 def _judged(
-    path: Path, meter: SignalMeter, rate: int, faults: list[tuple[str, str]]
-) -> tuple[Path, float, tuple[str, ...]]:
-    """Return path, duration and warnings of what is worth judging.
+    path: Path, meter: SignalMeter, rate: int, faults: list[Reason]
+) -> tuple[Path, float, tuple[Reason, ...]]:
+    """Return path, duration and warnings of a recording that is worth judging.
 
     Raises:
         AudioError: `empty`, `not_finite`, `too_short` or `silent`.
@@ -215,8 +231,7 @@ def _judged(
     refuse_useless(levels.n_frames, rate, levels.is_finite, path)
     if meter.is_silent:
         raise silence()
-    warnings = tuple(f"{kind}: {detail}" for kind, detail in (*faults, *meter.faults()))
-    return path, levels.n_frames / rate, warnings
+    return path, levels.n_frames / rate, (*faults, *meter.faults())
 
 
 def _whole(blocks: list[NDArray[np.float32]], rate: int, meter: SignalMeter) -> NDArray[np.float32]:
@@ -228,12 +243,12 @@ def _whole(blocks: list[NDArray[np.float32]], rate: int, meter: SignalMeter) -> 
 
 def _file_faults(
     path: Path, duration: float, rate: int, promised: int | None, is_damaged: bool
-) -> list[tuple[str, str]]:
-    """Return kind and detail of what is wrong with a file whose samples may be all right.
+) -> list[Reason]:
+    """Return what is wrong with a file whose samples may be all right.
 
     Args:
         path: The file.
-        duration: What was decoded, s.
+        duration: Length of what was decoded, s.
         rate: Hz.
         promised: Frames that the decoder expected; None when it did not know.
         is_damaged: Whether it gave up.
@@ -244,18 +259,18 @@ def _file_faults(
     except OSError:
         missing = None  # it could be read a moment ago
     if missing:
-        faults.append(("truncated", missing))
+        faults.append(Reason("truncated", missing))
     elif is_damaged:
         of = "" if promised is None else f" of {promised / rate:.2f} s"
-        faults.append(("damaged", f"the decoder gave up after {duration:.2f} s{of}"))
+        faults.append(Reason("damaged", f"the decoder gave up after {duration:.2f} s{of}"))
     return faults
 
 
-def _length_faults(duration: float, rate: int) -> list[tuple[str, str]]:
-    """Return kind and detail of what is wrong with a length, s, and a rate, Hz."""
+def _length_faults(duration: float, rate: int) -> list[Reason]:
+    """Return what is wrong with a length, s, and a rate, Hz."""
     faults = []
     if duration < SHORT:
-        faults.append(("short", f"{duration:.2f} s is little to judge by"))
+        faults.append(Reason("short", f"{duration:.2f} s is little to judge by"))
     if rate < SAMPLE_RATE:
-        faults.append(("narrow_band", f"the sample rate is {rate} Hz"))
+        faults.append(Reason("narrow_band", f"the sample rate is {rate} Hz"))
     return faults

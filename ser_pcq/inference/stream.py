@@ -1,8 +1,8 @@
-"""Raw samples from a pipe as they come, and what the last seconds of them tell."""
+"""Raw samples from a pipe as they come, and the emotion in the last seconds of them."""
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -12,7 +12,8 @@ from ser_pcq.audio.decoder import refuse_rate
 from ser_pcq.audio.speech import FRAME, SpeechDetector
 from ser_pcq.audio.waveform import MIN_DURATION, SAMPLE_RATE, resampled_blocks
 from ser_pcq.errors import AudioError, SerError, suggest
-from ser_pcq.inference.timeline import WindowConfig
+from ser_pcq.inference.prediction import EmotionSegment
+from ser_pcq.inference.timeline.timeline import WindowConfig
 from ser_pcq.models.classifier import Classifier
 
 ENCODINGS: dict[str, tuple[str, float]] = {
@@ -138,25 +139,20 @@ def _decoded(source: BinaryIO, what: PcmFormat) -> Iterator[NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class LiveResult:
-    """What the last window of a stream tells.
+    """The last window of a stream.
 
     Attributes:
         start: Where the window begins, s from the beginning of the stream.
         end: Where it ends: now.
-        is_speech: Whether the window holds enough speech to be judged.
-        label: The emotion; None without speech.
-        confidence: Its probability, 0 to 1; None without speech.
-        probabilities: Of every emotion; empty without speech.
-        behind: By how much computing trails a source that runs in real time, s. 0 while it keeps
-            up; when it grows, the hop is too short for this machine.
+        emotion: What was judged, from `start` to `end`; None when the window holds too little
+            speech.
+        behind: How far computing trails a source that runs in real time, s. 0 while it keeps up;
+            when it grows, the hop is too short for this machine.
     """
 
     start: float
     end: float
-    is_speech: bool
-    label: str | None
-    confidence: float | None
-    probabilities: dict[str, float]
+    emotion: EmotionSegment | None
     behind: float
 
 
@@ -175,12 +171,22 @@ class _LastWindow:
         length = self._config.window_samples
         self.samples = np.concatenate([self.samples, part])[-length:]
         self.end += len(part)
-        told = self._detector.feed(part) >= 0.5
-        self._n_frames += len(told)
-        self._frames = [*self._frames, *map(bool, told)][-(length // FRAME + 1) :]
+        is_speech = self._detector.feed(part) >= 0.5
+        self._n_frames += len(is_speech)
+        self._frames = [*self._frames, *map(bool, is_speech)][-(length // FRAME + 1) :]
+
+    @property
+    def start(self) -> float:
+        """Where the window begins, s."""
+        return (self.end - len(self.samples)) / SAMPLE_RATE
+
+    @property
+    def now(self) -> float:
+        """Where it ends, s."""
+        return self.end / SAMPLE_RATE
 
     def holds_speech(self) -> bool:
-        """Tell whether enough of what the detector knows about the window is speech."""
+        """Return whether enough of what the detector knows about the window is speech."""
         start = self.end - len(self.samples)
         first = self._n_frames - len(self._frames)
         inside = self._frames[max(0, (start + FRAME // 2 - 1) // FRAME - first) :]
@@ -194,14 +200,14 @@ def live(
     detector: SpeechDetector,
     config: WindowConfig | None = None,
 ) -> Iterator[LiveResult]:
-    """Yield after every hop what the last window tells; at first the window is still growing.
+    """Yield the last window after every hop; at first the window is still growing.
 
     A change of emotion is seen at the latest when the hop that it falls into is over and judged:
     the delay of a result is at most one hop, plus the computing of one window, plus what the source
-    keeps back. Speech is noticed as late as the detector tells of it (`EnergyDetector` 0.26 s).
+    keeps back. Speech is noticed as late as the detector decides (`EnergyDetector`: 0.26 s).
 
     Reading and judging take turns. Where judging takes longer than a hop, the source is read more
-    slowly and its pipe fills up; that is told as `behind`, and nothing is skipped or piled up here.
+    slowly and its pipe fills up; `behind` reports it, and nothing is skipped or piled up here.
 
     Args:
         blocks: The stream in parts of any length, (time,) at 16 kHz: `read_pcm` for example.
@@ -221,21 +227,23 @@ def live(
             begun = time.monotonic()
             last.add(part)
             is_due = last.end % hop == 0
-            result = _judge(last, classifier, config) if is_due else None
+            emotion = _judge(last, classifier, config) if is_due else None
             spent += time.monotonic() - begun
-            if result:
+            if is_due:
                 behind, spent = max(0.0, behind + spent - config.hop), 0.0
-                yield replace(result, behind=behind)
+                yield LiveResult(last.start, last.now, emotion, behind)
     if last.end % hop:
-        yield replace(_judge(last, classifier, config), behind=behind)
+        emotion = _judge(last, classifier, config)
+        yield LiveResult(last.start, last.now, emotion, behind)
 
 
-def _judge(last: _LastWindow, classifier: Classifier, config: WindowConfig) -> LiveResult:
-    """Score a window, if it holds speech."""
-    start, end = (last.end - len(last.samples)) / SAMPLE_RATE, last.end / SAMPLE_RATE
+def _judge(
+    last: _LastWindow, classifier: Classifier, config: WindowConfig
+) -> EmotionSegment | None:
+    """Judge a window, if it holds speech."""
     if len(last.samples) < MIN_DURATION * SAMPLE_RATE or not last.holds_speech():
-        return LiveResult(start, end, False, None, None, {}, 0.0)
+        return None
     shares = classifier.probabilities([last.samples])[0]
     best = int(shares.argmax())
     named = dict(zip(classifier.labels, shares.tolist(), strict=True))
-    return LiveResult(start, end, True, classifier.labels[best], float(shares[best]), named, 0.0)
+    return EmotionSegment(last.start, last.now, classifier.labels[best], float(shares[best]), named)

@@ -11,7 +11,7 @@ from support.paths import ROOT
 
 from ser_pcq.audio.find import find_audio
 from ser_pcq.audio.speech import FRAME, EnergyDetector, NoDetector, SileroDetector, speech_detector
-from ser_pcq.audio.steady import SteadyMeter
+from ser_pcq.audio.steady_sound import SteadyMeter
 from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 from ser_pcq.errors import SerError
 

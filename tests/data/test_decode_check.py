@@ -28,6 +28,7 @@ from ser_pcq.data import directory as datadir
 from ser_pcq.data.decode_check import check_recordings
 from ser_pcq.data.directory import Utterance
 from ser_pcq.data.recording_faults import Inspection, inspect_recording
+from ser_pcq.errors import Reason
 from ser_pcq.processes import Crash, map_isolated, usable_cores
 
 RATE = 16_000
@@ -413,7 +414,7 @@ def test_workers_import_no_torch_and_have_one_thread():
 def test_exceptions_stand_in_the_place_of_results():
     assert map_isolated(int, ["1", "x", "3"], jobs=2) == [
         1,
-        Crash("ValueError: invalid literal for int() with base 10: 'x'"),
+        Crash(Reason("crashed", "ValueError: invalid literal for int() with base 10: 'x'")),
         3,
     ]
     assert map_isolated(int, [], jobs=2) == []

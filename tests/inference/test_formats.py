@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ser_pcq.errors import SerError
+from ser_pcq.errors import Reason, SerError
 from ser_pcq.inference.formats import (
     FORMATS,
     audacity,
     csv,
-    encoded,
     jsonl,
     rttm,
     srt,
@@ -25,7 +24,8 @@ from ser_pcq.inference.formats import (
     textgrid,
 )
 from ser_pcq.inference.formats.folder import output_names, refuse_existing, write_each
-from ser_pcq.inference.prediction import EmotionSegment, Prediction
+from ser_pcq.inference.formats.format import Layout, encoded
+from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
 
 LABELS = ("anger", 'the "calm" one', "joy, loud")
 
@@ -39,18 +39,17 @@ def segment(start, end, target, confidence=0.7):
 def prediction(path="a.wav", segments=(), duration=10.0, **changes):
     shares = {LABELS[0]: 0.6123456789, LABELS[1]: 0.3, LABELS[2]: 0.0876543211}
     values = {
-        "status": "ok", "reason": None, "label": LABELS[0], "confidence": shares[LABELS[0]],
+        "status": Status.OK, "reason": None, "label": LABELS[0], "confidence": shares[LABELS[0]],
         "probabilities": shares, "model": "m", **changes,
     }  # fmt: skip
     return Prediction(path, duration=duration, segments=tuple(segments), **values)
 
 
-REJECTED = Prediction(
-    "bad, name.wav", "rejected", "empty: zero bytes; do", None, None, None, {}, "m"
-)
+EMPTY = Reason("empty", "zero bytes", ("do",))
+REJECTED = Prediction("bad, name.wav", Status.REJECTED, EMPTY, None, None, None, {}, "m")
 LONG = prediction(
     segments=[segment(0.512, 2.1, 0), segment(2.1, 4.0001234, 1), segment(6, 9.9999999, 2)],
-    warnings=("clipped: 3 % of it", "noisy: very"),
+    warnings=(Reason("clipped", "3 % of it"), Reason("noisy", "very")),
 )
 
 
@@ -80,7 +79,7 @@ def test_a_registry_says_which_formats_hold_one_recording():
 
 
 def test_csv_is_as_it_was_with_warnings_at_the_end():
-    text = "".join(csv.lines([prediction(), REJECTED, LONG], LABELS))
+    text = "".join(csv.lines([prediction(), REJECTED, LONG], Layout(LABELS)))
     assert text == (
         'path,status,reason,duration,label,confidence,anger,"the ""calm"" one","joy, loud",model,'
         "warnings\n"
@@ -91,7 +90,7 @@ def test_csv_is_as_it_was_with_warnings_at_the_end():
 
 
 def test_csv_with_a_row_for_each_segment():
-    text = "".join(csv.lines([LONG, REJECTED, prediction()], LABELS, segments=True))
+    text = "".join(csv.lines([LONG, REJECTED, prediction()], Layout(LABELS, segments=True)))
     rows = list(standard_csv.DictReader(io.StringIO(text)))
     assert [(r["start"], r["end"], r["label"]) for r in rows] == [
         ("0.512", "2.1", LABELS[0]),
@@ -106,17 +105,18 @@ def test_csv_with_a_row_for_each_segment():
 
 
 def test_jsonl_has_segments_where_there_are_some():
-    plain, rejected, long = map(json.loads, jsonl.lines([prediction(), REJECTED, LONG]))
+    plain, rejected, long = map(json.loads, jsonl.lines([prediction(), REJECTED, LONG], Layout()))
     assert list(plain) == list(rejected) == list(long)[:-1]
     assert list(plain)[-2:] == ["model", "warnings"]
     assert (plain["confidence"], plain["warnings"]) == (0.612346, [])
+    assert rejected["reason"] == "empty: zero bytes; do"
     assert long["warnings"] == ["clipped: 3 % of it", "noisy: very"]
     assert [s["label"] for s in long["segments"]] == list(LABELS)
     assert list(long["segments"][0]) == ["start", "end", "label", "confidence", "probabilities"]
 
 
 def test_the_table_shows_segments_below_their_recording():
-    assert "".join(table.lines([LONG, REJECTED], width=14)) == (
+    assert "".join(table.lines([LONG, REJECTED], Layout(width=14))) == (
         "file            length  emotion      confidence\n"
         "a.wav           10.0 s  anger              61 %  clipped, noisy\n"
         "  00:00.5 to 00:02.1    anger              70 %\n"
@@ -124,7 +124,7 @@ def test_the_table_shows_segments_below_their_recording():
         "  00:06.0 to 00:10.0    joy, loud          70 %\n"
         "bad, name.wav           rejected: empty: zero bytes\n"
     )
-    (_, line) = table.lines([prediction("folder/a\nb\x1b[31m.wav")], width=13)
+    (_, line) = table.lines([prediction("folder/a\nb\x1b[31m.wav")], Layout(width=13))
     assert line.startswith("…\\x1b[31m.wav")
     assert table.clock(3725.96) == "1:02:06.0"
 
@@ -201,7 +201,7 @@ def test_srt_audacity_and_rttm_give_the_times_back(told):
         start, end, label = line.split("\t")
         assert (float(start), float(end)) == pytest.approx((s.start, s.end), abs=1e-6)
         assert label.startswith(s.label)
-    for line, s in zip("".join(rttm.lines([told])).splitlines(), wanted, strict=True):
+    for line, s in zip("".join(rttm.lines([told], Layout())).splitlines(), wanted, strict=True):
         fields = line.split(" ")
         assert len(fields) == 10
         assert fields[:3] == ["SPEAKER", "a.wav", "1"]
@@ -216,19 +216,25 @@ def test_srt_audacity_and_rttm_give_the_times_back(told):
 )
 def test_names_survive_whatever_they_hold(name):
     told = prediction(os.fsdecode(name))
-    (line,) = rttm.lines([told])
+    (line,) = rttm.lines([told], Layout())
     assert unquote_to_bytes(line.split(" ")[1]) == name
     assert line.count("\n") == 1
-    assert json.loads(next(jsonl.lines([told])))["path"] == os.fsdecode(name)
+    assert json.loads(next(jsonl.lines([told], Layout())))["path"] == os.fsdecode(name)
     for written in FORMATS.values():
-        text = "".join(written.lines([told], LABELS)) if written.lines else written.text(told)
+        text = (
+            "".join(written.lines([told], Layout(LABELS))) if written.lines else written.text(told)
+        )
         assert encoded(text).decode("utf-8")
 
 
 def test_what_has_no_answer_has_no_segment():
-    unsure = prediction(status="abstained", reason="unsure: x", label=None)
+    unsure = prediction(status=Status.ABSTAINED, reason=Reason("unsure", "x"), label=None)
     for told in (REJECTED, unsure):
-        assert (srt.text(told), audacity.text(told), list(rttm.lines([told]))) == ("", "", [])
+        assert (srt.text(told), audacity.text(told), list(rttm.lines([told], Layout()))) == (
+            "",
+            "",
+            [],
+        )
     assert textgrid.text(REJECTED) == ""
     assert read_textgrid(textgrid.text(unsure))["emotion"] == [(0, 10, "")]
 

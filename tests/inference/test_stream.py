@@ -13,7 +13,7 @@ from support.fake_speech import BandClassifier, LevelDetector, cut, sound
 
 from ser_pcq.errors import AudioError, SerError
 from ser_pcq.inference.stream import ENCODINGS, PcmFormat, live, read_pcm
-from ser_pcq.inference.timeline import WindowConfig
+from ser_pcq.inference.timeline.timeline import WindowConfig
 
 CONFIG = WindowConfig(window=1.024, hop=0.256, min_speech=0.1)
 
@@ -102,7 +102,7 @@ def test_the_delay_of_resampling_is_small():
 def test_what_cannot_be_read_is_refused():
     with pytest.raises(AudioError, match="not numbers") as caught:
         list(read_pcm(io.BytesIO(np.array([np.nan], "<f4").tobytes()), PcmFormat("f32le")))
-    assert caught.value.reason == "not_finite"
+    assert caught.value.reason.word == "not_finite"
     for values, word in (
         ({"encoding": "s16"}, "encoding"),
         ({"rate": 0}, "sample rate"),
@@ -130,15 +130,18 @@ def test_every_hop_has_one_result_for_the_window_that_ends_there(lengths):
     assert ends[-1] == len(samples) / 16_000
     for r in told:
         assert r.start == pytest.approx(max(0, r.end - CONFIG.window))
-        assert r.is_speech == (r.label is not None) == bool(r.probabilities)
+        if r.emotion is not None:
+            assert (r.emotion.start, r.emotion.end) == (r.start, r.end)
+            assert r.emotion.confidence == r.emotion.probabilities[r.emotion.label]
+            assert sum(r.emotion.probabilities.values()) == pytest.approx(1)
         assert r.behind >= 0
         if r.end <= 1.5:
-            assert r.label == "low"
+            assert r.emotion.label == "low"
         if 1.5 + CONFIG.window <= r.end <= 3.5:
-            assert not r.is_speech
+            assert r.emotion is None
         if r.end >= 4.0:
-            assert r.label == "high"
-            assert r.confidence == r.probabilities["high"] > 0.9
+            assert r.emotion.label == "high"
+            assert r.emotion.confidence == r.emotion.probabilities["high"] > 0.9
 
 
 def test_a_result_comes_before_the_next_samples_are_asked_for():

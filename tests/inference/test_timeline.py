@@ -1,6 +1,7 @@
 """Long recordings: nothing lost, nothing doubled, and no more memory than a window needs."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from support.fake_speech import LABELS, RATE, BandClassifier, LevelDetector, cut
 
 from ser_pcq.audio.speech import FRAME, NoDetector
 from ser_pcq.errors import SerError
-from ser_pcq.inference.timeline import EmotionTimeline, WindowConfig
+from ser_pcq.inference.prediction import EmotionSegment
+from ser_pcq.inference.timeline.timeline import EmotionTimeline, WindowConfig
 
 SMALL = WindowConfig(
     window=1.024, hop=0.256, min_speech=0.1, smoothing=0.256, min_segment=0.5, max_pause=0.2
@@ -23,12 +25,18 @@ PARTS = st.lists(
 )
 
 
+class Summary(NamedTuple):
+    whole: EmotionSegment | None
+    speech_duration: float
+    duration: float
+
+
 def judged(samples, config=SMALL, blocks=None, detector=None, batch_size=3):
     timeline = EmotionTimeline(
         BandClassifier(), detector or LevelDetector(), config, batch_size=batch_size
     )
     segments = list(timeline.segments(blocks or [samples]))
-    return segments, timeline.summary()
+    return segments, Summary(timeline.whole(), timeline.speech_duration, timeline.duration)
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,7 +70,11 @@ def test_segments_are_ordered_inside_the_recording_and_never_over_a_pause(parts,
         inside = is_speech[first:last]
         silent = max(len(run) for run in "".join("01"[int(x)] for x in inside).split("1"))
         assert silent * FRAME / RATE <= config.max_pause
-    assert (summary.label is None) == (not segments)
+    assert (summary.whole is None) == (not segments)
+    if summary.whole is not None:
+        assert (summary.whole.start, summary.whole.end) == (0, summary.duration)
+        assert summary.whole.confidence == max(summary.whole.probabilities.values())
+        assert sum(summary.whole.probabilities.values()) == pytest.approx(1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -87,7 +99,9 @@ def test_the_batch_size_changes_no_result(parts, batch_size):
     assert [(s.start, s.end, s.label) for s in one[0]] == [
         (s.start, s.end, s.label) for s in several[0]
     ]
-    assert one[1].probabilities == pytest.approx(several[1].probabilities)
+    assert (one[1].whole is None) == (several[1].whole is None)
+    if one[1].whole is not None:
+        assert one[1].whole.probabilities == pytest.approx(several[1].whole.probabilities)
 
 
 def test_the_segments_are_those_of_the_recording():
@@ -126,11 +140,11 @@ def test_every_length_is_told_whole(n, detector):
     samples = sound(("high", n / RATE))
     segments, summary = judged(samples, detector=detector())
     if n < 1600:
-        assert (segments, summary.label, summary.confidence) == ([], None, None)
+        assert (segments, summary.whole) == ([], None)
     else:
         (segment,) = segments
         assert (segment.label, segment.start, segment.end) == ("high", 0, n / RATE)
-        assert (summary.label, summary.duration) == ("high", n / RATE)
+        assert (summary.whole.label, summary.duration) == ("high", n / RATE)
 
 
 def test_windows_have_one_length_and_the_last_one_is_moved_back_to_the_end():
@@ -151,8 +165,8 @@ def test_silence_is_never_judged():
     timeline = EmotionTimeline(classifier, LevelDetector(), SMALL)
     assert list(timeline.segments([sound((None, 8.0))])) == []
     assert classifier.batches == []
-    assert timeline.summary().label is None
-    assert timeline.summary().speech_duration == 0
+    assert timeline.whole() is None
+    assert timeline.speech_duration == 0
 
 
 @pytest.mark.parametrize("pattern", ["speech", "silence", "both", "one emotion"])

@@ -15,6 +15,7 @@ import typer
 from ser_pcq.cli.app import progress, say, waiting
 from ser_pcq.cli.data.prepare import describe, number
 from ser_pcq.data import directory as datadir
+from ser_pcq.processes import TIMEOUT
 
 if TYPE_CHECKING:
     from ser_pcq.data.recording_faults import Finding
@@ -54,6 +55,15 @@ def validate(
         int | None,
         typer.Option(min=1, help="Processes that decode.", show_default="the usable cores"),
     ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            min=1,
+            help="Give up a recording on which nothing has happened for S seconds.",
+            show_default=f"{TIMEOUT:g}",
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="With --decode: exit 1 for any finding.")
     ] = False,
@@ -74,7 +84,12 @@ def validate(
     """
     if decode and not audio:
         raise typer.BadParameter("--no-audio leaves nothing to decode", param_hint="--decode")
-    given = {"--jobs": jobs is not None, "--strict": strict, "--format": output is not None}
+    given = {
+        "--jobs": jobs is not None,
+        "--timeout": timeout is not None,
+        "--strict": strict,
+        "--format": output is not None,
+    }
     for option in [name for name, is_given in given.items() if is_given and not decode]:
         raise typer.BadParameter("goes with --decode only", param_hint=option)
     # Decoding says more of each recording than its header.
@@ -88,17 +103,19 @@ def validate(
         raise typer.Exit(1)
     data = datadir.read(data_dir)
     if decode:
-        _decode(data, jobs, strict, output or FindingFormat.TSV)
+        _decode(data, jobs, timeout or TIMEOUT, strict, output or FindingFormat.TSV)
     else:
         typer.echo(f"ok: {describe(data)}")
 
 
-def _decode(data: datadir.DataDir, jobs: int | None, strict: bool, output: FindingFormat) -> None:
+def _decode(
+    data: datadir.DataDir, jobs: int | None, timeout: float, strict: bool, output: FindingFormat
+) -> None:
     """Decode all recordings, print what was found, and exit 1 where it is grave."""
     from ser_pcq.data.decode_check import check_recordings
 
     with progress("decoding") as advance:
-        findings = check_recordings(data, jobs=jobs, on_progress=advance)
+        findings = check_recordings(data, jobs=jobs, timeout=timeout, on_progress=advance)
     _print(findings, output)
     for kind, count in sorted(Counter(f.kind for f in findings).items()):
         stops = "; stops training" if any(f.stops for f in findings if f.kind == kind) else ""
@@ -129,7 +146,7 @@ def _print(findings: Sequence["Finding"], output: FindingFormat) -> None:
         lines = ["\t".join(row) for row in rows]
     else:
         widths = [max(len(row[k]) for row in rows) for k in (0, 1)] if rows else [0, 0]
-        lines = [f"{kind:{widths[0]}}  {name:{widths[1]}}  {told}" for kind, name, told in rows]
+        lines = [f"{kind:{widths[0]}}  {name:{widths[1]}}  {detail}" for kind, name, detail in rows]
     for line in lines:
         typer.echo(line)
 

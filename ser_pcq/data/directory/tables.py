@@ -243,8 +243,8 @@ def _check_audio(folder: Path, recordings: Table) -> tuple[dict[str, float], lis
                     accepted=f"{MIN_DURATION} s",
                 )
         except AudioError as error:
-            refused.setdefault(error.reason, []).append(recording)
-            first.setdefault(error.reason, error)
+            refused.setdefault(error.reason.word, []).append(recording)
+            first.setdefault(error.reason.word, error)
     return durations, [
         Problem(
             "missing-audio" if reason == "missing" else "bad-audio",

@@ -1,6 +1,6 @@
 """The label track of Audacity: start, end and text between tabs."""
 
-from ser_pcq.inference.formats.values import one_line, percent, told_segments
+from ser_pcq.inference.formats.values import one_line, percent
 from ser_pcq.inference.prediction import Prediction
 
 
@@ -11,5 +11,5 @@ def text(prediction: Prediction) -> str:
     """
     return "".join(
         f"{s.start:.6f}\t{s.end:.6f}\t{one_line(s.label)} {percent(s.confidence)} %\n"
-        for s in told_segments(prediction)
+        for s in prediction.segments_or_whole()
     )

@@ -4,37 +4,38 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
+from ser_pcq.inference.formats.format import Layout
 from ser_pcq.inference.formats.values import short
 from ser_pcq.inference.prediction import Prediction
 
 
-def lines(
-    predictions: Iterable[Prediction], labels: tuple[str, ...], *, segments: bool = False
-) -> Iterator[str]:
+def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield the heading, then the rows of one recording after the other.
 
     The columns are path, status, reason, duration, label, confidence, a probability for each label,
     model, and warnings, joined by ` | `. Numbers have six decimals at most; what is not there is
     empty.
 
+    With `layout.segments` there is a row for each segment: `start` and `end` follow `duration`, and
+    label, confidence and probabilities are those of the segment. A recording without segments has
+    one row, with its own values and both times empty.
+
     Args:
         predictions: What to write.
-        labels: Those of the model, in the order wanted.
-        segments: Write a row for each segment: `start` and `end` follow `duration`, and label,
-            confidence and probabilities are those of the segment. A recording without segments has
-            one row, with its own values and both times empty.
+        layout: Labels and segments are used.
     """
-    times = ["start", "end"] if segments else []
+    labels = layout.labels
+    times = ["start", "end"] if layout.segments else []
     heading = ["path", "status", "reason", "duration", *times, "label", "confidence", *labels]
     yield _row([*heading, "model", "warnings"])
     for p in predictions:
         about = [p.path, p.status, p.reason, p.duration]
-        last = [p.model, " | ".join(p.warnings)]
-        told = p.segments if segments else ()
-        for s in told:
+        last = [p.model, " | ".join(map(str, p.warnings))]
+        rows = p.segments if layout.segments else ()
+        for s in rows:
             shares = [s.probabilities.get(label) for label in labels]
             yield _row([*about, s.start, s.end, s.label, s.confidence, *shares, *last])
-        if not told:
+        if not rows:
             shares = [p.probabilities.get(label) for label in labels]
             none = [None] * len(times)
             yield _row([*about, *none, p.label, p.confidence, *shares, *last])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
-from ser_pcq.inference.formats import Format, encoded
+from ser_pcq.inference.formats.format import Format, encoded
 from ser_pcq.inference.prediction import Prediction
 
 _LONGEST = 220  # bytes of a name without suffix and number
@@ -80,7 +80,7 @@ def write_each(
     text = output_format.text
     assert text is not None
     for prediction, name in zip(predictions, names, strict=True):
-        if prediction.status in ("rejected", "error"):
+        if prediction.status.is_failure:
             yield prediction, None
             continue
         with whole_file(folder / name) as temporary:

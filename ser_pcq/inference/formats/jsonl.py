@@ -5,20 +5,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from ser_pcq.files import rounded
+from ser_pcq.inference.formats.format import Layout
 from ser_pcq.inference.prediction import Prediction
 
 
-def lines(predictions: Iterable[Prediction], labels: tuple[str, ...] = ()) -> Iterator[str]:
+def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield a line for each recording: the fields of `Prediction`, numbers with six decimals.
 
     `segments` is there only where there are some.
 
     Args:
         predictions: What to write.
-        labels: Not needed: each object names its own.
+        layout: Not needed: each object names its own labels.
     """
     for p in predictions:
         record = rounded(asdict(p))
+        record["reason"] = None if p.reason is None else str(p.reason)
+        record["warnings"] = [str(warning) for warning in p.warnings]
         if not p.segments:
             del record["segments"]
         # ASCII only: file names may hold bytes that are no UTF-8.

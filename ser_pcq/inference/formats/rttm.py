@@ -1,7 +1,7 @@
 """NIST Rich Transcription Time Marked, which tools for diarization read and score.
 
-A line is `SPEAKER file channel start duration <NA> <NA> name confidence <NA>`; the emotion stands
-where the name of the speaker does. The ten fields are those of the RTTM specification in the NIST
+A line is `SPEAKER file channel start duration <NA> <NA> name confidence <NA>`; the emotion is
+in the place of the speaker's name. The ten fields are those of the RTTM specification in the NIST
 Rich Transcription 2009 evaluation plan (type, file id, channel, onset, duration, orthography,
 subtype, speaker name, confidence, signal lookahead time).
 """
@@ -11,14 +11,14 @@ import string
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote_from_bytes
 
-from ser_pcq.inference.formats.values import told_segments
+from ser_pcq.inference.formats.format import Layout
 from ser_pcq.inference.prediction import Prediction
 
 # Everything else becomes %XX: fields end at a space, and a `;` begins a comment.
 _PLAIN = string.ascii_letters + string.digits + string.punctuation.replace("%", "").replace(";", "")
 
 
-def lines(predictions: Iterable[Prediction], labels: tuple[str, ...] = ()) -> Iterator[str]:
+def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield the lines of one recording after the other; one without an answer has none.
 
     The file is its path as it was given, in which spaces, `%`, `;`, control characters and all that
@@ -26,12 +26,12 @@ def lines(predictions: Iterable[Prediction], labels: tuple[str, ...] = ()) -> It
 
     Args:
         predictions: What to write.
-        labels: Not needed.
+        layout: Not needed.
     """
     for p in predictions:
         name = _field(p.path)
         rows = []
-        for s in told_segments(p):
+        for s in p.segments_or_whole():
             # From the rounded times, so that what adjoins does so in the file too.
             start, end = round(s.start, 3), round(s.end, 3)
             rows.append(

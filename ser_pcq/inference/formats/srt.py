@@ -1,6 +1,6 @@
 """SubRip subtitles, which players show over the recording."""
 
-from ser_pcq.inference.formats.values import one_line, percent, told_segments
+from ser_pcq.inference.formats.values import one_line, percent
 from ser_pcq.inference.prediction import Prediction
 
 
@@ -12,7 +12,7 @@ def text(prediction: Prediction) -> str:
     return "\n".join(
         f"{i}\n{_time(s.start)} --> {_time(s.end)}\n"
         f"{one_line(s.label)} ({percent(s.confidence)} %)\n"
-        for i, s in enumerate(told_segments(prediction), start=1)
+        for i, s in enumerate(prediction.segments_or_whole(), start=1)
     )
 
 

@@ -1,23 +1,20 @@
-"""Aligned columns for the eye; what changes over time stands indented below its recording."""
+"""Aligned columns for the eye; what changes over time is indented below its recording."""
 
 from collections.abc import Iterable, Iterator
 
+from ser_pcq.inference.formats.format import Layout
 from ser_pcq.inference.formats.values import percent, printable
 from ser_pcq.inference.prediction import Prediction
 
-_WIDTH = 40
 
-
-def lines(
-    predictions: Iterable[Prediction], labels: tuple[str, ...] = (), *, width: int = _WIDTH
-) -> Iterator[str]:
+def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield the heading, then the lines of one recording after the other.
 
     Args:
         predictions: What to write.
-        labels: Not needed: only the answer is shown.
-        width: Of the first column; a longer path loses its beginning.
+        layout: The width is that of the first column; a longer path loses its beginning.
     """
+    width = layout.width
     yield f"{'file':<{width}} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
     for p in predictions:
         name = printable(p.path)
@@ -26,10 +23,10 @@ def lines(
         if p.status == "ok":
             line = f"{p.label:<12} {percent(p.confidence):>8} %"
         else:
-            # The whole reason stands in the other formats.
-            line = f"{p.status}: {(p.reason or '').split(';')[0]}"
+            # The other formats have the whole reason.
+            line = f"{p.status}: {p.reason.short if p.reason else ''}"
         if p.status == "ok" and p.warnings:
-            line += f"  {', '.join(w.split(':')[0] for w in p.warnings)}"
+            line += f"  {', '.join(w.word for w in p.warnings)}"
         yield f"{name:<{width}} {length:>7}  {line}\n"
         for s in p.segments:
             time = f"  {clock(s.start)} to {clock(s.end)}"

@@ -1,6 +1,6 @@
 """Praat's TextGrid, long format: the tiers `emotion` and `confidence`, pauses being empty."""
 
-from ser_pcq.inference.formats.values import one_line, told_segments
+from ser_pcq.inference.formats.values import one_line
 from ser_pcq.inference.prediction import Prediction
 
 _Interval = tuple[float, float, str]
@@ -16,7 +16,7 @@ def text(prediction: Prediction) -> str:
     if not prediction.duration:
         return ""
     end = round(prediction.duration, 6)
-    segments = told_segments(prediction)
+    segments = prediction.segments_or_whole()
     emotion = _filled([(s.start, s.end, one_line(s.label)) for s in segments], end)
     confidence = _filled([(s.start, s.end, f"{s.confidence:.2f}") for s in segments], end)
     head = (

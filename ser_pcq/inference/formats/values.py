@@ -1,6 +1,4 @@
-"""What several formats write alike: numbers, names, and the stretches of time of a recording."""
-
-from ser_pcq.inference.prediction import EmotionSegment, Prediction
+"""What several formats write alike: numbers and names."""
 
 
 def short(value: object) -> object:
@@ -21,15 +19,3 @@ def printable(name: str) -> str:
 def one_line(text: str) -> str:
     """Make one line of a text, with single spaces."""
     return " ".join(text.split())
-
-
-def told_segments(prediction: Prediction) -> tuple[EmotionSegment, ...]:
-    """Return the segments; a recording that was judged as a whole is one segment.
-
-    Without an answer there are none.
-    """
-    p = prediction
-    if p.segments or p.label is None or not p.duration:
-        return p.segments
-    whole = EmotionSegment(0.0, p.duration, p.label, p.confidence or 0.0, p.probabilities)
-    return (whole,)

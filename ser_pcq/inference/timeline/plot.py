@@ -12,7 +12,7 @@ from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.inference.formats.table import clock
-from ser_pcq.inference.formats.values import percent, told_segments
+from ser_pcq.inference.formats.values import percent
 from ser_pcq.inference.prediction import EmotionSegment, Prediction
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def plot_timeline(
 
     Args:
         blocks: The recording in parts of any length, (time,) at 16 kHz.
-        prediction: What was told of it; without segments, its answer covers the recording.
+        prediction: Its result; without segments, its answer covers the recording.
         path: Where to.
 
     Raises:
@@ -141,7 +141,7 @@ def plot_timeline(
 def _draw(figure: "Figure", sound: Overview, prediction: Prediction) -> None:
     """Fill a figure."""
     upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[1.1, 1.6, 1.5])
-    segments = told_segments(prediction)
+    segments = prediction.segments_or_whole()
     labels = list(prediction.probabilities) or sorted({s.label for s in segments})
     colors = label_colors(labels)
     figure.suptitle(_title(prediction), x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -228,7 +228,7 @@ def _draw_emotions(
         style: dict[str, Any] = {"align": "edge", "color": colors[s.label]}
         axes.bar(s.start, 1.0, width, alpha=0.12, **style)
         axes.bar(s.start, s.confidence, width, alpha=0.35 + 0.65 * s.confidence, **style)
-        # A letter is about 0.6 % of the width; what does not fit stands in the legend.
+        # A letter is about 0.6 % of the width; what does not fit is in the legend.
         if width / duration > 0.0065 * (len(s.label) + 1):
             middle, text = s.start + width / 2, s.label.replace("$", r"\$")
             axes.text(middle, 1.03, text, ha="center", va="bottom", fontsize=9, color="#333333")

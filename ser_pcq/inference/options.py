@@ -1,0 +1,37 @@
+"""How to predict: the model, and what it is asked for."""
+
+from dataclasses import dataclass
+
+from ser_pcq.errors import SerError
+from ser_pcq.models.folder import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to predict; what `load` is called with.
+
+    Raises:
+        SerError: When `min_confidence` is out of range.
+    """
+
+    model: str = DEFAULT_MODEL
+    """Embedded name, path of a package, or of an ONNX file."""
+
+    device: str = "cpu"
+    """`auto`, `cpu` or `cuda`."""
+
+    min_confidence: float = 0.0
+    """The lowest confidence, rounded to 6 decimals, that is an answer, 0 to 1; under it the
+    prediction abstains. 0 never does."""
+
+    segments: bool = False
+    """Whether to find how the emotion changes over time as well."""
+
+    speech: str = "auto"
+    """What finds the pauses in long recordings and between segments: `speech.DETECTORS`."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise SerError(
+                "min_confidence is out of range", given=self.min_confidence, accepted="0 to 1"
+            )
