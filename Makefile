@@ -40,7 +40,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-train: $(VENV)/.installed
 	@echo "installing torch and what else is needed, 1 to 2 GB: a few minutes" >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[train]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[train,download]"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-train

@@ -108,3 +108,10 @@ def suggest(given: str, accepted: Iterable[str]) -> str:
     names = sorted(accepted)
     near = difflib.get_close_matches(given, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(names)}"
+
+
+def few(names: Iterable[str], limit: int = 3) -> str:
+    """Return the first few names and the number of the others."""
+    listed = list(names)
+    rest = len(listed) - limit
+    return ", ".join(listed[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,7 +1,7 @@
 """Renaming and leaving out emotions: what makes the labels of two corpora comparable."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError, suggest
@@ -26,7 +26,8 @@ SYNONYMS = {
 def suggested_map(labels: Iterable[str]) -> str:
     """Return the `--map` that gives labels the names of this package's corpora; empty for none.
 
-    It is told, not done: two labels that are synonyms here may be two things to whoever chose them.
+    It is suggested, not done: two labels that are synonyms here may be two things to whoever chose
+    them.
     """
     known = ((label, SYNONYMS.get(label.lower())) for label in sorted(labels))
     return ",".join(f"{label}={name}" for label, name in known if name)
@@ -94,3 +95,25 @@ def relabel(
             "no utterance is left", given=f"every emotion is dropped: {sorted(dropped)}"
         )
     return kept
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """Emotions to rename and to leave out.
+
+    Attributes:
+        mapping: Old label to new one; every label that is not named stays.
+        drop: Labels whose utterances are left out, as they were before mapping.
+    """
+
+    mapping: Mapping[str, str]
+    drop: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, mapping: Iterable[str] | None, drop: Iterable[str] | None) -> "Relabelling":
+        """Read `old=new` and labels, each one by one or several with commas between them."""
+        return cls(parse_map(mapping or ()), parse_names(drop or ()))
+
+    def of(self, utterances: Sequence[Utterance]) -> list[Utterance]:
+        """Return the utterances with their new labels."""
+        return relabel(utterances, self.mapping, self.drop)

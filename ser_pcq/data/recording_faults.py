@@ -86,7 +86,7 @@ def _faults(meter: SignalMeter) -> list[tuple[str, str]]:
 
 def _cut_off(path: Path) -> str | None:
     """Say what is missing at the end of a recording; None when nothing is known to be."""
-    # Whatever else is wrong, reading the audio says it; and opening a pipe would wait for ever.
+    # Reading the audio finds whatever else is wrong; and opening a pipe would wait for ever.
     if not path.is_file():
         return None
     try:

@@ -1,11 +1,14 @@
-"""An utterance: what a line in each file of a data directory says of it."""
+"""An utterance, with what the files of a data directory say of it, a line each."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+Split = Literal["train", "valid", "test"]
+"""A part of the corpus' own partition."""
+
 UNKNOWN_SPEAKER = "unknown"
-"""The speaker of an utterance of whom nobody knows who speaks.
+"""The speaker of an utterance where nobody knows who speaks.
 
 Two utterances of an unknown speaker may be of one person or of two: nothing can be held out, and
 only a random split is possible.
@@ -44,7 +47,7 @@ class Utterance:
     sentence: str | None = None
     original: str | None = None
     text: str | None = None
-    split: Literal["train", "valid", "test"] | None = None
+    split: Split | None = None
     vad: tuple[float, float, float] | None = None
     ratings: tuple[str, ...] = ()
     start: float | None = None

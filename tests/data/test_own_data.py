@@ -12,6 +12,7 @@ from support.paths import ROOT
 
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.data.readers.columns import Columns
 from ser_pcq.data.readers.folder import read_folder
 from ser_pcq.data.readers.ids import made_id, numbered
 from ser_pcq.data.readers.table import read_table
@@ -205,7 +206,7 @@ def test_tables_as_spreadsheets_save_them(tmp_path: Path, delimiter: str) -> Non
 
 def test_columns_by_name_and_what_is_not_read(tmp_path: Path) -> None:
     text = "where,label,emotion,who,id\na.wav,1,joy,x,7\nb.wav,2,anger,y,7\n"
-    columns = {"path": "WHERE", "emotion": "emotion", "speaker": "who", "id": ""}
+    columns = Columns(path="WHERE", emotion="emotion", speaker="who", id="")
     made = table(tmp_path, text, columns=columns)
     assert [u.utterance_id for u in made.utterances] == ["x-a", "y-b"]
     assert "columns that were not read: label, id" in made.notes
@@ -239,8 +240,8 @@ HEAD = "path,emotion,speaker\n"
         (HEAD + "a.wav,joy,A,\nb.wav,joy\n", r"1 of 2: row 3 \(2 cells\)"),
         (HEAD + "a.wav,joy,A,x\n", r"row 2 \(4 cells\)"),
         (HEAD + 'a.wav,"joy"x,A\n', "near line 2"),
-        (HEAD + "a.wav,joy,A\na.wav,anger,A\n", r"stands twice.*row 3 \(as row 2\)"),
-        ("id," + HEAD + "1,a.wav,joy,A\n1,b.wav,joy,A\n", r"stands twice.*row 3 \(as row 2\)"),
+        (HEAD + "a.wav,joy,A\na.wav,anger,A\n", r"listed twice.*row 3 \(as row 2\)"),
+        ("id," + HEAD + "1,a.wav,joy,A\n1,b.wav,joy,A\n", r"listed twice.*row 3 \(as row 2\)"),
         ("id," + HEAD + "x y,a.wav,joy,A\nx_y,b.wav,joy,A\n", "x_y: row 2, row 3"),
         ("id," + HEAD + "1,a.wav,joy,A\n,b.wav,joy,A\n", "id of some.*row 3.*all or none"),
         ("session," + HEAD + "1,a.wav,joy,A\n,b.wav,joy,A\n", "session of some.*1 of 2: row 3"),
@@ -266,7 +267,7 @@ def test_tables_that_are_no_text_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.csv")
     with pytest.raises(DataError, match="did you mean 'emotion'"):
-        table(tmp_path, HEAD + "a.wav,joy,A\n", columns={"emotion": "emotoin"})
+        table(tmp_path, HEAD + "a.wav,joy,A\n", columns=Columns(emotion="emotoin"))
     with pytest.raises(DataError, match="not a delimiter"):
         table(tmp_path, HEAD + "a.wav,joy,A\n", delimiter="::")
 
@@ -274,7 +275,7 @@ def test_tables_that_are_no_text_or_not_there(tmp_path: Path) -> None:
 def test_a_row_that_stands_twice_counts_once(tmp_path: Path) -> None:
     made = table(tmp_path, HEAD + "a.wav,joy,A\nb.wav,joy,A\na.wav,joy,A\n")
     assert len(made.utterances) == 2
-    assert made.notes == ("left out, since they stand twice: row 4 (as row 2)",)
+    assert made.notes == ("left out, since they are listed twice: row 4 (as row 2)",)
 
 
 def test_segments_of_a_recording_are_several_utterances(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.directory import UNKNOWN_SPEAKER
 from ser_pcq.data.readers.audformat import read_audformat
+from ser_pcq.data.readers.columns import Columns
 from ser_pcq.data.readers.hf_audio import file_names, placed, suffix_of
 from ser_pcq.data.readers.hf_datasets import read_datasets
 from ser_pcq.errors import DataError
@@ -401,4 +402,4 @@ def test_damaged_pages_of_a_parquet_file_are_refused(tmp_path: Path) -> None:
         damaged[place : place + 20] = b"\xff" * 20
         path.write_bytes(damaged)
         with pytest.raises(DataError, match=r"damaged.*train\.parquet"):
-            read_datasets(tmp_path, tmp_path / "audio", columns={"path": "audio"})
+            read_datasets(tmp_path, tmp_path / "audio", columns=Columns(path="audio"))

@@ -39,8 +39,10 @@ def download(
     """Download a corpus from its official record, where its owner allows that.
 
     Run again after a break, it goes on where it stopped. Sizes and checksums are those of the
-    publisher. Prints the folder of the corpus on stdout.
+    publisher. Prints the folder of the corpus on stdout. Needs the package pooch, which
+    'ser-pcq[download]' brings.
     """
+    from ser_pcq.data.corpora import CORPORA
     from ser_pcq.data.download.download import download as fetch
     from ser_pcq.data.download.releases import RELEASES
     from ser_pcq.errors import suggest
@@ -56,7 +58,7 @@ def download(
         raise typer.BadParameter(message, param_hint="CORPUS")
     try:
         corpus_dir = fetch(
-            corpus,
+            CORPORA[corpus],
             RELEASES[corpus],
             folder,
             say=_say,
@@ -79,6 +81,7 @@ def _say(line: str) -> None:
 
 def _table() -> list[str]:
     """Return the corpora as aligned lines."""
+    from ser_pcq.data.corpora import CORPORA
     from ser_pcq.data.download.connection import readable
     from ser_pcq.data.download.releases import RELEASES
 
@@ -86,7 +89,7 @@ def _table() -> list[str]:
     for name, release in sorted(RELEASES.items()):
         how = "by hand" if release.by_hand else "git" if release.checkout else "download"
         size = "-" if release.size is None else readable(release.size)
-        rows.append((name, size, release.licence, how, release.page))
+        rows.append((name, size, release.licence or CORPORA[name].licence, how, release.page))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 

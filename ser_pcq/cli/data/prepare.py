@@ -1,16 +1,16 @@
 """`ser-data prepare`: one sub-command for each corpus, with the options of that corpus."""
 
 from collections.abc import Callable
-from enum import Enum, StrEnum
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ser_pcq.cli.app import new_app, say, waiting
 from ser_pcq.data import directory as datadir
-from ser_pcq.data.corpora import CORPORA
-from ser_pcq.data.corpora.corpus import Prepared
+from ser_pcq.data.corpora import CORPORA, iemocap, msp_podcast
+from ser_pcq.data.prepared import Prepared
 
 app = new_app(
     no_args_is_help=True,
@@ -40,23 +40,16 @@ def keep(
     drop: list[str] | None,
 ) -> None:
     """Relabel, write the data directory, and say what a user should know."""
-    from ser_pcq.data.labels import parse_map, parse_names, relabel, suggested_map
+    from ser_pcq.data.labels import Relabelling
+    from ser_pcq.data.prepared import remarks, store
 
     for note in prepared.notes:
         say(f"ser-data: note: {note}")
-    utterances = relabel(prepared.utterances, parse_map(mapping or ()), parse_names(drop or ()))
+    relabelling = Relabelling.parse(mapping, drop)
     with waiting("writing the data directory"):
-        datadir.write(data_dir, utterances, corpus=corpus)
-        written = datadir.read(data_dir)
-    unknown = sum(u.speaker == datadir.UNKNOWN_SPEAKER for u in utterances)
-    if unknown:
-        say(
-            f"ser-data: warning: the speaker of {unknown} of {len(utterances)} utterances is not "
-            "known: they cannot be held out, so that of the protocols for folds only "
-            "protocol.name=random is left, and scores will say that they leak"
-        )
-    if suggested := suggested_map({u.emotion for u in utterances}):
-        say(f"ser-data: note: other corpora call these emotions otherwise: --map {suggested}")
+        written = store(prepared, data_dir, relabelling, corpus=corpus)
+    for line in remarks(written):
+        say(f"ser-data: {line}")
     say(f"ser-data: wrote {data_dir}: {describe(written)}")
 
 
@@ -81,16 +74,14 @@ def number(n: int, noun: str) -> str:
 
 def _prepare(
     name: str,
-    corpus_dir: Path,
+    read: Callable[[], Prepared],
     data_dir: Path,
     mapping: list[str] | None,
     drop: list[str] | None,
-    **options: Any,
 ) -> None:
-    """Prepare a corpus of the registry."""
-    plain = {key: o.value if isinstance(o, Enum) else o for key, o in options.items()}
+    """Read a corpus of the registry, and keep it."""
     with waiting("reading the corpus"):
-        prepared = CORPORA[name].prepare(corpus_dir, **plain)
+        prepared = read()
     keep(prepared, data_dir, corpus=name, mapping=mapping, drop=drop)
 
 
@@ -100,22 +91,9 @@ def _plain(name: str) -> Callable[..., None]:
     def command(
         corpus_dir: CorpusDir, data_dir: DataDir, mapping: Map = None, drop: Drop = None
     ) -> None:
-        _prepare(name, corpus_dir, data_dir, mapping, drop)
+        _prepare(name, lambda: CORPORA[name].prepare(corpus_dir), data_dir, mapping, drop)
 
     return command
-
-
-def _about(name: str) -> str:
-    """Return the help of a corpus."""
-    corpus = CORPORA[name]
-    return f"{corpus.title}: {corpus.language}, {corpus.size}. Licence: {corpus.licence}."
-
-
-# Corpora with options of their own have a function below.
-SPECIAL = ("iemocap", "msp-podcast")
-for _name in sorted(CORPORA):
-    if _name not in SPECIAL:
-        app.command(_name, help=_about(_name))(_plain(_name))
 
 
 class Classes(StrEnum):
@@ -141,8 +119,7 @@ class UnknownSpeakers(StrEnum):
     KEEP = "keep"
 
 
-@app.command("iemocap", help=_about("iemocap"))
-def iemocap(
+def _iemocap(
     corpus_dir: CorpusDir,
     data_dir: DataDir,
     classes: Annotated[
@@ -157,11 +134,14 @@ def iemocap(
     drop: Drop = None,
 ) -> None:
     """Prepare IEMOCAP."""
-    _prepare("iemocap", corpus_dir, data_dir, mapping, drop, classes=int(classes), part=part)
+
+    def read() -> Prepared:
+        return iemocap.prepare(corpus_dir, classes=int(classes), part=part.value)
+
+    _prepare("iemocap", read, data_dir, mapping, drop)
 
 
-@app.command("msp-podcast", help=_about("msp-podcast"))
-def msp_podcast(
+def _msp_podcast(
     corpus_dir: CorpusDir,
     data_dir: DataDir,
     test_set: Annotated[int, typer.Option(min=1, help="Which of its test sets is tested.")] = 1,
@@ -176,5 +156,21 @@ def msp_podcast(
     drop: Drop = None,
 ) -> None:
     """Prepare MSP-Podcast."""
-    options = {"test_set": test_set, "unknown_speakers": unknown_speakers}
-    _prepare("msp-podcast", corpus_dir, data_dir, mapping, drop, **options)
+
+    def read() -> Prepared:
+        return msp_podcast.prepare(
+            corpus_dir, test_set=test_set, unknown_speakers=unknown_speakers.value
+        )
+
+    _prepare("msp-podcast", read, data_dir, mapping, drop)
+
+
+WITH_OPTIONS: dict[str, Callable[..., None]] = {
+    "iemocap": _iemocap,
+    "msp-podcast": _msp_podcast,
+}
+"""The commands of corpora that have options of their own."""
+
+for _name, _corpus in sorted(CORPORA.items()):
+    _about = f"{_corpus.title}: {_corpus.language}, {_corpus.size}. Licence: {_corpus.licence}."
+    app.command(_name, help=_about)(WITH_OPTIONS.get(_name) or _plain(_name))

@@ -8,7 +8,7 @@ import typer
 
 from ser_pcq.cli.app import waiting
 from ser_pcq.cli.data.prepare import DataDir, Drop, Map, keep
-from ser_pcq.data.readers.columns import DEFAULTS
+from ser_pcq.data.readers.columns import DEFAULTS, Columns
 from ser_pcq.data.readers.folder import GROUPS
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder.")]
@@ -34,7 +34,7 @@ _WHAT = {
     "original": "Id of the utterance that it is a copy of",
     "ratings": "What single raters said",
 }
-"""What stands in a column, where the name of the option does not say it."""
+"""What a column holds, where the name of the option does not say it."""
 
 
 def _column(fact: str) -> Any:
@@ -143,9 +143,24 @@ def _csv(
     """
     from ser_pcq.data.readers.table import read_table
 
-    # Parameters are called as the facts are, but for one that would hide a function.
-    given = locals()
-    columns = {fact: given["utterance_id" if fact == "id" else fact] for fact in DEFAULTS}
+    columns = Columns(
+        path=path,
+        emotion=emotion,
+        speaker=speaker,
+        id=utterance_id,
+        session=session,
+        sentence=sentence,
+        text=text,
+        gender=gender,
+        start=start,
+        end=end,
+        split=split,
+        original=original,
+        valence=valence,
+        activation=activation,
+        dominance=dominance,
+        ratings=ratings,
+    )
     with waiting("reading"):
         prepared = read_table(table, columns=columns, delimiter=delimiter, audio_dir=audio_dir)
     keep(prepared, data_dir, corpus=corpus, mapping=mapping, drop=drop)
@@ -206,16 +221,25 @@ def _datasets(
     Audio that is embedded is written to DATA_DIR/audio. Needs the package datasets. Options name
     columns, as for `csv`.
     """
-    from ser_pcq.data.labels import parse_map, parse_names, relabel
+    from ser_pcq.data.labels import Relabelling
     from ser_pcq.data.readers.hf_datasets import read_datasets
 
-    given = {**locals(), "id": utterance_id, "path": audio}
-    columns = {fact: given[fact] for fact in DEFAULTS if fact in given and fact != "split"}
+    columns = Columns(
+        path=audio,
+        emotion=emotion,
+        speaker=speaker,
+        id=utterance_id,
+        session=session,
+        sentence=sentence,
+        text=text,
+        gender=gender,
+        start=start,
+        end=end,
+    )
     with waiting("reading"):
         source = read_datasets(folder, data_dir / "audio", split=split, columns=columns)
     # Wrong labels are refused before anything is written.
-    utterances = source.prepared.utterances
-    kept = relabel(utterances, parse_map(mapping or ()), parse_names(drop or ()))
+    kept = Relabelling.parse(mapping, drop).of(source.prepared.utterances)
     with ExitStack() as stack:
         with waiting("writing the recordings"):
             stack.enter_context(source.extracted({u.audio for u in kept}))

@@ -1,11 +1,13 @@
-"""What every corpus module tells of its corpus, and what its modules have in common."""
+"""What every corpus module says of its corpus, and what these modules have in common."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError
 
 EMOTIONS = (
@@ -30,27 +32,13 @@ _LFS_SIZE = 1024  # bytes; a pointer file has about 130
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What was read from a released tree.
-
-    Attributes:
-        utterances: Sorted by id.
-        notes: What a user should know, a line each: what was left out or mended, and how the tree
-            differs from the complete release.
-    """
-
-    utterances: list[Utterance]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Corpus:
     """A corpus that can be prepared by name.
 
     Attributes:
         name: As commands take it, in lower case.
         title: As its owners write it.
-        prepare: From the released tree, and the options of this corpus, to its utterances.
+        prepare: From the released tree to its utterances. Options of the corpus have defaults.
         language: Of the speech.
         licence: Short, as in a table.
         size: Utterances, speakers and hours of the complete release, in words.
@@ -62,7 +50,7 @@ class Corpus:
 
     name: str
     title: str
-    prepare: Callable[..., Prepared]
+    prepare: Callable[[Path], Prepared]
     language: str
     licence: str
     size: str
@@ -72,6 +60,15 @@ class Corpus:
     citation: str
     counts: Mapping[str, int] = field(default_factory=dict)
     """Utterances of each emotion in the complete release; empty where it is not fixed."""
+
+
+class Generator(Protocol):
+    """Makes a corpus of synthetic sounds."""
+
+    def __call__(
+        self, out_dir: Path, *, seed: int = 0, speakers: int = 4, per_class: int = 3
+    ) -> Path:
+        """Make the corpus in `out_dir`, the same for the same seed, and return its folder."""
 
 
 def count_notes(
@@ -111,7 +108,7 @@ def visible_files(folder: Path, pattern: str) -> list[Path]:
 
 
 def refuse_lfs_pointers(paths: Sequence[Path], corpus: str) -> None:
-    """Refuse Git LFS pointers: small text files that stand where the audio should be.
+    """Refuse Git LFS pointers: small text files in the place of the audio.
 
     Raises:
         DataError: When any of the files is one.
@@ -131,7 +128,7 @@ def _starts_as_pointer(path: Path) -> bool:
         return file.read(len(_LFS_POINTER)) == _LFS_POINTER
 
 
-_GLIMPSE = 4096  # bytes from the middle of a file: enough to tell two recordings apart
+_GLIMPSE = 4096  # bytes from the middle of a file: enough to distinguish two recordings
 
 
 def take_once(files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[str]]:
@@ -170,7 +167,7 @@ def take_once(files: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], list[
 
 
 def glimpse(path: Path) -> tuple[int, bytes]:
-    """Return the size of a file in bytes, and some of them: enough to tell recordings apart."""
+    """Return the size of a file in bytes, and some of them: enough to distinguish recordings."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, (size - _GLIMPSE) // 2))

@@ -2,7 +2,7 @@
 
 91 actors of 20 to 74 years, 48 men and 43 women, speak twelve English sentences in six emotions:
 7,442 clips of about 2.5 s, 5.3 h, 16 kHz mono. `AudioWAV/1001_DFA_ANG_XX.wav` is actor 1001,
-sentence DFA, anger, level XX (unspecified; LO, MD and HI stand with the sentence IEO).
+sentence DFA, anger, level XX (unspecified; LO, MD and HI occur with the sentence IEO).
 `VideoDemographics.csv` has age, sex, race and ethnicity of the actors.
 
 Licence: Open Database License 1.0, contents Database Contents License 1.0. H. Cao, D. G. Cooper,
@@ -24,12 +24,12 @@ from pathlib import Path
 
 from ser_pcq.data.corpora.corpus import (
     Corpus,
-    Prepared,
     count_notes,
     refuse_lfs_pointers,
     visible_files,
 )
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import AudioError, DataError
 
 EMOTIONS = {
@@ -135,7 +135,7 @@ def _genders(table: Path) -> tuple[dict[str, str], list[str]]:
 
 
 def _with_genders(utterances: list[Utterance], folder: Path) -> tuple[list[Utterance], list[str]]:
-    """Add what the table of the actors tells; for all utterances, or for none."""
+    """Add what the table of the actors says; for all utterances, or for none."""
     tables = [f / DEMOGRAPHICS for f in (folder, folder.parent) if (f / DEMOGRAPHICS).is_file()]
     if not tables:
         return utterances, [f"no {DEMOGRAPHICS}: the genders of the actors are not known"]

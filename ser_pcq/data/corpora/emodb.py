@@ -9,7 +9,7 @@ or a model trained on it, is shipped: F. Burkhardt, A. Paeschke, M. Rolfes, W. S
 "A Database of German Emotional Speech", Interspeech 2005.
 
 Quirks: the emotions are far from balanced (46 disgust, 127 anger), and so are the speakers (35 to
-71 files). Takes run from a to f with gaps. Every file is normalised to its peak, so level tells
+71 files). Takes run from a to f with gaps. Every file is normalised to its peak, so level says
 nothing. Four files carry a `PAD ` chunk before the audio. The emotion letters are German: W Wut,
 L Langeweile, E Ekel, A Angst, F Freude, T Trauer, N neutral.
 """
@@ -17,8 +17,9 @@ L Langeweile, E Ekel, A Angst, F Freude, T Trauer, N neutral.
 import re
 from pathlib import Path
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared, count_notes, visible_files
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.corpora.corpus import Corpus, count_notes, visible_files
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError
 
 EMOTIONS = {

@@ -20,14 +20,13 @@ from pathlib import Path
 
 from ser_pcq.data.corpora.corpus import (
     Corpus,
-    Prepared,
     count_notes,
     refuse_lfs_pointers,
     visible_files,
 )
-from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import DataError, few
 
 EMOTIONS = {
     "dis": "disgust",
@@ -88,8 +87,8 @@ def prepare(corpus_dir: Path) -> Prepared:
         The utterances that are there, and how they differ from the complete release.
 
     Raises:
-        DataError: When there are no wav files, or the name of one does not follow the corpus, says
-            another speaker than its folder, or stands for a recording that is there already.
+        DataError: When there are no wav files, or the name of one does not follow the corpus, names
+            another speaker than its folder, or is that of a recording that is there already.
     """
     wavs = _wavs(corpus_dir)
     refuse_lfs_pointers(wavs, "EMOVO")
@@ -146,7 +145,7 @@ def _utterance(path: Path) -> Utterance:
         raise DataError(
             "a file lies in the folder of another speaker",
             given=path,
-            do="take the released one: which of the two is right cannot be told",
+            do="take the released one: nothing shows which of the two is right",
         )
     return Utterance(
         utterance_id=f"{speaker}-{emotion}-{sentence}",

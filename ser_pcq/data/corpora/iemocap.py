@@ -21,7 +21,7 @@ frustration, the same 7,380 turns. That is the usual set of five; another one, o
 Quirks: the speaker of `Ses01F_impro01_M000` is Ses01M. The letter of the last field says who
 speaks; the one in `Ses01F` says who wore the motion capture markers, and public code that took it
 for the speaker leaks. Where turns overlap, both actors are heard on the recordings of both. Some
-dialogs have a suffix: `Ses03M_impro05a`, `Ses03M_impro08b`, `Ses05M_script01_1b`. Labels stand
+dialogs have a suffix: `Ses03M_impro05a`, `Ses03M_impro08b`, `Ses05M_script01_1b`. Labels are
 directly in `dialog/EmoEvaluation`; its sub-folders hold other formats. `._` files of macOS lie
 among them. Transcriptions hold turns that nobody labelled (`_MXX0`).
 """
@@ -32,7 +32,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared, refuse_lfs_pointers, visible_files
+from ser_pcq.data.corpora.corpus import Corpus, refuse_lfs_pointers, visible_files
 from ser_pcq.data.corpora.iemocap_labels import (
     LABELS,
     LabelFile,
@@ -40,9 +40,9 @@ from ser_pcq.data.corpora.iemocap_labels import (
     read_labels,
     read_transcription,
 )
-from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import DataError, few
 
 _FOUR = {
     "ang": "anger",

@@ -54,7 +54,7 @@ _TURN_LINE = re.compile(
     rf"\[{_NUMBER}-{_NUMBER}\]\s*(?P<turn>\S+)\s+(?P<label>\S+)"
     rf"\s+\[{_NUMBER},{_NUMBER},{_NUMBER}\]\s*"
 )
-# Comments stand in parentheses, and hold semicolons too.
+# Comments are in parentheses, and hold semicolons too.
 _RATER_LINE = re.compile(r"(?P<kind>[CA])-(?P<rater>\w+)\s*:(?P<said>[^(]*)")
 _DIMENSION = re.compile(r"\b(val|act|dom)\s+(\d+(?:\.\d+)?)")
 _TRANSCRIBED = re.compile(r"(?P<turn>\w+)\s*\[[^\]]*\]\s*:?(?P<text>.*)")
@@ -205,7 +205,7 @@ def _check_place(turn: Turn, path: Path, place: str, known: dict[str, Turn]) -> 
     """Refuse a turn of another dialog, and one that is there twice."""
     if turn.dialog != path.stem:
         raise DataError(
-            "a turn of IEMOCAP stands in the label file of another dialog",
+            "a turn of IEMOCAP is in the label file of another dialog",
             given=f"{turn.turn_id} in {place}",
             do="take the file from the release again",
         )
@@ -223,7 +223,7 @@ def _rating(line: re.Match[str]) -> str | None:
         numbers = dict(_DIMENSION.findall(line["said"]))
         said = "/".join(numbers.get(name, "-") for name in ("val", "act", "dom"))
         return f"{line['rater']}:{said}" if numbers else None
-    # Each label ends in a semicolon; what stands behind the last one is a comment.
+    # Each label ends in a semicolon; what follows the last one is a comment.
     labels = [" ".join(part.lower().split()) for part in line["said"].split(";")[:-1]]
     names = [RATED.get(label, label).replace(" ", "-") for label in labels if label]
     return f"{line['rater']}:{','.join(names)}" if names else None

@@ -1,7 +1,7 @@
 """MELD, the audio of its clips: English dialogues of a TV series, seven emotions.
 
 13,708 utterances of the series Friends in 1,433 dialogues, 13.7 h: six main roles and some 300
-others. Three tables, `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv`, tell words,
+others. Three tables, `train_sent_emo.csv`, `dev_sent_emo.csv` and `test_sent_emo.csv`, hold words,
 role, emotion, dialogue and utterance; a clip lies in the folder of its partition, such as
 `train_splits/dia0_utt0.mp4`. Only audio is read here, from files of the same name that end in wav
 or flac.
@@ -12,8 +12,8 @@ Multi-Party Dataset for Emotion Recognition in Conversations", ACL 2019.
 
 Quirks: the numbers of dialogues begin at 0 in each partition, so ids carry the partition. The
 partition knows the six main roles on all sides: it is not speaker independent. A role is taken for
-a speaker: "Man" or "Woman" are several people, and "All" or "Joey and Ross" are several at once,
-whose name stands for them together; their utterances hold the voices of others. Dialogues are no
+a speaker: "Man" or "Woman" are several people, and "All" or "Joey and Ross" are several who
+speak at once; their utterances hold the voices of others. Dialogues are no
 sessions here: the main roles meet in nearly all of them, and nothing would be left to train on.
 Typographic signs of Windows-1252 have become control characters in the released tables. One clip
 is damaged and one is missing; the test folder holds clips without a row, and copies that are named
@@ -31,14 +31,13 @@ from typing import Literal
 
 from ser_pcq.data.corpora.corpus import (
     Corpus,
-    Prepared,
     count_notes,
     refuse_lfs_pointers,
     visible_files,
 )
-from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import DataError, few, suggest
 
 EMOTIONS = {
     "anger": "anger",
@@ -108,7 +107,7 @@ def prepare(corpus_dir: Path) -> Prepared:
 
     Raises:
         DataError: When a table, a folder or the audio of clips is not there, or a table does not
-            follow the corpus. For clips without audio the message tells how to extract it.
+            follow the corpus. For clips without audio the message says how to extract it.
     """
     utterances: list[Utterance] = []
     notes: list[str] = []

@@ -2,7 +2,7 @@
 
 Segments of podcasts, 2.75 to 11 s, 16 kHz mono, each rated by five people or more. Release 1.7 has
 some 60,000, release 1.12 has 207,136 (324 h), release 2.0 has 264,705 (409 h). The table
-`Labels/labels_consensus.csv` (up to about 1.8 spelt `labels_concensus.csv`) tells the emotion that
+`Labels/labels_consensus.csv` (up to about 1.8 spelt `labels_concensus.csv`) holds the emotion that
 most raters chose, activation, valence and dominance from 1 to 7, the speaker, the gender and the
 partition; the audio is `Audios/MSP-PODCAST_0001_0008.wav` and so on, what is said
 `Transcripts/*.txt`.
@@ -15,7 +15,7 @@ Affective Computing, 2019, and C. Busso et al., "The MSP-Podcast Corpus", 2025.
 Quirks: utterances without agreement (X) and of another emotion (O) are no class. The test sets
 share speakers with one another, so only one can be used at a time; the labels of Test3 are not
 released. Speakers of part of the training set are not known, and can be anybody. File names do not
-tell the speaker, ids here do. Not every segment has a transcript. Segments of one podcast are no
+say who speaks, ids here do. Not every segment has a transcript. Segments of one podcast are no
 sessions here: the partition is by speaker.
 """
 
@@ -28,11 +28,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared, refuse_lfs_pointers
-from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.data.utterance import UNKNOWN_SPEAKER
-from ser_pcq.errors import DataError
+from ser_pcq.data.corpora.corpus import Corpus, refuse_lfs_pointers
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.errors import DataError, few
 
 EMOTIONS = {
     "A": "anger",
@@ -256,15 +255,15 @@ def _with_genders(
     utterances: list[Utterance], rows: Sequence[Row], notes: list[str]
 ) -> list[Utterance]:
     """Add genders, if that of every speaker is known."""
-    told = defaultdict(set)
+    genders_of = defaultdict(set)
     for utterance, row in zip(utterances, rows, strict=True):
-        told[utterance.speaker].add(GENDERS.get(row["Gender"], ""))
+        genders_of[utterance.speaker].add(GENDERS.get(row["Gender"], ""))
     # Unknown speakers are several people.
-    told.pop(UNKNOWN_SPEAKER, None)
-    if unclear := sorted(name for name, genders in told.items() if len(genders - {""}) != 1):
+    genders_of.pop(UNKNOWN_SPEAKER, None)
+    if unclear := sorted(name for name, genders in genders_of.items() if len(genders - {""}) != 1):
         notes.append(f"no genders: that of {len(unclear)} speakers is not clear: {few(unclear)}")
         return utterances
-    gender = {name: max(genders) for name, genders in told.items()}
+    gender = {name: max(genders) for name, genders in genders_of.items()}
     return [replace(u, gender=gender.get(u.speaker)) for u in utterances]
 
 

@@ -19,14 +19,13 @@ from pathlib import Path
 
 from ser_pcq.data.corpora.corpus import (
     Corpus,
-    Prepared,
     count_notes,
     refuse_lfs_pointers,
     visible_files,
 )
-from ser_pcq.data.directory import Utterance
-from ser_pcq.data.directory.tables import few
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import DataError, few, suggest
 
 EMOTIONS = {
     "anger": "anger",

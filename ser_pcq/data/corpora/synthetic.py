@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_pcq.data.corpora.corpus import Corpus, Prepared
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.corpora.corpus import Corpus
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError, suggest
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def _speak(style: Style, voice: _Voice, rng: "np.random.Generator") -> "NDArray[
     loudness = np.interp(np.arange(len(sound)), np.arange(n_frames) * _CONTROL, swell**1.5)
     noise = rng.normal(size=len(sound)) * style.breath
     sound = (sound / np.abs(sound).max() + noise) * loudness
-    return sound * (style.level * rng.uniform(0.85, 1.15) / np.abs(sound).max())
+    peak = style.level * rng.uniform(0.85, 1.15)
+    scaled: NDArray[np.float64] = sound * (peak / np.abs(sound).max())
+    return scaled
 
 
 def generate(

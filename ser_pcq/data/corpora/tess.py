@@ -7,7 +7,7 @@ older one, the word back, anger; `ps` is pleasant surprise.
 Licence: CC BY-NC-ND 4.0. M. K. Pichora-Fuller, K. Dupuis, "Toronto emotional speech set (TESS)",
 University of Toronto, 2010; doi:10.5683/SP2/E8H2MF.
 
-Quirks: two files named .wav (YAF_germ_angry, YAF_neat_fear) are AIFF, which their content tells.
+Quirks: two files named .wav (YAF_germ_angry, YAF_neat_fear) are AIFF, as their content shows.
 The header of one says 96 kHz: where it is wrong the speech would be almost four times too fast, so
 the file is kept only if it lasts as long as an utterance does; `sox` mends it otherwise.
 `OA_bite_neutral.wav` lacks the F of its speaker.
@@ -24,13 +24,13 @@ from pathlib import Path
 
 from ser_pcq.data.corpora.corpus import (
     Corpus,
-    Prepared,
     count_notes,
     refuse_lfs_pointers,
     take_once,
     visible_files,
 )
-from ser_pcq.data.directory import Utterance
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError
 
 EMOTIONS = {
@@ -109,7 +109,7 @@ def _wrong_rates(utterances: Iterable[Utterance]) -> tuple[set[str], list[str]]:
         try:
             header = soundfile.info(os.fsencode(u.audio))
         except soundfile.SoundFileError:
-            continue  # not audio: checking the data directory tells so, of all such files
+            continue  # not audio: checking the data directory reports all such files
         if header.samplerate == SAMPLE_RATE:
             continue
         if DURATIONS[0] <= header.duration <= DURATIONS[1]:
@@ -162,9 +162,9 @@ def prepare(corpus_dir: Path) -> Prepared:
     ]
     found = [_utterance(name, path) for name, path in taken.items()]
     counts = count_notes(found, EMOTION_COUNTS, dict.fromkeys(SPEAKERS, 1400))
-    wrong, told = _wrong_rates(found)
+    wrong, rates = _wrong_rates(found)
     utterances = [u for u in found if u.utterance_id not in wrong]
-    return Prepared(utterances, (*notes, *told, *counts))
+    return Prepared(utterances, (*notes, *rates, *counts))
 
 
 CORPUS = Corpus(

@@ -24,12 +24,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ser_pcq.data.directory.tables import Problem, Table, audio_path, read_tables
 from ser_pcq.data.directory.values import WHOLE_RECORDING, parse_ratings, parse_segment, parse_vad
 from ser_pcq.data.directory.write import refusal, write
-from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Split, Utterance
 
 __all__ = [
     "UNKNOWN_SPEAKER",
@@ -93,7 +93,7 @@ def read(
         check_audio: Whether to look at every recording too.
 
     Raises:
-        DataError: When anything is wrong with it; the message tells the first few problems.
+        DataError: When anything is wrong with it; the message names the first few problems.
     """
     path = Path(path)
     tables, problems = read_tables(path, check_audio=check_audio, labels=labels)
@@ -106,23 +106,23 @@ def read(
 def _utterance(path: Path, tables: Mapping[str, Table], utterance_id: str) -> Utterance:
     """Bring together what the files say of an utterance."""
 
-    def told(name: str) -> Any:
+    def said(name: str) -> str | None:
         return tables.get(name, {}).get(utterance_id)
 
     recording, start, end = _segment(tables, utterance_id)
-    speaker = told("utt2spk")
-    vad, ratings = told("utt2vad"), told("utt2ratings")
+    speaker = tables["utt2spk"][utterance_id]
+    vad, ratings = said("utt2vad"), said("utt2ratings")
     return Utterance(
         utterance_id,
         audio_path(path, tables["wav.scp"][recording]),
         speaker,
-        told("utt2emo"),
+        tables["utt2emo"][utterance_id],
         gender=tables.get("spk2gender", {}).get(speaker),
-        session=told("utt2session"),
-        sentence=told("utt2sentence"),
-        original=told("utt2uniq"),
-        text=told("text"),
-        split=told("utt2split"),
+        session=said("utt2session"),
+        sentence=said("utt2sentence"),
+        original=said("utt2uniq"),
+        text=said("text"),
+        split=cast(Split | None, said("utt2split")),
         vad=None if vad is None else parse_vad(vad),
         ratings=() if ratings is None else parse_ratings(ratings),
         start=start,

@@ -1,7 +1,7 @@
 """The files of a Kaldi-style data directory as plain tables, and everything that can be wrong.
 
-A table maps the first field of each line to the rest of that line. `ser_pcq.datadir` gives the
-tables their meaning; this module reads them and checks them against each other.
+A table maps the first field of each line to the rest of that line. `ser_pcq.data.directory` gives
+the tables their meaning; this module reads them and checks them against each other.
 """
 
 import os
@@ -20,7 +20,7 @@ from ser_pcq.data.directory.values import (
     parse_vad,
 )
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
-from ser_pcq.errors import AudioError, suggest
+from ser_pcq.errors import AudioError, few, suggest
 
 REQUIRED = ("wav.scp", "utt2spk", "utt2emo")
 # One line for each utterance.
@@ -62,13 +62,6 @@ class Problem:
     message: str
 
 
-def few(names: Iterable[str], limit: int = 3) -> str:
-    """Return the first few names and the number of the others."""
-    listed = list(names)
-    rest = len(listed) - limit
-    return ", ".join(listed[:limit]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def audio_path(folder: Path, entry: str) -> Path:
     """Resolve an entry of wav.scp: against the data directory, else the current directory."""
     beside = folder / entry
@@ -97,7 +90,7 @@ def _line_fault(name: str, line: str) -> str | None:
 
 
 def _read_table(path: Path) -> tuple[Table | None, list[Problem]]:
-    """Read one file. The table is None when lines are bad, so that one fault is told only once."""
+    """Read one file. The table is None when lines are bad, so that a fault is reported once."""
     name = path.name
     try:
         content = path.read_bytes()
@@ -139,7 +132,7 @@ def _key_problems(name: str, keys: list[str]) -> list[Problem]:
 
 
 def _differences(a_name: str, a: Iterable[str], b_name: str, b: Iterable[str]) -> list[str]:
-    """Report the ids that stand in one file and not in the other, in both directions."""
+    """Report the ids that are in one file and not in the other, in both directions."""
     one, other = set(a), set(b)
     sides = ((a_name, b_name, one - other), (b_name, a_name, other - one))
     return [
@@ -185,7 +178,7 @@ def _check_labels(tables: dict[str, Table], labels: Sequence[str] | None) -> lis
 
 
 def _check_values(tables: dict[str, Table]) -> list[Problem]:
-    """Check what stands in optional files beside ids."""
+    """Check the values of optional files."""
     problems = []
     rules: tuple[tuple[str, Callable[[str], object], str], ...] = (
         ("utt2split", SPLITS.index, f"not one of {', '.join(SPLITS)}"),

@@ -1,9 +1,9 @@
-"""What stands behind the id in a line of a data directory, where it is more than one word."""
+"""What follows the id in a line of a data directory, where it is more than one word."""
 
 import math
 
 WHOLE_RECORDING = -1.0
-"""The end time that stands for the end of the recording in `segments`, as in Kaldi."""
+"""The end time that means the end of the recording in `segments`, as in Kaldi."""
 
 SEGMENT_SLACK = 0.5
 """s that a segment may reach beyond its recording: times are rounded, reading stops at the end."""

@@ -28,7 +28,7 @@ def write(
         path: The data directory; made where it does not exist.
         utterances: In any order. What only some of them have (a session, say) is refused, but for
             `vad` and `ratings`.
-        corpus: Its name; None where there is none to tell it from others.
+        corpus: Its name; None where it has none.
         relative_to_dir: Write audio paths relative to the data directory, so that both can be moved
             together; absolute otherwise.
 
@@ -69,9 +69,9 @@ def write(
 
 def refusal(wrong: str, path: Path, problems: Sequence[Problem]) -> DataError:
     """Build the error that sums up problems in one line."""
-    told = "; ".join(f"{p.kind}: {p.message}" for p in problems[:4])
+    found = "; ".join(f"{p.kind}: {p.message}" for p in problems[:4])
     more = f"; and {len(problems) - 4} more" if len(problems) > 4 else ""
-    return DataError(wrong, given=path, do=told + more)
+    return DataError(wrong, given=path, do=found + more)
 
 
 def _refuse_foreign(folder: Path, path: Path) -> None:
@@ -163,7 +163,7 @@ def _check_word(what: str, word: str, where: str) -> None:
 
 
 def _entry(audio: Path, folder: Path, relative: bool) -> str:
-    """Return a path as it stands in wav.scp."""
+    """Return a path as wav.scp has it."""
     # Links on the way are resolved, since `..` after one would lead elsewhere; the last one stays.
     absolute = audio.parent.resolve() / audio.name
     entry = os.path.relpath(absolute, folder) if relative else str(absolute)

@@ -73,7 +73,7 @@ def _missing(source: Checkout) -> str:
 
 
 def _run(command: list[str], page: str) -> None:
-    """Run git. At a terminal it shows its progress; else its last line tells why it failed."""
+    """Run git. At a terminal it shows its progress; else its last line says why it failed."""
     shown = sys.stderr.isatty()
     done = subprocess.run(
         command,

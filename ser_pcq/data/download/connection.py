@@ -1,21 +1,16 @@
-"""A request over HTTP: what the server answered, or why there was no answer, in plain words.
+"""A request over HTTP, made by pooch: what came, or why nothing came, in plain words.
 
-Proxies are taken from the environment (`https_proxy` and so on), as `urllib` does.
+Proxies are taken from the environment (`https_proxy` and so on), as `requests` does.
 """
 
 import http.client
-import json
-import re
 import socket
 import ssl
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from typing import IO, Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 from ser_pcq.errors import SerError
 from ser_pcq.version import __version__
@@ -26,13 +21,11 @@ TIMEOUT = 30.0
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each further try, after a connection that brought nothing new."""
 
-_BLOCK = 1 << 18
-_LARGEST_JSON = 64 << 20
+_BLOCK = 1 << 16  # bytes; a break loses at most so many
 _LONGEST_WAIT = 120.0  # s; a server may ask for more, a person would not wait
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
-_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
-T = TypeVar("T")
 _NO_WAY = (socket.gaierror, ConnectionRefusedError)
+T = TypeVar("T")
 
 
 class DownloadError(SerError):
@@ -57,7 +50,7 @@ class PassingError(Exception):
 
 @dataclass(frozen=True)
 class Link:
-    """How to reach a host, and whom to tell.
+    """How to reach a host, and where messages go.
 
     Attributes:
         say: Takes a line for the person at the terminal.
@@ -70,129 +63,98 @@ class Link:
     pauses: Sequence[float] = PAUSES
 
 
-class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follow redirects, but never from https to http, where anybody could change the file."""
+class Counter:
+    """The progress bar that pooch moves: it passes on how far a file is, and stops an endless one.
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise DownloadError(
-                "the server redirects to an address without encryption",
-                given=newurl,
-                accepted="an address with https",
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-class Response(AbstractContextManager["Response"]):
-    """What a server answered.
-
-    Attributes:
-        status: 200 all of it, 206 a part, 416 no such part.
-        start: First byte of a part; None for all of it.
-        total: Size of the whole file in bytes; None where the server does not say.
-        validator: Changes when the file changes: a strong entity tag or a date; empty if none.
+    Args:
+        out: What is written to.
+        most: The bytes that may come; None where that is not known.
+        progress: Called with the number of bytes written.
     """
 
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
-        headers = raw.headers
-        self.status = int(raw.status)
-        etag, date = headers.get("ETag", ""), headers.get("Last-Modified", "")
-        # A weak tag may stay the same although bytes differ.
-        self.validator: str = date if not etag or etag.startswith("W/") else etag
-        length = headers.get("Content-Length", "")
-        self.start: int | None = None
-        self.total: int | None = int(length) if self.status == 200 and length.isdigit() else None
-        if part := _RANGE.fullmatch(headers.get("Content-Range", "").strip()):
-            self.start = int(part[1]) if part[1] else None
-            self.total = int(part[2]) if part[2] != "*" else None
+    total = 0  # pooch sets it
 
-    def read(self, size: int) -> bytes:
-        """Read up to so many bytes, as they come; none at the end.
+    def __init__(
+        self, out: IO[bytes], most: int | None, progress: Callable[[int], None] = lambda done: None
+    ) -> None:
+        self._out, self._most, self._progress = out, most, progress
 
-        Raises:
-            PassingError: When the connection breaks or falls silent.
-        """
-        try:
-            return bytes(self._raw.read1(size))
-        except (OSError, http.client.HTTPException) as error:
-            raise PassingError(f"the connection broke ({_reason(error)})") from None
+    def update(self, size: int) -> None:
+        """Look how much is written, since pooch counts whole blocks only."""
+        done = self._out.tell()
+        if self._most is not None and done > self._most:
+            raise DownloadError(
+                "the server sends more bytes than the file has", given=f"{done} of {self._most}"
+            )
+        self._progress(done)
 
-    def __enter__(self) -> Self:
-        return self
+    def reset(self) -> None:
+        """Do nothing: what is written stays written."""
 
-    def __exit__(self, *error: object) -> None:
-        self._raw.close()
+    def close(self) -> None:
+        """Do nothing: the caller closes its own bar."""
 
 
-def connect(url: str, headers: Mapping[str, str], hint: str) -> Response:
-    """Send a request and wait for the beginning of the answer.
+def require_pooch() -> None:
+    """Make sure that pooch is installed.
+
+    Raises:
+        DownloadError: When it is not.
+    """
+    try:
+        import pooch  # noqa: F401
+    except ImportError as error:
+        raise DownloadError(
+            "downloading needs the package pooch, which is not installed",
+            do="install it: pip install 'ser-pcq[download]'",
+        ) from error
+
+
+def receive(
+    url: str,
+    counter: Counter,
+    out: IO[bytes],
+    hint: str,
+    headers: Mapping[str, str],
+    begin: Callable[[Any], None] = lambda response: None,
+) -> None:
+    """Write what a host sends.
 
     Args:
         url: Address, with http or https.
+        counter: Counts what is written.
+        out: Where to.
+        hint: What to do when the host does not send it, for the message.
         headers: Of the request.
-        hint: What to do when the host cannot be reached, for the message.
+        begin: Called with the answer, a `requests.Response`, before its first byte is written.
 
     Raises:
         PassingError: When another try may help.
         DownloadError: When it would not.
     """
-    request = urllib.request.Request(
-        url,
+    import pooch
+    import requests
+
+    def answered(response: Any, **_: Any) -> None:
+        if heed(response, hint):
+            begin(response)
+
+    downloader = pooch.HTTPDownloader(
+        progressbar=counter,
+        chunk_size=_BLOCK,
+        timeout=TIMEOUT,
         headers={
             "User-Agent": f"ser-pcq/{__version__}",
             # Sizes and ranges are those of the file, not of a compressed form of it.
             "Accept-Encoding": "identity",
             **headers,
         },
+        hooks={"response": answered},
     )
-    host = urlsplit(url).netloc
     try:
-        opener = urllib.request.build_opener(_NoDowngrade)
-        return Response(opener.open(request, timeout=TIMEOUT))
-    except HTTPError as error:
-        if error.code == 416:
-            return Response(error)
-        error.close()
-        if error.code in _PASSING:
-            raise PassingError(_answered(host, error), _wait(error)) from None
-        raise DownloadError(_answered(host, error), given=url, do=hint) from None
-    except (OSError, http.client.HTTPException) as error:
-        cause = error.reason if isinstance(error, URLError) else error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            wrong = f"the certificate of {host} is not to be trusted"
-            raise DownloadError(wrong, given=cause.verify_message, do=hint) from None
-        if isinstance(cause, _NO_WAY):
-            wrong = f"{host} cannot be reached ({_reason(cause)})"
-            raise UnreachableError(wrong, do=f"check the connection, or {hint}") from None
-        raise PassingError(f"no answer from {host} ({_reason(cause)})") from None
-
-
-def fetch_json(url: str, link: Link) -> Any:
-    """Fetch a JSON document of up to 64 MiB.
-
-    Raises:
-        DownloadError: When it cannot be reached or is not JSON.
-    """
-
-    def receive() -> bytes:
-        with connect(url, {"Accept": "application/json"}, link.hint) as response:
-            data = b"".join(iter(lambda: response.read(_BLOCK), b""))
-            if response.total is not None and len(data) < response.total:
-                raise PassingError("the connection broke off")
-            return data[: _LARGEST_JSON + 1]
-
-    data = persist(receive, link, url)
-    try:
-        if len(data) > _LARGEST_JSON:
-            raise ValueError
-        return json.loads(data)
-    except ValueError:
-        raise DownloadError(
-            "the host does not describe its files as it used to", given=url, do=link.hint
-        ) from None
+        downloader(url, out, None)
+    except requests.RequestException as error:
+        raise _why_broken(error, url, hint) from None
 
 
 def persist(
@@ -202,7 +164,7 @@ def persist(
 
     Args:
         action: Raises `PassingError` when another try may help.
-        link: Whom to tell, and the pauses.
+        link: Where messages go, and the pauses.
         url: For the message.
         reached: How far it has come; when that grows the pauses begin anew.
 
@@ -220,12 +182,79 @@ def persist(
                 raise UnreachableError(
                     f"the download failed {tries + 1} times: {broken}",
                     given=url,
-                    do="run the command again to go on where it broke off, or " + link.hint,
+                    do=f"run the command again to go on where it broke off, or {link.hint}",
                 ) from None
             pause = max(link.pauses[tries], broken.wait)
             link.say(f"{broken}; trying again in {pause:g} s")
             time.sleep(pause)
             tries += 1
+
+
+def heed(response: Any, hint: str) -> bool:
+    """Look at an answer before its content is read.
+
+    Args:
+        response: A `requests.Response`.
+        hint: What to do when the host does not send the file, for the message.
+
+    Returns:
+        Whether content follows; not where the answer is a redirect.
+
+    Raises:
+        PassingError: When the server asks for another try.
+        DownloadError: When it refuses, or redirects from https to http, where anybody could change
+            the file.
+    """
+    host = urlsplit(response.url).netloc
+    if response.is_redirect:
+        new = urljoin(response.url, response.headers["Location"])
+        if urlsplit(response.url).scheme == "https" != urlsplit(new).scheme:
+            raise DownloadError(
+                "the server redirects to an address without encryption",
+                given=new,
+                accepted="an address with https",
+            )
+        return False
+    answer = f"{host} answers {response.status_code} {response.reason}".rstrip()
+    if response.status_code in _PASSING:
+        seconds = response.headers.get("Retry-After", "")
+        wait = min(float(seconds), _LONGEST_WAIT) if seconds.isdigit() else 0.0
+        raise PassingError(answer, wait)
+    # 416: what is asked for lies beyond the end of the file.
+    if not response.ok and response.status_code != 416:
+        raise DownloadError(answer, given=response.url, do=hint)
+    return True
+
+
+def _why_broken(error: Exception, url: str, hint: str) -> Exception:
+    """Return the error that says why a connection failed; a passing one if a try may help."""
+    import requests
+
+    host = urlsplit(url).netloc
+    cause = _cause(error)
+    words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        wrong = f"the certificate of {host} is not to be trusted"
+        return DownloadError(wrong, given=cause.verify_message, do=hint)
+    if isinstance(cause, _NO_WAY):
+        wrong = f"{host} cannot be reached ({words})"
+        return UnreachableError(wrong, do=f"check the connection, or {hint}")
+    if isinstance(cause, http.client.IncompleteRead) and isinstance(cause.expected, int):
+        # urllib3 gives the number of bytes where http.client has the bytes themselves.
+        come = cause.partial if isinstance(cause.partial, int) else len(cause.partial)
+        total = readable(come + cause.expected)
+        return PassingError(f"the connection broke off after {readable(come)} of {total}")
+    broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    if isinstance(error, broken):
+        return PassingError(f"no answer from {host} ({words})")
+    return DownloadError(f"{host} does not send the file ({words})", given=url, do=hint)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the error below all that wrap it: requests wraps urllib3, which wraps sockets."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error
 
 
 def readable(size: float) -> str:
@@ -235,20 +264,3 @@ def readable(size: float) -> str:
             return f"{size:.4g} {unit}"
         size /= 1000
     return f"{size:.4g} TB"
-
-
-def _answered(host: str, error: HTTPError) -> str:
-    """Say what a server answered instead of the file."""
-    return f"{host} answers {error.code} {error.reason}".rstrip()
-
-
-def _wait(error: HTTPError) -> float:
-    """Return the seconds that a server asks to be left alone, within reason."""
-    seconds = error.headers.get("Retry-After", "") if error.headers else ""
-    return min(float(seconds), _LONGEST_WAIT) if seconds.isdigit() else 0.0
-
-
-def _reason(error: object) -> str:
-    """Return the words of an error of the operating system, or its kind where it has none."""
-    words = getattr(error, "strerror", None) or str(error)
-    return words or type(error).__name__

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from ser_pcq.data.corpora.corpus import Corpus
 from ser_pcq.data.download.checkout import checkout
-from ser_pcq.data.download.connection import PAUSES, DownloadError, Link
+from ser_pcq.data.download.connection import PAUSES, DownloadError, Link, require_pooch
 from ser_pcq.data.download.records import listed_files
 from ser_pcq.data.download.releases import Release, RemoteFile
 from ser_pcq.data.download.transfer import require_room, transfer
@@ -28,7 +29,7 @@ _TAR_GROWTH = 2  # a tar does not say what it unpacks to; the archives in it lie
 
 
 def download(
-    name: str,
+    corpus: Corpus,
     release: Release,
     folder: Path,
     *,
@@ -37,13 +38,13 @@ def download(
     keep_archive: bool = False,
     pauses: Sequence[float] = PAUSES,
 ) -> Path:
-    """Fetch a corpus and unpack it to `folder/name`.
+    """Fetch a corpus and unpack it to `folder/NAME`.
 
-    What is on its way lies in `folder`, and a second call goes on with it. `folder/name` appears
-    when everything is there.
+    What has come so far is kept in `folder`, and a second call goes on with it. `folder/NAME`
+    appears when everything is there.
 
     Args:
-        name: Of the corpus.
+        corpus: What to fetch.
         release: Where it can be had.
         folder: Where to; made where it does not exist.
         say: Takes a line for the person at the terminal.
@@ -52,30 +53,33 @@ def download(
         pauses: Seconds before each further try when the connection breaks.
 
     Returns:
-        `folder/name`.
+        `folder/NAME`.
 
     Raises:
         DownloadError: When the owner does not allow it, the host cannot be reached, or what comes
             is not what was published.
         DataError: When an archive cannot be unpacked safely.
     """
-    target = folder / name
-    if _is_there(release, target):
-        say(f"{release.title} is complete already: {target}")
+    target = folder / corpus.name
+    licence = release.licence or corpus.licence
+    if _is_there(corpus.title, release, target):
+        say(f"{corpus.title} is complete already: {target}")
         return target
     if release.by_hand is not None:
         raise DownloadError(
-            f"{release.title} cannot be downloaded by a program ({release.licence})",
+            f"{corpus.title} cannot be downloaded by a program ({licence})",
             do=f"{release.by_hand}: {release.page}; then unpack it to {target}",
         )
-    say(f"{release.title}, from {release.page}")
-    say(f"licence, which you accept by using it: {release.licence}")
-    say(f"to be cited: {release.citation}")
+    if release.checkout is None:
+        require_pooch()
+    say(f"{corpus.title}, from {release.page}")
+    say(f"licence, which you accept by using it: {licence}")
+    say(f"to be cited: {corpus.citation}")
     if release.note:
         say(f"note: {release.note}")
     with _made(folder):
         if release.checkout is not None:
-            part = folder / f"{name}.part"
+            part = folder / f"{corpus.name}.part"
             checkout(release.checkout, part, say, release.page)
             part.replace(target)
         else:
@@ -112,7 +116,7 @@ def lacking(release: Release, folder: Path) -> str:
     """Say what an unpacked corpus lacks; nothing when it is complete.
 
     Args:
-        release: Tells how many files there must be.
+        release: Says how many files there must be.
         folder: The unpacked corpus.
     """
     pattern, least = release.holds
@@ -120,13 +124,13 @@ def lacking(release: Release, folder: Path) -> str:
     return f"{found} files {pattern}, {least} in the complete release" if found < least else ""
 
 
-def _is_there(release: Release, target: Path) -> bool:
+def _is_there(title: str, release: Release, target: Path) -> bool:
     """Say whether a corpus is complete; refuse to touch what is there instead of it."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     if words := lacking(release, target):
         raise DownloadError(
-            f"there is something else, or only a part of {release.title}",
+            f"there is something else, or only a part of {title}",
             given=f"{target}: {words}",
             do="move it elsewhere, or choose another folder",
         )

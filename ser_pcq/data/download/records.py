@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ser_pcq.data.download.connection import DownloadError, Link, UnreachableError, fetch_json
-from ser_pcq.data.download.releases import Checksum, Record, Release, RemoteFile
+from ser_pcq.data.download.connection import DownloadError, Link, UnreachableError
+from ser_pcq.data.download.releases import Record, Release, RemoteFile
+from ser_pcq.data.download.transfer import fetch_json
 
 
 def listed_files(release: Release, link: Link) -> tuple[RemoteFile, ...]:
@@ -16,7 +17,7 @@ def listed_files(release: Release, link: Link) -> tuple[RemoteFile, ...]:
 
     Args:
         release: With files, a record, or both.
-        link: Whom to tell, and how patient to be.
+        link: Where messages go, and how patient to be.
 
     Raises:
         DownloadError: When the host cannot be reached, the record disagrees with the release or
@@ -69,9 +70,8 @@ def read_record(record: Record, content: Any) -> dict[str, RemoteFile]:
 
 def _of_zenodo(entry: dict[str, Any]) -> RemoteFile:
     """Read a file of a Zenodo record; its checksum is written `md5:…`."""
-    algorithm, _, value = entry["checksum"].partition(":")
-    checksum = Checksum(algorithm.lower(), value.lower())
-    return RemoteFile(str(entry["key"]), str(entry["links"]["self"]), int(entry["size"]), checksum)
+    url, checksum = str(entry["links"]["self"]), entry["checksum"].lower()
+    return RemoteFile(str(entry["key"]), url, int(entry["size"]), checksum)
 
 
 def _of_dataverse(entry: dict[str, Any], url: str) -> RemoteFile:
@@ -86,7 +86,7 @@ def _of_dataverse(entry: dict[str, Any], url: str) -> RemoteFile:
         name=f"{folder}/{data['filename']}" if folder else str(data["filename"]),
         url=f"{host.scheme}://{host.netloc}/api/access/datafile/{int(data['id'])}",
         size=int(data["filesize"]),
-        checksum=Checksum(algorithm, stated["value"].lower()),
+        checksum=f"{algorithm}:{stated['value'].lower()}",
     )
 
 

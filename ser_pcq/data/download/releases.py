@@ -1,30 +1,12 @@
 """Where each corpus can be had: its official record, its size and checksum, who may have it.
 
-A size or a checksum stands here only where its publisher states it: the record on Zenodo, the Git
-LFS pointer on Hugging Face, the commit of a git repository. Where none is stated the field is None,
-and a download says so.
+A size or a checksum is given only where its publisher states it: the record on Zenodo, the Git LFS
+pointer on Hugging Face, the commit of a git repository. Where none is stated the field is None, and
+a download says so.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from ser_pcq.data.corpora import CORPORA
-
-
-@dataclass(frozen=True)
-class Checksum:
-    """What the bytes of a file must hash to.
-
-    Attributes:
-        algorithm: As `hashlib` calls it, for example `md5`.
-        value: In lower-case hexadecimal digits.
-    """
-
-    algorithm: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.algorithm} {self.value}"
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -35,13 +17,14 @@ class RemoteFile:
         name: Path that it gets, relative and with `/`.
         url: Where it is.
         size: In bytes; None where its publisher does not state it.
-        checksum: None where its publisher does not state one.
+        checksum: Algorithm and hexadecimal digits, lower case, as pooch takes them: `md5:…`. None
+            where its publisher does not state one.
     """
 
     name: str
     url: str
     size: int | None = None
-    checksum: Checksum | None = None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,30 +57,26 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Release:
-    """A corpus as its owner offers it.
+    """What the owner of a corpus offers; title and citation are those of the corpus itself.
 
     Attributes:
-        title: As its owners write it.
-        licence: Short, as in a table.
-        citation: Who is to be named.
         page: Address for a person: there it can be had by hand.
         holds: A pattern of files in the unpacked corpus, and how many match it at least.
         files: What to fetch; empty with a `record` means all the files of the record.
         record: Where the host states sizes and checksums.
         checkout: Instead of files.
         by_hand: How to get it where it cannot be downloaded by a program; else None.
+        licence: Short, as in a table, where the release has another one than `Corpus.licence`.
         note: What else a user should know.
     """
 
-    title: str
-    licence: str
-    citation: str
     page: str
     holds: tuple[str, int]
     files: tuple[RemoteFile, ...] = ()
     record: Record | None = None
     checkout: Checkout | None = None
     by_hand: str | None = None
+    licence: str | None = None
     note: str | None = None
 
     @property
@@ -107,15 +86,8 @@ class Release:
         return None if not sizes or None in sizes else sum(s for s in sizes if s is not None)
 
 
-def _release(name: str, *, licence: str | None = None, **offer: Any) -> Release:
-    """Describe a release; title, licence and citation are those of the corpus."""
-    corpus = CORPORA[name]
-    return Release(corpus.title, licence or corpus.licence, corpus.citation, **offer)
-
-
 RELEASES: dict[str, Release] = {
-    "crema-d": _release(
-        "crema-d",
+    "crema-d": Release(
         page="https://github.com/CheyneyComputerScience/CREMA-D",
         holds=("AudioWAV/*.wav", 7442),
         checkout=Checkout(
@@ -124,8 +96,7 @@ RELEASES: dict[str, Release] = {
             lfs="AudioWAV/*",
         ),
     ),
-    "emodb": _release(
-        "emodb",
+    "emodb": Release(
         licence="CC BY 4.0 (record)",
         page="https://zenodo.org/records/7447302",
         holds=("wav/*.wav", 535),
@@ -135,28 +106,25 @@ RELEASES: dict[str, Release] = {
                 name="emodb.zip",
                 url="https://zenodo.org/api/records/7447302/files/emodb.zip/content",
                 size=39_981_818,
-                checksum=Checksum("md5", "9d21362dbc5676ef3ab4745d83ced0db"),
+                checksum="md5:9d21362dbc5676ef3ab4745d83ced0db",
             ),
         ),
         note="the listening test, erkennung.txt, is not in this record: it is in the archive of "
         "http://emodb.bilderbar.info/download/",
     ),
-    "emovo": _release(
-        "emovo",
+    "emovo": Release(
         page="http://voice.fub.it/activities/corpora/emovo/index.html",
         holds=("*/*.wav", 588),
         by_hand="open the page in a browser and fetch the archive, for which no checksum is "
         "published",
     ),
-    "iemocap": _release(
-        "iemocap",
+    "iemocap": Release(
         page="https://sail.usc.edu/iemocap/iemocap_release.htm",
         holds=("Session*/sentences/wav/*/*.wav", 10_039),
         by_hand="fill in the release form of the University of Southern California, which sends "
         "the address of the archive",
     ),
-    "meld": _release(
-        "meld",
+    "meld": Release(
         page="https://huggingface.co/datasets/declare-lab/MELD",
         # 13,708 utterances are listed; a few of their clips are missing or damaged.
         holds=("**/*.mp4", 13_600),
@@ -166,22 +134,18 @@ RELEASES: dict[str, Release] = {
                 url="https://huggingface.co/datasets/declare-lab/MELD/resolve/"
                 "9abc51ee7903424ffb971297608aa6d3d0de3bfa/MELD.Raw.tar.gz",
                 size=10_878_146_150,
-                checksum=Checksum(
-                    "sha256", "a56b4407d574195cbce470d86f9c9d72fcfea59b0e34502ecd4babee4a5c613e"
-                ),
+                checksum="sha256:a56b4407d574195cbce470d86f9c9d72fcfea59b0e34502ecd4babee4a5c613e",
             ),
         ),
-        note="the clips are video: `ser-data prepare meld` tells how to take the audio out of them",
+        note="the clips are video: `ser-data prepare meld` says how to take the audio out of them",
     ),
-    "msp-podcast": _release(
-        "msp-podcast",
+    "msp-podcast": Release(
         page="https://lab-msp.com/MSP/MSP-Podcast.html",
         holds=("Audios/*.wav", 1),
         by_hand="have your institution sign the licence agreement and send it to the laboratory, "
         "which sends the address of the archive",
     ),
-    "nemo": _release(
-        "nemo",
+    "nemo": Release(
         page="https://github.com/amu-cai/nEMO",
         holds=("samples/*.wav", 4481),
         checkout=Checkout(
@@ -189,8 +153,7 @@ RELEASES: dict[str, Release] = {
             commit="06f1f83dde8f1a780443a57d53b2af3971af34ab",
         ),
     ),
-    "ravdess": _release(
-        "ravdess",
+    "ravdess": Release(
         page="https://zenodo.org/records/1188976",
         holds=("Actor_*/*.wav", 1440),
         record=Record("zenodo", "https://zenodo.org/api/records/1188976"),
@@ -200,19 +163,17 @@ RELEASES: dict[str, Release] = {
                 url="https://zenodo.org/api/records/1188976/files/"
                 "Audio_Speech_Actors_01-24.zip/content",
                 size=208_468_073,
-                checksum=Checksum("md5", "bc696df654c87fed845eb13823edef8a"),
+                checksum="md5:bc696df654c87fed845eb13823edef8a",
             ),
         ),
     ),
-    "savee": _release(
-        "savee",
+    "savee": Release(
         page="http://kahlan.eps.surrey.ac.uk/savee/Download.html",
         holds=("*/*.wav", 480),
         by_hand="register with the University of Surrey, which sends the address of the archive; "
         "of it, only Data/Zip/AudioData.zip is needed",
     ),
-    "tess": _release(
-        "tess",
+    "tess": Release(
         page="https://doi.org/10.5683/SP2/E8H2MF",
         holds=("**/*.wav", 2800),
         record=Record(

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.directory.tables import few
+from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.columns import DEFAULTS
 from ser_pcq.data.readers.entry import Entry, prepared
 from ser_pcq.data.readers.recordings import names_below, refuse_missing
 from ser_pcq.data.readers.values import SPLITS
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 HEADER = "db.yaml"
 
@@ -187,7 +186,7 @@ def _labels(database: Any, column: Any) -> Any:
 
 
 def _text_field(database: Any, column: Any, name: str) -> str | None:
-    """Return a field where labels stand for texts, as the keys of sentences for what is said."""
+    """Return a field in which labels are keys of texts, as of what is said."""
     labels = _labels(database, column)
     texts = isinstance(labels, dict) and labels and all(isinstance(v, str) for v in labels.values())
     return name if texts else None
@@ -257,14 +256,14 @@ def _add(
     places: Sequence[Place],
 ) -> None:
     """Add a fact to the entries: what is said of the segment itself, else of its file."""
-    told: dict[Key, str] = {}
+    values: dict[Key, str] = {}
     for place in places:
         for key, value in _values(database, place):
-            if value and told.setdefault(key, value) != value:
+            if value and values.setdefault(key, value) != value:
                 raise DataError(
                     f"the database says two things about the {fact}",
-                    given=f"{told[key]} and {value} of {key[0]}",
+                    given=f"{values[key]} and {value} of {key[0]}",
                     do="choose fewer tables",
                 )
     for entry, key in zip(facts, keys, strict=True):
-        entry.setdefault(fact, told.get(key) or told.get((key[0], 0, None), ""))
+        entry.setdefault(fact, values.get(key) or values.get((key[0], 0, None), ""))

@@ -1,6 +1,7 @@
 """Which column of a table says what: by its name, or as the user says."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from ser_pcq.errors import DataError, suggest
 
@@ -22,12 +23,42 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
     "dominance": ("dominance",),
     "ratings": ("ratings",),
 }
-"""What is said to the names of columns that are taken to say it, in any case."""
+"""Fact to the names of columns that are taken to say it, in any case."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a user names, one for each fact of `DEFAULTS`.
+
+    The empty string means that there is none, None that it has one of its usual names.
+    """
+
+    path: str | None = None
+    emotion: str | None = None
+    speaker: str | None = None
+    id: str | None = None
+    session: str | None = None
+    sentence: str | None = None
+    text: str | None = None
+    gender: str | None = None
+    start: str | None = None
+    end: str | None = None
+    split: str | None = None
+    original: str | None = None
+    valence: str | None = None
+    activation: str | None = None
+    dominance: str | None = None
+    ratings: str | None = None
+
+    def of(self, fact: str) -> str | None:
+        """Return what the user says of a fact of `DEFAULTS`."""
+        named: str | None = getattr(self, fact)
+        return named
 
 
 def choose_columns(
     names: Collection[str],
-    asked: Mapping[str, str | None],
+    asked: Columns,
     facts: Collection[str] = tuple(DEFAULTS),
     required: Collection[str] = ("path", "emotion"),
     options: Mapping[str, str] | None = None,
@@ -36,8 +67,7 @@ def choose_columns(
 
     Args:
         names: The columns that there are.
-        asked: Fact to the column that the user names; the empty string for none; None, or no
-            entry, for the one that has one of the names in `DEFAULTS`.
+        asked: Those that the user names.
         facts: What to look for.
         required: What must be found.
         options: Fact to the option that names its column; `--<fact>` where it is missing.
@@ -51,7 +81,7 @@ def choose_columns(
     """
     found = {}
     for fact in facts:
-        wanted = asked.get(fact)
+        wanted = asked.of(fact)
         option = (options or {}).get(fact, f"--{fact}")
         if wanted:
             found[fact] = _named(names, wanted, fact)
@@ -68,7 +98,7 @@ def choose_columns(
 
 
 def unread(names: Collection[str], columns: Mapping[str, str]) -> list[str]:
-    """Tell of the columns that are not read, in at most one note."""
+    """Name the columns that are not read, in at most one note."""
     rest = [name for name in names if name and name not in columns.values()]
     return [f"columns that were not read: {', '.join(rest)}"] if rest else []
 

@@ -1,22 +1,21 @@
-"""What a source says of each utterance, in words, and the checked utterances that it becomes.
+"""What a source says of each utterance, in words, and the checked utterances made from that.
 
 A source may be anybody's table, so nothing is guessed: what cannot be read is refused with the
-rows that hold it, and what was mended is told in a note.
+rows that hold it, and a note says what was mended.
 """
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.directory import UNKNOWN_SPEAKER, Utterance
-from ser_pcq.data.directory.tables import few
+from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.ids import made_id, numbered, word
 from ser_pcq.data.readers.speakers import NOTHING, speaker_notes
-from ser_pcq.data.readers.values import VALUES
-from ser_pcq.errors import DataError
+from ser_pcq.data.readers.values import END, GENDER, NUMBER, RATINGS, SPLIT, START, Value
+from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Split, Utterance
+from ser_pcq.errors import DataError, few
 
 FACTS = (
     *("id", "emotion", "speaker", "gender", "session", "sentence", "text", "start", "end"),
@@ -24,13 +23,15 @@ FACTS = (
 )
 """What a source can say of an utterance, beside its audio."""
 
+T = TypeVar("T")
+
 _WORDS = ("emotion", "speaker", "id", "session", "sentence", "original")
 _ALL_OR_NONE = ("id", "session", "sentence", "split", "original")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One utterance as a source tells of it.
+    """One utterance as a source describes it.
 
     Attributes:
         where: Its place in the source, for messages: `row 7`, or a path.
@@ -51,79 +52,123 @@ def prepared(entries: Sequence[Entry], notes: Sequence[str] = ()) -> Prepared:
 
     Args:
         entries: In the order in which ids that collide are numbered.
-        notes: What the source itself has to tell.
+        notes: Those of the source itself.
 
     Raises:
         DataError: When an entry has no emotion, a value cannot be read, something is known of some
-            utterances only that must be known of all, an id stands for two utterances, or a
+            utterances only that must be known of all, two utterances have one id, or a
             speaker has two genders.
     """
     if not entries:
         raise DataError("there are no utterances to prepare")
-    entries, said = _without_repeats(entries)
-    told: dict[str, Sequence[Any]] = {fact: _words(entries, fact) for fact in _WORDS}
-    for fact, (parse, accepted) in VALUES.items():
-        told[fact] = _parsed(entries, fact, parse, accepted)
-    _check_complete(entries, told)
-    told["speaker"] = [speaker or UNKNOWN_SPEAKER for speaker in told["speaker"]]
-    utterances = [
-        Utterance(
-            utterance_id=told["id"][n] or "",
-            audio=entry.audio,
-            speaker=told["speaker"][n],
-            emotion=told["emotion"][n],
-            gender=told["gender"][n],
-            session=told["session"][n],
-            sentence=told["sentence"][n],
-            original=told["original"][n],
-            text=entry.facts.get("text"),
-            split=told["split"][n],
-            vad=_vad(entry, told, n),
-            ratings=told["ratings"][n] or (),
-            start=told["start"][n] or None,
-            end=_end(entry, told, n),
-        )
-        for n, entry in enumerate(entries)
-    ]
+    entries, repeats = _without_repeats(entries)
+    said = _read(entries)
+    utterances = [_utterance(e, s) for e, s in zip(entries, said, strict=True)]
     utterances = _named(entries, utterances)
     utterances, found = _with_genders(utterances)
     changed = _changed(entries) + found + _case_notes(utterances) + speaker_notes(utterances)
     ordered = sorted(utterances, key=lambda u: u.utterance_id)
-    return Prepared(ordered, (*notes, *said, *changed))
+    return Prepared(ordered, (*notes, *repeats, *changed))
 
 
-def refuse(wrong: str, places: Sequence[str], n: int, **details: Any) -> DataError:
+def refuse(
+    wrong: str,
+    places: Sequence[str],
+    n: int,
+    *,
+    accepted: str | None = None,
+    do: str | None = None,
+) -> DataError:
     """Build the error for entries at some places, of `n` in all."""
-    return DataError(wrong, given=f"{len(places)} of {n}: {few(places, 5)}", **details)
+    given = f"{len(places)} of {n}: {few(places, 5)}"
+    return DataError(wrong, given=given, accepted=accepted, do=do)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an entry says, read; None where it says nothing. Words come first, as in `_WORDS`."""
+
+    emotion: str | None
+    speaker: str | None
+    id: str | None
+    session: str | None
+    sentence: str | None
+    original: str | None
+    gender: str | None
+    split: Split | None
+    start: float | None
+    end: float | None
+    valence: float | None
+    activation: float | None
+    dominance: float | None
+    ratings: tuple[str, ...] | None
+
+
+def _read(entries: Sequence[Entry]) -> list[_Said]:
+    """Read what entries say; refuse what cannot be read, or is missing where it may not be."""
+    columns = zip(
+        *(_words(entries, fact) for fact in _WORDS),
+        _parsed(entries, "gender", GENDER),
+        _parsed(entries, "split", SPLIT),
+        _parsed(entries, "start", START),
+        _parsed(entries, "end", END),
+        _parsed(entries, "valence", NUMBER),
+        _parsed(entries, "activation", NUMBER),
+        _parsed(entries, "dominance", NUMBER),
+        _parsed(entries, "ratings", RATINGS),
+        strict=True,
+    )
+    said = [_Said(*values) for values in columns]
+    _check_complete(entries, said)
+    return said
+
+
+def _utterance(entry: Entry, said: _Said) -> Utterance:
+    """Make the utterance of an entry; its id is empty where it has none."""
+    return Utterance(
+        utterance_id=said.id or "",
+        audio=entry.audio,
+        speaker=said.speaker or UNKNOWN_SPEAKER,
+        emotion=said.emotion or "",
+        gender=said.gender,
+        session=said.session,
+        sentence=said.sentence,
+        original=said.original,
+        text=entry.facts.get("text"),
+        split=said.split,
+        vad=_vad(entry, said),
+        ratings=said.ratings or (),
+        start=said.start or None,
+        end=_end(entry, said),
+    )
 
 
 def _words(entries: Sequence[Entry], fact: str) -> list[str | None]:
     return [word(entry.facts.get(fact, "")) or None for entry in entries]
 
 
-def _parsed(
-    entries: Sequence[Entry], fact: str, parse: Callable[[str], Any], accepted: str
-) -> list[Any]:
+def _parsed(entries: Sequence[Entry], fact: str, value: Value[T]) -> list[T | None]:
     """Read the values of one fact; None where nothing is said."""
-    values, odd = [], []
+    values: list[T | None] = []
+    odd = []
     for entry in entries:
         text = entry.facts.get(fact, "")
         try:
-            values.append(parse(text) if text else None)
+            values.append(value.parse(text) if text else None)
         except (ValueError, KeyError):
             odd.append(f"{entry.where} ({text!r})")
     if odd:
-        raise refuse(f"the {fact} cannot be read", odd, len(entries), accepted=accepted)
+        raise refuse(f"the {fact} cannot be read", odd, len(entries), accepted=value.accepted)
     return values
 
 
-def _check_complete(entries: Sequence[Entry], told: Mapping[str, Sequence[Any]]) -> None:
+def _check_complete(entries: Sequence[Entry], said: Sequence[_Said]) -> None:
     """Refuse what is missing where it may not be."""
     n = len(entries)
-    if empty := _places(entries, told["emotion"]):
+    if empty := [e.where for e, s in zip(entries, said, strict=True) if s.emotion is None]:
         raise refuse("utterances have no emotion", empty, n, do="fill it in, or remove them")
     for fact in _ALL_OR_NONE:
-        empty = _places(entries, told[fact])
+        empty = [e.where for e, s in zip(entries, said, strict=True) if getattr(s, fact) is None]
         if 0 < len(empty) < n:
             raise refuse(
                 f"the {fact} of some utterances is not known, and of others it is",
@@ -134,31 +179,21 @@ def _check_complete(entries: Sequence[Entry], told: Mapping[str, Sequence[Any]])
             )
 
 
-def _places(entries: Sequence[Entry], values: Sequence[Any]) -> list[str]:
-    """Say where a value is missing."""
-    return [e.where for e, value in zip(entries, values, strict=True) if value is None]
-
-
-def _vad(
-    entry: Entry, told: Mapping[str, Sequence[Any]], n: int
-) -> tuple[float, float, float] | None:
+def _vad(entry: Entry, said: _Said) -> tuple[float, float, float] | None:
     """Bring the three dimensions of an utterance together."""
-    valence, activation, dominance = (
-        told[name][n] for name in ("valence", "activation", "dominance")
-    )
-    known = [value for value in (valence, activation, dominance) if value is not None]
+    known = [v for v in (said.valence, said.activation, said.dominance) if v is not None]
     if len(known) in (1, 2):
         raise DataError(
             "only some of valence, activation and dominance are given",
             given=entry.where,
             accepted="all three or none",
         )
-    return (valence, activation, dominance) if known else None
+    return (known[0], known[1], known[2]) if known else None
 
 
-def _end(entry: Entry, told: Mapping[str, Sequence[Any]], n: int) -> float | None:
+def _end(entry: Entry, said: _Said) -> float | None:
     """Return the end of an utterance, s; None for the end of the recording."""
-    start, end = told["start"][n] or 0.0, told["end"][n]
+    start, end = said.start or 0.0, said.end
     if end is not None and end <= start:
         raise DataError(
             "the end of an utterance does not follow its start",
@@ -183,17 +218,17 @@ def _without_repeats(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
         (repeats if same else clashes).append(f"{entry.where} (as {earlier.where})")
     if clashes:
         raise refuse(
-            "an utterance stands twice, with different content",
+            "an utterance is listed twice, with different content",
             clashes,
             len(entries),
             accepted="one entry for each id, or, without ids, for each stretch of a recording",
         )
-    notes = [f"left out, since they stand twice: {few(repeats)}"] if repeats else []
+    notes = [f"left out, since they are listed twice: {few(repeats)}"] if repeats else []
     return list(first.values()), notes
 
 
 def _named(entries: Sequence[Entry], utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Give ids to utterances that came without; refuse an id that stands for two."""
+    """Give ids to utterances that came without; refuse an id that two of them have."""
     if not utterances[0].utterance_id:
         ids = numbered(
             made_id(e.name, None if u.speaker == UNKNOWN_SPEAKER else u.speaker, u.start, u.end)
@@ -204,7 +239,7 @@ def _named(entries: Sequence[Entry], utterances: Sequence[Utterance]) -> list[Ut
     for entry, u in zip(entries, utterances, strict=True):
         if u.utterance_id in seen:
             raise DataError(
-                "an id stands for two utterances, blanks in it being written as _",
+                "two utterances have one id, blanks in it being written as _",
                 given=f"{u.utterance_id}: {seen[u.utterance_id].where}, {entry.where}",
             )
         seen[u.utterance_id] = entry
@@ -212,7 +247,7 @@ def _named(entries: Sequence[Entry], utterances: Sequence[Utterance]) -> list[Ut
 
 
 def _with_genders(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[str]]:
-    """Give each speaker the gender that any of the utterances tells, or leave gender out."""
+    """Give each speaker the gender that any of the utterances says, or leave gender out."""
     genders: dict[str, set[str]] = {u.speaker: set() for u in utterances}
     for u in utterances:
         if u.gender is not None:
@@ -233,7 +268,7 @@ def _with_genders(utterances: Sequence[Utterance]) -> tuple[list[Utterance], lis
 
 
 def _changed(entries: Sequence[Entry]) -> list[str]:
-    """Tell of words that could not be written as they were."""
+    """Note the words that could not be written as they were."""
     changed = {
         e.facts[f]
         for e in entries
@@ -246,7 +281,7 @@ def _changed(entries: Sequence[Entry]) -> list[str]:
 
 
 def _case_notes(utterances: Sequence[Utterance]) -> list[str]:
-    """Tell of emotions that are perhaps the same one."""
+    """Note the emotions that are perhaps the same one."""
     alike: dict[str, list[str]] = {}
     for emotion in sorted({u.emotion for u in utterances}):
         alike.setdefault(emotion.lower(), []).append(emotion)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ser_pcq.audio.headers.foreign import FOREIGN_SUFFIXES
-from ser_pcq.data.corpora.corpus import Prepared, refuse_lfs_pointers
-from ser_pcq.data.directory.tables import few
+from ser_pcq.data.corpora.corpus import refuse_lfs_pointers
+from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.entry import Entry, prepared, refuse
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""
@@ -125,7 +125,7 @@ def _facts(
 def _notes(
     folder: Path, audio: set[str], facts: list[dict[str, str]], compiled: re.Pattern[str] | None
 ) -> list[str]:
-    """Tell what was left out, and which folders are no emotions."""
+    """Say what was left out, and which folders are no emotions."""
     others = list(_others(folder, audio))
     notes = []
     hidden = [name for name in others if Path(name).name.startswith(".")]

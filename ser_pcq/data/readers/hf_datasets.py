@@ -5,21 +5,21 @@ Audio is never decoded, so that nothing but the package `datasets` is needed.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.directory.tables import few
-from ser_pcq.data.readers.columns import DEFAULTS, choose_columns, unread
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.readers.columns import DEFAULTS, Columns, choose_columns, unread
 from ser_pcq.data.readers.entry import Entry, prepared
 from ser_pcq.data.readers.hf_audio import file_names, placed, suffix_of
 from ser_pcq.data.readers.hf_splits import Part, open_parts
 from ser_pcq.data.readers.recordings import names_below, refuse_missing
 from ser_pcq.data.readers.values import SPLITS
-from ser_pcq.errors import DataError, suggest
+from ser_pcq.errors import DataError, few, suggest
 
 _FACTS = tuple(fact for fact in DEFAULTS if fact != "split")
+_USUAL = Columns()  # every column by its usual names
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row: where it stands, what it says, its audio as a file or the name of embedded audio."""
+    """One row: where it is, what it says, its audio as a file or the name of embedded audio."""
 
     split: str
     where: str
@@ -78,7 +78,7 @@ def read_datasets(
     audio_dir: Path,
     *,
     split: str | None = None,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Columns = _USUAL,
 ) -> Source:
     """Read a folder of datasets, all of its splits or one.
 
@@ -90,16 +90,16 @@ def read_datasets(
         audio_dir: Where embedded audio is to be written.
         split: Take this one only. When None take all, and, where there are several with the names
             of training, validation and test, say so in `Utterance.split`.
-        columns: Fact to the column that says it, as `choose_columns` takes it; `path` is the audio.
+        columns: Those that the user names; `path` is the audio.
 
     Raises:
         DataError: When the folder is none of these, or its rows cannot be read.
     """
     parts = _chosen(open_parts(folder), split)
     names = [n for n in parts[0].columns if all(n in part.columns for part in parts)]
-    asked = dict(columns or {})
-    if asked.get("path") is None and len(parts[0].audio) == 1:
-        asked["path"] = parts[0].audio[0]
+    asked = columns
+    if asked.path is None and len(parts[0].audio) == 1:
+        asked = replace(asked, path=parts[0].audio[0])
     chosen = choose_columns(names, asked, _FACTS, options={"path": "--audio"})
     rows = [row for part in parts for row in _rows(part, chosen)]
     files = _files(rows, audio_dir)

@@ -37,7 +37,7 @@ class Part:
         rows: From names of columns to the rows with these, in order.
         folder: Where relative paths begin.
         audio: The columns that hold audio by their type.
-        classes: Columns of numbers that stand for classes, to the names of these.
+        classes: Columns whose numbers are classes, to the names of these.
     """
 
     split: str
@@ -114,15 +114,16 @@ def _library() -> Any:
     return datasets
 
 
-def _types(features: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns with audio and those with classes, as `Part` takes them."""
-    library = _library()
-    return {
-        "audio": tuple(n for n, kind in features.items() if isinstance(kind, library.Audio)),
-        "classes": {
-            n: kind.names for n, kind in features.items() if isinstance(kind, library.ClassLabel)
-        },
-    }
+def _audio_columns(features: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns that hold audio by their type."""
+    audio = _library().Audio
+    return tuple(name for name, kind in features.items() if isinstance(kind, audio))
+
+
+def _class_columns(features: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the columns whose numbers are classes, with the names of these."""
+    label = _library().ClassLabel
+    return {name: list(kind.names) for name, kind in features.items() if isinstance(kind, label)}
 
 
 def _saved(folder: Path) -> list[Part]:
@@ -145,7 +146,8 @@ def _saved_part(split: str, data: Any, folder: Path) -> Part:
         for table in data.select_columns(list(columns)).with_format("arrow").iter(_ROWS):
             yield from table.to_pylist()
 
-    return Part(split, tuple(data.column_names), rows, folder, **_types(data.features))
+    audio, classes = _audio_columns(data.features), _class_columns(data.features)
+    return Part(split, tuple(data.column_names), rows, folder, audio, classes)
 
 
 def _parquet(folder: Path, tables: Sequence[Path]) -> list[Part]:
@@ -190,7 +192,8 @@ def _parquet_part(split: str, paths: Sequence[Path], folder: Path) -> Part:
                 raise DataError(f"the parquet file is damaged ({why})", given=path) from error
 
     columns = tuple(n for n in schema.names if all(n in found for found in names))
-    return Part(split, columns, rows, folder, **_types(features))
+    audio, classes = _audio_columns(features), _class_columns(features)
+    return Part(split, columns, rows, folder, audio, classes)
 
 
 def _split_name(path: Path, folder: Path) -> str:

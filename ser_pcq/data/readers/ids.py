@@ -40,7 +40,7 @@ def _begins_with(name: str, speaker: str) -> bool:
 
 
 def numbered(ids: Iterable[str]) -> list[str]:
-    """Make ids unique: those that stand a second time get `-2` and so on."""
+    """Make ids unique: those that occur again get `-2` and so on."""
     wanted = list(ids)
     taken = set(wanted)
     seen: set[str] = set()

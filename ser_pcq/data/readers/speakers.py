@@ -1,10 +1,10 @@
-"""Names of speakers under which one person may stand twice, or nobody: told, never changed."""
+"""Names that may be a second one of the same person, or nobody's: noted, never changed."""
 
 import re
 from collections.abc import Iterable
 
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.errors import few
 
 NOTHING = frozenset({"nan", "na", "n/a", "#n/a", "none", "null", "nil", "?", "-"})
 """What tables hold where nothing is known, in lower case."""
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"0*(\d+?)(?:\.0+)?")
 
 
 def speaker_notes(utterances: Iterable[Utterance]) -> list[str]:
-    """Tell of speakers that are perhaps one person, or no person.
+    """Note the speakers that are perhaps one person, or no person.
 
     Compared are names without regard to case, and numbers by their value: `Anna` and `anna`, `3`,
     `03` and `3.0`.

@@ -4,18 +4,20 @@ import codecs
 import csv
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_pcq.data.corpora.corpus import Prepared
-from ser_pcq.data.readers.columns import choose_columns, unread
+from ser_pcq.data.prepared import Prepared
+from ser_pcq.data.readers.columns import Columns, choose_columns, unread
 from ser_pcq.data.readers.entry import Entry, prepared, refuse
 from ser_pcq.data.readers.recordings import names_below, refuse_missing
 from ser_pcq.errors import DataError
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 """Names of the characters that are looked for between columns."""
+
+_USUAL = Columns()  # every column by its usual names
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Table:
 def read_table(
     table: Path,
     *,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Columns = _USUAL,
     delimiter: str | None = None,
     audio_dir: Path | None = None,
 ) -> Prepared:
@@ -44,7 +46,7 @@ def read_table(
 
     Args:
         table: The file.
-        columns: Fact to the column that says it, as `choose_columns` takes it.
+        columns: Those that the user names.
         delimiter: The character between columns, or its name in `DELIMITERS`; when None the one
             that makes most columns of the header.
         audio_dir: Where relative paths begin; the folder of the table when None.
@@ -53,7 +55,7 @@ def read_table(
         DataError: When the table or a row of it cannot be read, or its audio is not there.
     """
     content = read_cells(table, delimiter)
-    chosen = choose_columns(content.names, columns or {})
+    chosen = choose_columns(content.names, columns)
     indices = {fact: content.names.index(name) for fact, name in chosen.items()}
     places = [f"row {number}" for number, _ in content.rows]
     cells = {fact: [row[i] for _, row in content.rows] for fact, i in indices.items()}
@@ -145,7 +147,7 @@ def _separator(table: Path, header: str) -> str:
     found = [character for character, count in counts.items() if count == most]
     if most == 1 or len(found) > 1:
         raise DataError(
-            "the delimiter of the table cannot be told from its header",
+            "the header does not show the delimiter of the table",
             given=f"{header!r} in {table}",
             accepted=", ".join(DELIMITERS),
             do="name it with --delimiter",

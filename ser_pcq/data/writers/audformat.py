@@ -1,7 +1,7 @@
 """A data directory as a database in audformat, which `ser-data prepare audformat` reads back.
 
 One table, `emotion`, has a row for each utterance and a column for each thing that is known. The
-gender stands with the labels of the scheme `speaker`, as is usual in audformat.
+gender is with the labels of the scheme `speaker`, as is usual in audformat.
 """
 
 import shutil
@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.data.directory import DataDir
-from ser_pcq.data.directory.tables import few
 from ser_pcq.data.readers.audformat import library
 from ser_pcq.data.readers.recordings import names_below, refuse_missing
 from ser_pcq.data.writers.table import facts, known
-from ser_pcq.errors import DataError
+from ser_pcq.errors import DataError, few
 
 TABLE = "emotion"
 

@@ -21,7 +21,7 @@ def export_csv(
     """Write a table, one row for each utterance, with a header, in UTF-8.
 
     Args:
-        data: The data directory. The name of its corpus does not stand in the table.
+        data: The data directory. The name of its corpus is not part of the table.
         out: The file; with tabs between columns where it ends in `.tsv`, else with commas.
         overwrite: Replace an existing file, which may be the very table that the data came from.
         relative: Write paths that begin in the folder of the table, so that both can be moved
@@ -88,7 +88,7 @@ def _number(value: float | None) -> str | None:
 
 
 def _path(audio: Path, folder: Path | None) -> str:
-    """Return a path as it stands in a table."""
+    """Return a path as a table has it."""
     # Links on the way are resolved, since `..` after one would lead elsewhere; the last one stays.
     absolute = audio.parent.resolve() / audio.name
     return str(absolute) if folder is None else os.path.relpath(absolute, folder)
