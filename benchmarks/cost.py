@@ -2,8 +2,8 @@
 
 Models are embedded names, checkpoints, or experiment folders, of which the first fold is measured.
 They take turns on one thread. Prints a table, tab-separated or in Markdown. First numbers of
-parameters. Then for each second of speech: millions of multiply-adds (`ser_pcq.cost.count_macs`
-says what counts), processor time in s, and that time as a multiple of one product of two 1024×1024
+parameters. Then for each second of speech: millions of multiply-adds (see `count_macs` in
+model_cost.py), processor time in s, and that time as a multiple of one product of two 1024×1024
 matrices (float32) measured in turn with them, which is comparable between machines. The memory is
 the peak of a whole process, MB are 10^6 bytes. The training is that of all finished folds.
 
@@ -30,7 +30,7 @@ from ser_pcq.cli.app import run, say
 from ser_pcq.errors import ScoreError, SerError
 
 if TYPE_CHECKING:
-    from ser_pcq.training.cost import Cost
+    from model_cost import Cost
 
 COLUMNS = (
     *("model", "encoder", "network", "parameters", "trainable", "frozen", "MMAC/s", "weights MB"),
@@ -81,7 +81,7 @@ def named(given: str) -> tuple[str | None, str]:
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
-    """Return the last parts in which paths differ, without the end that all of them share."""
+    """Return the last part of each path that differs from the others."""
     parts = [list(path.resolve().parts) for path in paths]
     while len(parts) > 1 and len({p[-1] for p in parts}) == 1 and min(map(len, parts)) > 1:
         parts = [p[:-1] for p in parts]
@@ -133,7 +133,7 @@ def read_systems(given: Sequence[str], parameters: Mapping[str, int]) -> list[Sy
 
 
 def _kept_parameters(name: str, folder: Path) -> int:
-    """Return the parameters of the checkpoints in the folder; of folds that differ, the most."""
+    """Return the parameters that a checkpoint in the folder names; of several folds, the most."""
     import json
 
     from ser_pcq.models.folder import ABOUT
@@ -159,26 +159,26 @@ def read_parameters(given: Sequence[str]) -> dict[str, int]:
     Raises:
         SerError: When a number is none, or a table cannot be read.
     """
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for one in given:
         name, value = named(one)
         if name is not None:
-            told[name] = value
+            found[name] = value
             continue
         try:
             with Path(one).open(encoding="utf-8", newline="") as lines:
                 rows = csv.DictReader(lines, delimiter="\t", strict=True)
-                told |= {row["model"]: row["parameters"] for row in rows}
+                found |= {row["model"]: row["parameters"] for row in rows}
         except (OSError, ValueError, KeyError, csv.Error) as error:
             raise SerError(
                 "no table of parameters",
                 given=f"{one} ({error})",
                 accepted="NAME=NUMBER, or a file with the columns model and parameters",
             ) from error
-    for name, value in told.items():
+    for name, value in found.items():
         if not (str(value).isascii() and str(value).isdigit() and int(value) > 0):
             raise SerError(f"the parameters of {name} are no number from 1", given=value)
-    return {name: int(value) for name, value in told.items()}
+    return {name: int(value) for name, value in found.items()}
 
 
 def read_lines(given: Sequence[str]) -> dict[str, float]:
@@ -221,7 +221,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     if given.plot is None:
-        from ser_pcq.training.cost import measure
+        from model_cost import measure
 
         split = [named(one) for one in given.models]
         costs = measure([m for _, m in split], duration=given.seconds, rounds=given.rounds)

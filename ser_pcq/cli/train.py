@@ -1,27 +1,24 @@
 """`ser-train CONFIG.toml DATA_DIR EXP_DIR`."""
 
 import os
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
-from ser_pcq.errors import SerError
 
 if TYPE_CHECKING:
     from ser_pcq.protocols.rules import Fold
+    from ser_pcq.training.contract import EpochRecord
     from ser_pcq.training.experiment import Experiment
-    from ser_pcq.training.network.fit import EpochRecord
 
 app = new_app(help="Train a speech emotion recognition model, fold by fold.")
 
 
 def _is_helper() -> bool:
-    """Whether this is a helper process of a distributed run: one process speaks for all."""
+    """Return whether this is a helper process of a distributed run, which says nothing."""
     return int(os.environ.get("RANK", "0")) > 0
 
 
@@ -54,13 +51,13 @@ class ProgressObserver:
         self.progress.stop()
 
     def on_prepare(self, done: int, total: int) -> None:
-        """See an utterance read and encoded."""
+        """Show that an utterance has been read and encoded."""
         self.progress.update(self.task, completed=done, total=total, scores=f"{done}/{total}")
         if not (self.live or self.silent) and done % 200 == 0:
             say(f"{self.title}: {done} of {total} prepared")
 
     def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
-        """See a training step."""
+        """Show a training step."""
         self.progress.update(
             self.task,
             description=f"{self.title} epoch {epoch}/{self.epochs}",
@@ -70,7 +67,7 @@ class ProgressObserver:
         )
 
     def on_epoch(self, record: "EpochRecord", is_best: bool) -> None:
-        """See the end of an epoch."""
+        """Show the end of an epoch."""
         if record.valid_wa == record.valid_wa:
             star = " (best)" if is_best else ""
             self.scores = (
@@ -99,50 +96,6 @@ def _train_here(experiment: "Experiment", fold: "Fold", *, resume: bool) -> None
             f"{about}: test WA {100 * confusion.weighted_accuracy:.1f} "
             f"UA {100 * confusion.unweighted_accuracy:.1f}"
         )
-
-
-def _train_beside(folds: "list[Fold]", arguments: list[str], jobs: int) -> None:
-    """Train folds side by side, each in a process of its own with its share of the cores."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
-
-    def train(fold: "Fold") -> int:
-        command = [sys.executable, "-m", "ser_pcq.cli.train", *arguments]
-        return subprocess.run(
-            [*command, "--fold", str(fold.number)], env=environment, check=False
-        ).returncode
-
-    with ThreadPoolExecutor(jobs) as pool:
-        codes = list(pool.map(train, folds))
-    failed = [str(fold.number) for fold, code in zip(folds, codes, strict=True) if code]
-    if failed:
-        raise SerError(
-            "folds failed", given=", ".join(failed), do="see above, then go on with --resume"
-        )
-
-
-def _unfinished(experiment: "Experiment", numbers: list[int], *, resume: bool) -> "list[Fold]":
-    """Return the folds to train; finished ones are kept, but only when that was asked for."""
-    chosen = experiment.select(numbers)
-    finished = [fold for fold in chosen if experiment.is_finished(fold)]
-    if finished and not resume:
-        raise SerError(
-            f"{len(finished)} of these folds are finished already",
-            given=experiment.exp_dir,
-            do="keep them and train the rest with --resume, or use a new folder",
-        )
-    return [fold for fold in chosen if fold not in finished]
-
-
-def _given(options: dict[str, Any], changes: list[str], allow_leakage: bool) -> list[Any]:
-    """Return options as they are given again to the process of a fold."""
-    arguments: list[Any] = []
-    for name, value in options.items():
-        if value is not None:
-            arguments += [name, value]
-    for change in changes:
-        arguments += ["--set", change]
-    return [*arguments, "--allow-leakage"] if allow_leakage else arguments
 
 
 def _say_what_follows(experiment: "Experiment") -> None:
@@ -203,6 +156,7 @@ def train(
     from ser_pcq.config.toml import load_config
     from ser_pcq.data.directory import read
     from ser_pcq.training.experiment import open_experiment
+    from ser_pcq.training.fold_processes import train_side_by_side
     from ser_pcq.training.network.context_cache import default_cache_dir
 
     config = load_config(config_path, changes or [])
@@ -220,14 +174,20 @@ def train(
         )
     for leak in experiment.verdict.leaky if not _is_helper() else ():
         say(f"ser-train: warning: leaky: {leak}")
-    todo = _unfinished(experiment, fold or [], resume=resume)
-    options = {"--seed": seed, "--device": device, "--cache-dir": cache_dir}
-    arguments = [config_path, data_dir, exp_dir, *_given(options, changes or [], allow_leakage)]
+    todo = experiment.unfinished(fold or [], keep_finished=resume)
     # The features of a linear recognizer are computed once, and its folds take seconds.
-    beside = jobs > 1 and len(todo) > 1 and config.model.is_network
+    side_by_side = jobs > 1 and len(todo) > 1 and config.model.is_network
     try:
-        if beside:
-            _train_beside(todo, [*map(str, arguments), "--resume"], jobs)
+        if side_by_side:
+            arguments = [config_path, data_dir, exp_dir, "--seed", seed, "--device", device]
+            if cache_dir is not None:
+                arguments += ["--cache-dir", cache_dir]
+            for change in changes or []:
+                arguments += ["--set", change]
+            if allow_leakage:
+                arguments.append("--allow-leakage")
+            command = [sys.executable, "-m", "ser_pcq.cli.train", *map(str, arguments), "--resume"]
+            train_side_by_side(todo, command, jobs=jobs)
         else:
             for one in todo:
                 _train_here(experiment, one, resume=resume)

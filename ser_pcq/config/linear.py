@@ -1,21 +1,27 @@
 """The sections of the configuration that linear recognizers read."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from ser_pcq.config.ranges import HUGE, TINY, AtLeast, Distinct
+
+TIMES = Distinct(0.01, 10, "times of 0.01 to 10 s", may_be_empty=True)
 
 
 @dataclass(frozen=True)
 class StatisticsConfig:
     """How linear classifiers sum an encoder's frames up; several values make several candidates."""
 
-    speech_ranges: tuple[float, ...] = (0.0,)
+    speech_ranges: Annotated[
+        tuple[float, ...], Distinct(0, 1000, "numbers of dB from 0 to 1000")
+    ] = (0.0,)
     """Frames more than so many dB under the loudest are pauses and left out; 0 keeps all."""
-    parts: tuple[int, ...] = (1,)
+    parts: Annotated[tuple[int, ...], Distinct(1, 100, "whole numbers, 1 to 100")] = (1,)
     """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
-    windows: tuple[float, ...] = ()
+    windows: Annotated[tuple[float, ...], TIMES] = ()
     """Lengths in s; each adds the deviation of the frames' moving average over that time, rounded
     to an odd number of frames."""
-    lags: tuple[float, ...] = ()
+    lags: Annotated[tuple[float, ...], TIMES] = ()
     """Times in s; each adds the deviation of the frames' change over that time."""
 
 
@@ -27,7 +33,7 @@ class SlimConfig:
     """Ranks of the two convolutions."""
     attention: tuple[int, ...] = ()
     """Ranks of the first block's query and key together, of its value, and of its output."""
-    utterances: int = 500
+    utterances: Annotated[int, AtLeast(1)] = 500
     """Most training utterances whose sound it is fitted to, spread evenly over all."""
 
 
@@ -35,8 +41,15 @@ class SlimConfig:
 class DiscriminantConfig:
     """Linear discriminant analysis."""
 
-    shrinkages: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-    """Shares of the unit matrix in the covariance, above 0 to 1."""
+    shrinkages: Annotated[tuple[float, ...], Distinct(TINY, 1, "numbers above 0 and up to 1")] = (
+        0.5,
+        0.6,
+        0.7,
+        0.8,
+        0.9,
+        0.95,
+    )
+    """Shares of the unit matrix in the covariance."""
     several: Literal["choose", "average"] = "choose"
     """Of several shrinkages and ways to sum up. `choose`: the best is taken, judged on the
     validation utterances or, without any, by leaving out one training speaker after the other.
@@ -48,6 +61,12 @@ class DiscriminantConfig:
 class SvmConfig:
     """Linear support vector machines."""
 
-    costs: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+    costs: Annotated[tuple[float, ...], Distinct(TINY, HUGE, "numbers above 0")] = (
+        1e-5,
+        1e-4,
+        1e-3,
+        1e-2,
+        1e-1,
+    )
     """Values of C to choose from, for a Whisper baseline each with each of `context.layers`: on the
     validation utterances or, without any, by leaving out one training speaker after the other."""

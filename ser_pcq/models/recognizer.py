@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ser_pcq.audio.waveform import SAMPLE_RATE
-from ser_pcq.config import Config, ModelConfig
+from ser_pcq.config import Config
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.frontend import Frontend
-from ser_pcq.models.pcq.network import PCQ
-from ser_pcq.models.residual import ResidualNetwork
+from ser_pcq.models.registry import NETWORKS
 from ser_pcq.models.segments import (
     cut_frames,
     cut_waveform,
@@ -37,18 +36,6 @@ class Segments:
 
     spectrogram: Tensor
     waveform: Tensor
-
-
-def _new_network(
-    config: ModelConfig,
-    n_classes: int,
-    image_shape: tuple[int, int, int],
-    context_shape: tuple[int, int, int] | None,
-) -> PCQ | ResidualNetwork:
-    """Build the network that the configuration names."""
-    if config.name == "residual":
-        return ResidualNetwork(config, n_classes=n_classes, image_shape=image_shape)
-    return PCQ(config, n_classes=n_classes, image_shape=image_shape, context_shape=context_shape)
 
 
 class Recognizer(nn.Module):
@@ -86,7 +73,12 @@ class Recognizer(nn.Module):
             n_frames = encoder.n_frames(self.segment_length)
             context_shape = (len(encoder.layers), n_frames, encoder.width)
         image_shape = self.frontend.output_shape(self.segment_length // hop)
-        self.network = _new_network(config.model, len(labels), image_shape, context_shape)
+        self.network = NETWORKS[config.model.name](
+            config.model,
+            n_classes=len(labels),
+            image_shape=image_shape,
+            context_shape=context_shape,
+        )
 
     @property
     def caches_context(self) -> bool:

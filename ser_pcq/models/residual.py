@@ -70,13 +70,19 @@ class ResidualNetwork(nn.Module):
         config: The `[model]` section: `channels`, `reduction`, `hidden` and `dropout`.
         n_classes: Emotions.
         image_shape: (channel, frequency, frame) of the spectrogram image.
+        context_shape: None, as there is no place for context.
 
     Raises:
         ConfigError: When pooling leaves nothing of the image.
     """
 
     def __init__(
-        self, config: ModelConfig, *, n_classes: int, image_shape: tuple[int, int, int]
+        self,
+        config: ModelConfig,
+        *,
+        n_classes: int,
+        image_shape: tuple[int, int, int],
+        context_shape: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__()
         rows, columns = (image_shape[1] + 1) // 2, image_shape[2]

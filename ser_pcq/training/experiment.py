@@ -5,12 +5,12 @@
     EXP_DIR/config.json  split.json  audio.json
     EXP_DIR/fold_01/checkpoint/  predictions.csv  provenance.json  history.csv  tensorboard/
 
-How one fold gets from data to predictions stands in `fold`.
+How one fold gets from data to predictions is in `run_fold`.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from ser_pcq.protocols.copies import AUDIO, AudioFacts, audio_facts, write_audio
 from ser_pcq.protocols.leakage import Verdict, check_folds
 from ser_pcq.protocols.rules import Fold, groups_by_kind, rule_of
 from ser_pcq.protocols.split_file import SPLIT, check_split, folds_of, keep_split, split_content
+from ser_pcq.training.contract import OnProgress, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Experiment:
         seed: Of initial weights, shuffling, dropout and augmentation.
         device: `auto`, `cpu` or `cuda`.
         audio: Which recordings are copies of one another.
-        allow_leakage: Go on where the guard finds a leak, and mark what comes of it.
+        allow_leakage: Go on where the guard finds a leak, and mark scores and models as leaky.
     """
 
     config: Config
@@ -84,11 +85,11 @@ class Experiment:
 
     def record(self) -> dict[str, Any]:
         """Return what a folder was made with, apart from its split and the encoder's weights."""
-        told = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
+        utterances = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
         return {
             "config": shareable_config(self.config),
             "seed": self.seed,
-            "data": hashlib.sha256(json.dumps(sorted(told)).encode()).hexdigest(),
+            "data": hashlib.sha256(json.dumps(sorted(utterances)).encode()).hexdigest(),
         }
 
     def check_record(self, **more: str) -> bool:
@@ -132,7 +133,7 @@ class Experiment:
             write_json(self.exp_dir / "config.json", {**self.record(), "encoder": fingerprint})
 
     def is_finished(self, fold: Fold) -> bool:
-        """Whether the fold has been trained and scored."""
+        """Return whether the fold has been trained and scored."""
         return (self.fold_dir(fold) / "finished.json").is_file()
 
     def select(self, numbers: Sequence[int]) -> list[Fold]:
@@ -147,6 +148,28 @@ class Experiment:
                 raise DataError("no such fold", given=number, accepted=f"1 to {len(known)}")
         return [known[n] for n in sorted(set(numbers))] or list(self.folds)
 
+    def unfinished(self, numbers: Sequence[int], *, keep_finished: bool) -> list[Fold]:
+        """Return those of the folds with these numbers (see `select`) that are still to be trained.
+
+        Args:
+            numbers: Numbers of folds; none for all.
+            keep_finished: Leave finished folds out; otherwise they are refused, because training
+                would replace them.
+
+        Raises:
+            DataError: For a number that the protocol does not have.
+            SerError: When some are finished and that is not expected.
+        """
+        chosen = self.select(numbers)
+        finished = [fold for fold in chosen if self.is_finished(fold)]
+        if finished and not keep_finished:
+            raise SerError(
+                f"{len(finished)} of these folds are finished already",
+                given=self.exp_dir,
+                do="keep them and train the rest with --resume, or use a new folder",
+            )
+        return [fold for fold in chosen if fold not in finished]
+
 
 def open_experiment(
     config: Config,
@@ -157,7 +180,7 @@ def open_experiment(
     seed: int,
     device: str = "auto",
     allow_leakage: bool = False,
-    on_compare: Callable[[int, int], None] = lambda done, total: None,
+    on_compare: OnProgress = ignore_progress,
 ) -> Experiment:
     """Make or reopen an experiment folder; refuse one that was made with something else.
 
@@ -169,14 +192,19 @@ def open_experiment(
         seed: Of everything random.
         device: `auto`, `cpu` or `cuda`.
         allow_leakage: Go on where the guard finds a leak.
-        on_compare: Called with (done, total) while recordings are compared with one another.
+        on_compare: Called while recordings are compared with one another.
 
     Raises:
         SerError: When the folder holds another configuration, seed or split.
         LeakageError: When the folds leak and that is not allowed.
     """
     if len(data.labels) < 2:
-        raise DataError("one emotion alone cannot be told from others", given=data.labels)
+        raise DataError(
+            "training needs two emotions",
+            given=", ".join(data.labels) or "none",
+            accepted="2 or more labels",
+            do="prepare data with at least two",
+        )
     folds = folds_of(data, config.protocol)
     audio = audio_facts(data, cache_dir, on_progress=on_compare)
     experiment = Experiment(

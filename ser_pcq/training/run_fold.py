@@ -1,46 +1,22 @@
-"""One fold from data to predictions: train, let the guard judge, score the test fold, keep all."""
+"""One fold from data to predictions: train, check for leaks, score the test fold, write all."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias
-
-from torch import Tensor
+from typing import Any
 
 from ser_pcq.audio.fingerprint import save_prints
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.files import write_json
 from ser_pcq.models.card import model_card
-from ser_pcq.models.checkpoint import AnyRecognizer, save_checkpoint
+from ser_pcq.models.checkpoint import save_checkpoint
 from ser_pcq.models.folder import PRINTS
 from ser_pcq.protocols.leakage import check_provenance
 from ser_pcq.protocols.provenance import Provenance, write_provenance
 from ser_pcq.protocols.rules import Fold, protocol_name, rule_of
+from ser_pcq.training.contract import Observer, OnProgress, Trained, ignore_progress
 from ser_pcq.training.experiment import Experiment
-from ser_pcq.training.network.fit import Observer
-
-OnPrepare: TypeAlias = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What training a fold leaves.
-
-    Attributes:
-        recognizer: The model, its temperature included.
-        score_test: Returns log-probabilities of the test utterances, (utterance, class), in the
-            fold's order; it is called when the guard has agreed.
-        training: What the checkpoint tells of the training, plain values.
-        calibration: What the checkpoint tells of the temperature, plain values.
-        provenance: What was fitted or chosen on which utterances.
-    """
-
-    recognizer: AnyRecognizer
-    score_test: Callable[[], Tensor]
-    training: dict[str, Any]
-    calibration: dict[str, Any]
-    provenance: Provenance
+from ser_pcq.training.registry import trainer_of
 
 
 def run_fold(
@@ -49,16 +25,16 @@ def run_fold(
     observer: Observer,
     *,
     resume: bool = False,
-    on_prepare: OnPrepare = lambda done, total: None,
+    on_prepare: OnProgress = ignore_progress,
 ) -> Predictions | None:
     """Train one fold, write its checkpoint and score its test utterances.
 
     Args:
         experiment: The experiment.
         fold: One of its folds.
-        observer: Sees the training.
+        observer: Is called after each step and epoch.
         resume: Go on from a state that an interrupted run left.
-        on_prepare: Called with (done, total) while utterances are read and encoded.
+        on_prepare: Called while utterances are read and encoded.
 
     Returns:
         Predictions on the test utterances; None for the protocol `all`, and in the helper processes
@@ -67,11 +43,7 @@ def run_fold(
     Raises:
         LeakageError: When something was fitted or chosen on the test fold and that is not allowed.
     """
-    # Imported here: each brings libraries along that the other does not need.
-    if experiment.config.model.is_network:
-        from ser_pcq.training.network.train import train_network as train
-    else:
-        from ser_pcq.training.linear.train import train_linear as train
+    train = trainer_of(experiment.config.model)
     started = time.monotonic()
     trained = train(experiment, fold, observer, resume=resume, on_prepare=on_prepare)
     seconds = time.monotonic() - started

@@ -12,7 +12,7 @@ from ser_pcq.models.pcq.channel_query import (
     DilatedConvolution,
     QueryMaps,
 )
-from ser_pcq.models.pcq.heads import LightHead, PaperHead
+from ser_pcq.models.pcq.heads import HeadSizes, LightHead, PaperHead
 from ser_pcq.models.pcq.mlcnn import MLCNN, ChannelAttention, DepthBlock, Stem, stage_sizes
 from ser_pcq.models.pcq.network import PCQ
 
@@ -257,7 +257,8 @@ def test_the_first_query_map_is_the_deepest_layer_pooled(time_aligned):
 
 
 def test_the_light_head_reads_mean_and_deviation_over_time():
-    head = LightHead(pooled_channels=5, depth=3, width=24, n_classes=4, dropout=0.5).eval()
+    sizes = HeadSizes(pooled=5, last=0, depth=3, frames=50, width=24)
+    head = LightHead(ModelConfig(dropout=0.5), sizes, n_classes=4).eval()
     pooled, context = torch.randn(6, 5), torch.randn(6, *CONTEXT) * 3 + 10
     statistics = [context.mean(dim=2).flatten(1), context.std(dim=2, correction=0).flatten(1)]
     logits = head.classify(head.norm(torch.cat([pooled, *statistics], dim=1)))

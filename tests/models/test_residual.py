@@ -12,9 +12,9 @@ from ser_pcq.errors import ConfigError
 from ser_pcq.models.checkpoint import load_checkpoint
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.models.residual import ResidualNetwork
+from ser_pcq.training.contract import EpochRecord
 from ser_pcq.training.experiment import open_experiment
 from ser_pcq.training.network.augment import Batch, augment_batch
-from ser_pcq.training.network.fit import EpochRecord
 from ser_pcq.training.run_fold import run_fold
 
 SMALL = ModelConfig(name="residual", channels=(4, 8, 8, 8), reduction=2, hidden=16)

@@ -3,8 +3,8 @@ import pytest
 
 from ser_pcq.errors import SerError
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT
-from ser_pcq.training.linear.choice import choose_and_fit
 from ser_pcq.training.linear.discriminant import MARGIN, Discriminant
+from ser_pcq.training.linear.selection import choose_and_fit
 
 SHRINKAGES = (0.1, 0.5, 0.9)
 

@@ -114,7 +114,7 @@ def test_speaker_adaptation_gives_every_speaker_the_same_mean_and_deviation(data
     }
     speaker = {u.utterance_id: u.speaker for u in data.utterances}
     adapted = adapt_to_speakers(sides, speaker)
-    for name in data.speakers:  # also the one whose utterances stand on two sides
+    for name in data.speakers:  # also the one with utterances on two sides
         own = [
             u.spectrogram for s in adapted.values() for u in s if speaker[u.utterance_id] == name
         ]

@@ -68,7 +68,7 @@ def test_a_map_of_low_rank_is_found_again():
 
 
 @torch.no_grad()
-def test_no_map_of_this_rank_is_better_and_what_is_left_is_told():
+def test_no_map_of_this_rank_is_better_and_what_is_left_is_returned():
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(4000, 8, generator=generator)
     y = x @ torch.randn(8, 6, generator=generator) * torch.tensor([1.0, 1, 1, 100, 1, 0.01])
@@ -78,16 +78,16 @@ def test_no_map_of_this_rank_is_better_and_what_is_left_is_told():
     errors = []
     for rank in (1, 2, 4, 6):
         fitted = LowRank(8, 6, rank)
-        told = moments.fit(fitted)
+        left = moments.fit(fitted)
         residual = ((y - fitted(x)) / y.std(dim=0)).square().mean()
-        assert told == pytest.approx(float(residual), abs=0.01)
+        assert left == pytest.approx(float(residual), abs=0.01)
         # With inputs that are white the best is known: what the largest singular values hold.
         standardised = ((y - y.mean(dim=0)) / y.std(dim=0)).numpy()
         predictor = np.linalg.lstsq((x - x.mean(dim=0)).numpy(), standardised, rcond=None)[0]
         values = np.linalg.svd((x - x.mean(dim=0)).numpy() @ predictor, compute_uv=False)
         best = 1 - (values[:rank] ** 2).sum() / standardised.size
-        assert told == pytest.approx(best, abs=0.005)
-        errors.append(told)
+        assert left == pytest.approx(best, abs=0.005)
+        errors.append(left)
     assert errors == sorted(errors, reverse=True)
 
 

@@ -6,7 +6,12 @@ import pytest
 
 from ser_pcq.errors import SerError
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier
-from ser_pcq.training.linear.choice import MAX_INNER_FOLDS, _inner_folds, choose_and_fit, choose_on
+from ser_pcq.training.linear.selection import (
+    MAX_INNER_FOLDS,
+    _inner_folds,
+    choose_and_fit,
+    choose_on,
+)
 from ser_pcq.training.linear.svm import SupportVectorMachine
 
 COSTS = (1e-3, 1e-2, 1e-1)

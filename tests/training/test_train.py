@@ -15,13 +15,13 @@ from support.observers import Silent
 from support.paths import ROOT
 
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.models.device import new_accelerator
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.training.experiment import open_experiment
+from ser_pcq.training.network.accelerator import new_accelerator
 from ser_pcq.training.network.context_cache import ContextCache
 from ser_pcq.training.network.dataset import EpochSampler, SegmentDataset, prepare_utterances
 from ser_pcq.training.network.fit import Fit
-from ser_pcq.training.network.optimisation import class_weights
+from ser_pcq.training.network.optimiser import class_weights
 from ser_pcq.training.network.validation import score_utterances
 from ser_pcq.training.run_fold import run_fold
 
@@ -33,7 +33,7 @@ from support import tiny
 import torch
 from ser_pcq.data import directory as datadir
 from ser_pcq.training.network.dataset import prepare_utterances
-from ser_pcq.models.device import new_accelerator
+from ser_pcq.training.network.accelerator import new_accelerator
 from ser_pcq.training.network.fit import Fit
 
 class Silent:

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import CheckpointError, ConfigError
-from ser_pcq.models.encoders.context import ContextEncoder, WaveContext, WhisperContext
+from ser_pcq.models.encoders import PRETRAINED
+from ser_pcq.models.encoders.context import ContextEncoder, WhisperContext
 
 HUB_NAMES = {
     "whisper-base": "openai/whisper-base",
@@ -26,8 +27,6 @@ HUB_NAMES = {
 # Where a configuration came from and what wrote it: nothing that the output depends on, and a path
 # of this machine has no place in a checkpoint.
 PROVENANCE = {"_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"}
-
-WAVE_FAMILIES = ("wavlm", "hubert", "wav2vec2")
 
 
 def _resolve_layers(layers: tuple[int, ...], n_layers: int) -> tuple[int, ...]:
@@ -160,18 +159,17 @@ def load_encoder(config: ContextConfig, *, duration: float | None = None) -> Con
     with _quiet_transformers():
         source, dims = _find(config)
         depth_key = "encoder_layers" if dims.model_type == "whisper" else "num_hidden_layers"
-        if dims.model_type not in ("whisper", *WAVE_FAMILIES):
+        if dims.model_type not in PRETRAINED:
             raise ConfigError(
                 "unknown kind of encoder",
                 given=dims.model_type,
-                accepted=", ".join(("whisper", *WAVE_FAMILIES)),
+                accepted=", ".join(PRETRAINED),
             )
         hub_config = {k: v for k, v in dims.to_dict().items() if k not in PROVENANCE}
         layers = _resolve_layers(config.layers, hub_config[depth_key])
         # At least one block is built: the wave models do not run without.
         setattr(dims, depth_key, max(1, *layers))
         model = _read_weights(source, dims)
-    kind = WhisperContext if dims.model_type == "whisper" else WaveContext
-    encoder = kind(config, layers, hub_config, model)
+    encoder = PRETRAINED[dims.model_type](config, layers, hub_config, model)
     encoder.freeze()
     return encoder

@@ -3,16 +3,12 @@
 from typing import Any
 
 from ser_pcq.config import ContextConfig
-from ser_pcq.models.encoders.context import ContextEncoder, WaveContext, WhisperContext
-from ser_pcq.models.encoders.slim_whisper import SlimWhisper
-
-KINDS: dict[str, type[ContextEncoder]] = {"whisper": WhisperContext, "slim-whisper": SlimWhisper}
-"""Family to class; every other family is a `WaveContext`."""
+from ser_pcq.models.encoders import ENCODERS
+from ser_pcq.models.encoders.context import ContextEncoder
 
 
 def encoder_from_spec(config: ContextConfig, spec: dict[str, Any]) -> ContextEncoder:
     """Build an encoder of the right shape without weights, for a checkpoint to fill."""
-    kind = KINDS.get(spec["family"], WaveContext)
-    encoder = kind(config, tuple(spec["layers"]), spec["config"])
+    encoder = ENCODERS[spec["family"]](config, tuple(spec["layers"]), spec["config"])
     encoder.freeze()
     return encoder

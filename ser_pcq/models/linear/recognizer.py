@@ -17,6 +17,7 @@ from ser_pcq.config import Config
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.frontend import peak_normalise, preemphasise
+from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import LinearClassifier
 from ser_pcq.models.linear.opensmile import OpenSmileFunctionals
 from ser_pcq.models.linear.statistics import (
@@ -27,21 +28,19 @@ from ser_pcq.models.linear.statistics import (
 )
 from ser_pcq.models.segments import SHORTEST, cut_waveform, segment_spans
 
-OPENSMILE_SETS = {"egemaps-svm": "eGeMAPSv02", "compare-svm": "ComParE_2016"}
-"""`model.name` to the name of openSMILE's feature set."""
-
 
 def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, FeatureSet]:
     """Return the ways to sum an encoder's output up that the configuration lets choose from.
 
     Args:
         config: The configuration.
-        layers: The encoder's layers: each by itself for `whisper-svm`, else all together.
+        layers: The encoder's layers, each by itself or all together, as the recognizer reads them.
 
     Returns:
         Name to feature set.
     """
-    choices = [(k,) for k in layers] if config.model.name == "whisper-svm" else [layers]
+    apart = LINEAR[config.model.name].layers == "one"
+    choices = [(k,) for k in layers] if apart else [layers]
     statistics = config.statistics
     sets = [
         FeatureSet(choice, speech_range, parts, statistics.windows, statistics.lags)
@@ -107,11 +106,14 @@ class Functionals:
         self.segment_length = round(config.segment.duration * SAMPLE_RATE)
         self.smile: OpenSmileFunctionals | None = None
         self.sets: dict[str, FeatureSet] = {}
-        if encoder is None:
-            self.smile = OpenSmileFunctionals(OPENSMILE_SETS[config.model.name])
-        else:
+        opensmile = LINEAR[config.model.name].opensmile
+        if encoder is not None:
             encoder.fit_length(max(self.segment_length, SHORTEST))
             self.sets = candidate_features(config, encoder.layers)
+        elif opensmile is not None:
+            self.smile = OpenSmileFunctionals(opensmile)
+        else:
+            raise ConfigError("this linear recognizer needs an encoder", given=config.model.name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ class Functionals:
     def fingerprint(self) -> str:
         """Return what the values depend on, apart from the waveform."""
         frontend, segment = self.config.frontend, self.config.segment
-        source = OPENSMILE_SETS.get(self.config.model.name)
+        source = LINEAR[self.config.model.name].opensmile
         if self.smile is not None:
             source = f"{source} {version('opensmile')}"
         if self.encoder is not None:

@@ -1,41 +1,73 @@
 """Classifier heads: the published one and a light sibling."""
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ser_pcq.config import ModelConfig
 
-class PaperHead(nn.Module):
+
+@dataclass(frozen=True)
+class HeadSizes:
+    """The sizes of what a head reads.
+
+    Attributes:
+        pooled: Numbers that the stage maps give after global average pooling; 0 without maps.
+        last: Size of the flattened last stage, channels × frequencies × frames; 0 without maps.
+        depth: Encoder layers read; 0 without context.
+        frames: Encoder frames of a segment; 0 without context.
+        width: Encoder width; 0 without context.
+    """
+
+    pooled: int
+    last: int
+    depth: int
+    frames: int
+    width: int
+
+
+class Head(nn.Module, ABC):
+    """What ends the network: from pooled stage maps and context to logits.
+
+    A head is built from the `[model]` section, the sizes of what it reads and the number of
+    emotions.
+    """
+
+    def __init__(self, config: ModelConfig, sizes: HeadSizes, n_classes: int) -> None:
+        super().__init__()
+
+    @abstractmethod
+    def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
+        """Return logits.
+
+        Shape:
+            pooled (batch, pooled channel), last (batch, channel, frequency, frame) and context
+            (batch, depth, frame, width) or None, to (batch, class).
+        """
+
+
+class PaperHead(Head):
     """The published fusion and classifier, 3.3 M parameters for the published sizes.
 
     Pooled stage maps give 128 numbers. The flattened last stage weighs the encoder's frames
     (Q4 in the paper), whose weighted sum is pooled to 128 more. Two layers and the classes follow.
 
     Args:
-        pooled_channels: Numbers that the stage maps give after global average pooling.
-        flat_size: Size of the flattened last stage.
-        n_frames: Encoder frames of a segment; 0 without context.
-        hidden: Width of the hidden layers (published: 128).
+        config: The `[model]` section: `hidden` (published: 128) and `dropout`.
+        sizes: Of what it reads; it needs maps.
         n_classes: Emotions.
-        dropout: Dropout probability.
     """
 
-    def __init__(
-        self,
-        *,
-        pooled_channels: int,
-        flat_size: int,
-        n_frames: int,
-        hidden: int,
-        n_classes: int,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        self.hidden = hidden
-        self.dropout = nn.Dropout(dropout)
-        self.maps = nn.Linear(pooled_channels, hidden)
-        self.weigh = nn.Linear(flat_size, n_frames) if n_frames else None
-        joined = 2 * hidden if n_frames else hidden
+    def __init__(self, config: ModelConfig, sizes: HeadSizes, n_classes: int) -> None:
+        super().__init__(config, sizes, n_classes)
+        hidden = self.hidden = config.hidden
+        self.dropout = nn.Dropout(config.dropout)
+        self.maps = nn.Linear(sizes.pooled, hidden)
+        self.weigh = nn.Linear(sizes.last, sizes.frames) if sizes.frames else None
+        joined = 2 * hidden if sizes.frames else hidden
         self.first = nn.Linear(joined, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.classify = nn.Linear(hidden, n_classes)
@@ -80,7 +112,7 @@ def _statistics_over_time(context: Tensor) -> tuple[Tensor, Tensor]:
     return mean, variance.clamp_min(1e-8).sqrt()
 
 
-class LightHead(nn.Module):
+class LightHead(Head):
     """Mean and deviation over time of every encoder layer read, beside the pooled stage maps.
 
     What an encoder says of emotion lies in how its features are distributed over the utterance, and
@@ -89,31 +121,19 @@ class LightHead(nn.Module):
     put every number on one scale, so that one linear layer can serve them all.
 
     Args:
-        pooled_channels: Numbers that the stage maps give after global average pooling; 0 without.
-        depth: Encoder layers read; 0 without context.
-        width: Encoder width.
+        config: The `[model]` section: `dropout` and `branch_dropout`.
+        sizes: Of what it reads.
         n_classes: Emotions.
-        dropout: Dropout probability.
-        branch_dropout: Probability that a training segment hides its stage maps.
     """
 
-    def __init__(
-        self,
-        *,
-        pooled_channels: int,
-        depth: int,
-        width: int,
-        n_classes: int,
-        dropout: float,
-        branch_dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.pooled_channels = pooled_channels
+    def __init__(self, config: ModelConfig, sizes: HeadSizes, n_classes: int) -> None:
+        super().__init__(config, sizes, n_classes)
+        self.pooled_channels = sizes.pooled
         # Without context the maps are all there is, and cannot be spared.
-        self.branch_dropout = branch_dropout if depth else 0.0
-        size = pooled_channels + 2 * depth * width
+        self.branch_dropout = config.branch_dropout if sizes.depth else 0.0
+        size = sizes.pooled + 2 * sizes.depth * sizes.width
         self.norm = nn.BatchNorm1d(size, affine=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(config.dropout)
         self.classify = nn.Linear(size, n_classes)
 
     def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:

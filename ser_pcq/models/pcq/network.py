@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ser_pcq.config import ModelConfig
 from ser_pcq.errors import ConfigError
+from ser_pcq.models.pcq import HEADS
 from ser_pcq.models.pcq.channel_query import ChannelQuery, QueryMaps
-from ser_pcq.models.pcq.heads import LightHead, PaperHead
+from ser_pcq.models.pcq.heads import HeadSizes
 from ser_pcq.models.pcq.mlcnn import MLCNN, stage_sizes
 
 
@@ -78,27 +79,15 @@ class PCQ(nn.Module):
                     per_depth=config.query_maps == "per-depth",
                     time_aligned=config.query_orientation == "time-aligned",
                 )
-        pooled = sum(channels) if config.mlcnn else 0
         depth, n_frames, width = context_shape or (0, 0, 0)
-        self.head: PaperHead | LightHead
-        if config.head == "paper":
-            self.head = PaperHead(
-                pooled_channels=pooled,
-                flat_size=channels[3] * sizes[3][0] * sizes[3][1],
-                n_frames=n_frames,
-                hidden=config.hidden,
-                n_classes=n_classes,
-                dropout=config.dropout,
-            )
-        else:
-            self.head = LightHead(
-                pooled_channels=pooled,
-                depth=depth,
-                width=width,
-                n_classes=n_classes,
-                dropout=config.dropout,
-                branch_dropout=config.branch_dropout,
-            )
+        head_sizes = HeadSizes(
+            pooled=sum(channels) if config.mlcnn else 0,
+            last=channels[3] * sizes[3][0] * sizes[3][1] if config.mlcnn else 0,
+            depth=depth,
+            frames=n_frames,
+            width=width,
+        )
+        self.head = HEADS[config.head](config, head_sizes, n_classes)
 
     def joined_maps(self, image: Tensor, context: Tensor | None) -> list[Tensor]:
         """Return Z1, Z2, Z3 and x4, or x1 to x4 without channel queries.

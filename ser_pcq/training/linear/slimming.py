@@ -2,9 +2,9 @@
 
 Each map of the slim encoder is a regression of limited rank onto what Whisper has at that place:
 the best one in the sense of squared error, every output put on one scale first, since a small
-feature tells as much as a large one. Its inputs are those that the slim encoder itself has come to
-so far, and the last map aims at the state after attention; so each map also mends what those before
-it lost. There is no gradient, no random number and no label: only speech is needed.
+feature may matter as much as a large one. Its inputs are what the slim encoder computes so far, and
+the last map aims at the state after attention, so each map also corrects errors of those before it.
+There is no gradient, no random number and no label: only speech is needed.
 
 Source: Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate
 Analysis 5, 1975.
@@ -31,13 +31,13 @@ RIDGE = 1e-5
 """Share of the mean variance of the inputs that is added to each: inputs are nearly dependent."""
 
 NOTHING = 1e-8
-"""Share of an output's variance that is as good as none: a direction of less is not scaled up."""
+"""Share of an output's variance that counts as none: a direction with less is not scaled up."""
 
 LARGEST = 60_000.0
 """Largest weight; half precision ends soon above."""
 
 STAGES = 4
-"""How often the speech is listened to."""
+"""How many times the speech is read."""
 
 Pair = tuple[Tensor, Tensor]
 Pairs = Callable[[Tensor], Iterator[Pair]]
@@ -74,7 +74,7 @@ class Moments:
         # What passes between the two halves has a variance of 1, which half precision holds well.
         down = directions.T @ full / strongest.sqrt()[:, None]
         up = directions * strongest.sqrt() * scale[:, None]
-        # As checkpoints keep a frozen encoder, so that the next map mends the rounding, too.
+        # As checkpoints keep a frozen encoder, so that the next map corrects the rounding, too.
         down, up = down.clamp(-LARGEST, LARGEST).half().double(), up.half().double()
         with torch.no_grad():
             target.down.weight.copy_(down)

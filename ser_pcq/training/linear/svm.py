@@ -25,8 +25,8 @@ def _class_duals(
 
     The score of a class is the mean of its signed distances from its borders to the other classes;
     a distance is a machine's margin over the length of its weight vector (Vapnik 1995). Bare
-    margins must not be added: a pair that is hard to tell apart has a long weight vector and would
-    drown all others. Votes (Knerr et al. 1990) are no linear map; on EMO-DB they decide no better.
+    margins must not be added: a pair that is hard to separate has a long weight vector and would
+    outweigh all others. Votes (Knerr et al. 1990) are no linear map, and no better on EMO-DB.
 
     Shape:
         gram, inner products of standardised utterances, (utterance, utterance) to the weights of
@@ -35,7 +35,7 @@ def _class_duals(
     from sklearn.svm import SVC
 
     present = np.unique(targets)
-    maps = np.zeros((n_classes, len(targets) + 1))  # the bias stands last
+    maps = np.zeros((n_classes, len(targets) + 1))  # the bias is last
     maps[~np.isin(np.arange(n_classes), present), -1] = ABSENT_LOGIT
     if len(present) > 1:
         options = {"class_weight": "balanced", "decision_function_shape": "ovo"}
@@ -49,7 +49,7 @@ def _class_duals(
         # Of two classes the library calls the second one positive, of more the first of each pair.
         sign = -1.0 if len(present) == 2 else 1.0
         for pair, (first, second) in enumerate(combinations(present, 2)):
-            # Without a length the two classes look the same: there is no border to stand off.
+            # Without a length the two classes look the same: there is no border between them.
             if lengths[pair] > 1e-9:
                 machine = np.concatenate([duals[pair], offset[pair]]) * sign / lengths[pair]
                 maps[first] += machine / (len(present) - 1)

@@ -19,6 +19,7 @@ from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
+from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier, Method, fit_mean
 from ser_pcq.models.linear.recognizer import (
     Functionals,
@@ -29,21 +30,19 @@ from ser_pcq.models.linear.recognizer import (
 )
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
+from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
-from ser_pcq.training.linear.choice import Chosen, choose_and_fit, choose_on
-from ser_pcq.training.linear.discriminant import Discriminant
+from ser_pcq.training.linear import METHODS
+from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
-from ser_pcq.training.linear.svm import SupportVectorMachine
 from ser_pcq.training.network.dataset import read_utterance
-from ser_pcq.training.network.fit import Observer
-from ser_pcq.training.run_fold import OnPrepare, Trained
 
 FeatureSets = dict[str, NDArray[Any]]
 
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
     """Load the encoder of a linear recognizer that has one, reading these layers."""
-    if config.model.name not in ("whisper-svm", "discriminant"):
+    if not config.model.sums_encoder_up:
         return None
     context = dataclasses.replace(config.context, layers=layers)
     return load_encoder(context, duration=config.segment.duration)
@@ -53,7 +52,7 @@ def _slimmed(
     experiment: Experiment,
     fold: Fold,
     encoder: ContextEncoder,
-    on_prepare: OnPrepare,
+    on_prepare: OnProgress,
     provenance: Provenance,
 ) -> ContextEncoder:
     """Return a slim encoder, fitted to the sound of the fold's training utterances."""
@@ -80,13 +79,11 @@ def _slimmed(
 
 def _method(config: Config) -> Method:
     """Return the way to fit."""
-    if config.model.name == "discriminant":
-        return Discriminant(config.discriminant.shrinkages)
-    return SupportVectorMachine(config.svm.costs)
+    return METHODS[LINEAR[config.model.name].method](config)
 
 
 def features_of(
-    experiment: Experiment, functionals: Functionals, on_prepare: OnPrepare
+    experiment: Experiment, functionals: Functionals, on_prepare: OnProgress
 ) -> FeatureSets:
     """Return the functionals of every utterance of the data, (utterance, feature) for each set.
 
@@ -100,7 +97,7 @@ def features_of(
     if kept.exists():
         try:
             loaded = load_file(kept)
-            # The file sorts them; whichever comes first wins a tie.
+            # The file sorts them, but the first one wins a tie.
             return {name: loaded[name] for name in functionals.names}
         except (OSError, SafetensorError, KeyError):
             kept.unlink(missing_ok=True)
@@ -147,7 +144,7 @@ class _Table:
 
 
 def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
-    """Join features, targets, and what is held out together when choosing."""
+    """Join features, targets, and the groups that are held out together when choosing."""
     utterances = experiment.data.utterances
     labels, config = experiment.data.labels, experiment.config.protocol
     if config.adapt == "speaker":
@@ -168,9 +165,8 @@ def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
 def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
     """Choose features and setting: on the validation utterances, else across training groups."""
     n_classes, method = len(experiment.data.labels), _method(experiment.config)
-    average = experiment.config.model.name == "discriminant" and (
-        experiment.config.discriminant.several == "average"
-    )
+    discriminant = LINEAR[experiment.config.model.name].method == "discriminant"
+    average = discriminant and experiment.config.discriminant.several == "average"
     train, valid = table.rows["train"], table.rows["valid"]
     # The test fold is among them only where `valid_from` says so, and the guard sees it then.
     chosen_on = fold.valid or fold.train
@@ -207,12 +203,12 @@ def _recognizer(
     chosen: Chosen,
     classifier: LinearClassifier,
 ) -> LinearRecognizer:
-    """Build what is kept: features that were chosen, the encoder's layers for them, the map."""
+    """Build the model: the chosen features, the encoder's layers for them, and the linear map."""
     if encoder is not None:
         sets = candidate_features(config, encoder.layers)
         config, layers = with_features(config, [sets[name] for name in chosen.feature_sets])
         if config.slim.conv:
-            # It is nowhere to be loaded from, and computes its states together anyway.
+            # It cannot be loaded again, and computes all states anyway.
             encoder.layers = layers
         else:
             encoder = _load_encoder(config, layers)
@@ -222,7 +218,7 @@ def _recognizer(
 
 
 def _begin(experiment: Experiment) -> ContextEncoder | None:
-    """Load the encoder and write what the folder is made with; a mistake leaves the folder free."""
+    """Load the encoder, check it, and only then write the record of the folder."""
     config = experiment.config
     encoder = _load_encoder(config, config.context.layers)
     if config.slim.conv:
@@ -239,7 +235,7 @@ def train_linear(
     observer: Observer,
     *,
     resume: bool,
-    on_prepare: OnPrepare,
+    on_prepare: OnProgress,
 ) -> Trained:
     """Train the linear recognizer of one fold and score its test utterances.
 
@@ -268,7 +264,7 @@ def train_linear(
     provenance.record("weights", fitted)
     recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
     judged = table.targets[table.rows["valid" if fold.valid else "train"]][: len(chosen.logits)]
-    # An inner fit that did not know a class says nothing of the confidence in it.
+    # An inner fit without a class has no confidence in it to calibrate.
     known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
     if known.any():
         recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])

@@ -1,9 +1,9 @@
 """Frozen encoder output on disk, keyed by content.
 
 The key is a hash of the encoder (configuration, layers, weights) and of the segments' samples, so
-that a changed file, frontend or encoder can never meet an old entry, and several folds, seeds and
-runs share what they can share. Entries are written to a temporary name and moved: an interrupted
-run leaves no half of one.
+that a changed file, frontend or encoder never gets an old entry, and folds, seeds and runs share
+entries where they can. Entries are written under a temporary name and moved: an interrupted run
+leaves no partial entry.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class ContextCache:
 
     Args:
         folder: Where entries are kept; made when needed.
-        encoder: A frozen encoder, on the device it shall run on.
+        encoder: A frozen encoder, on the device where it is to run.
     """
 
     def __init__(self, folder: Path, encoder: ContextEncoder) -> None:
@@ -44,7 +44,7 @@ class ContextCache:
 
     @torch.inference_mode()
     def ensure(self, waveform: Tensor) -> Path:
-        """Compute and keep the context of these segments unless it is there; return its path.
+        """Return the path of the context of these segments, which is computed if missing.
 
         Shape:
             waveform (segment, time).
@@ -60,7 +60,7 @@ class ContextCache:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether an entry is there and was not cut short."""
+    """Return whether an entry exists and is complete."""
     try:
         with safe_open(path, framework="pt") as entry:
             return "context" in entry.keys()  # noqa: SIM118 (it is no mapping)

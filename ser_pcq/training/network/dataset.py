@@ -1,4 +1,4 @@
-"""Utterances of a data directory to training segments."""
+"""Turn the utterances of a data directory into training segments."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -146,7 +146,7 @@ def prepare_utterances(
         utterances: What to prepare.
         recognizer: Gives frontend, segment length and labels.
         cache: Where a frozen encoder's output is kept; None without one.
-        augment: Adds augmented copies; for training utterances only.
+        augment: What augmented copies to add; for training utterances only.
         seed: Of the noise in such copies.
         on_progress: Called after each utterance.
 
@@ -159,7 +159,7 @@ def prepare_utterances(
         waveform = read_utterance(utterance, recognizer.labels)
         copies = [waveform]
         if augment is not None:
-            # The noise of an utterance is the same whatever stands beside it in the fold.
+            # The noise of an utterance is the same whatever else is in the fold.
             place = zlib.crc32(utterance.utterance_id.encode())
             copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + place)
         for copy in copies:

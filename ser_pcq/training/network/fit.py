@@ -1,4 +1,4 @@
-"""Fit a recognizer: no argument parsing, no printing, no choice made on test speakers.
+"""Fit a recognizer: no argument parsing, no printing, nothing chosen on test speakers.
 
 The loop runs through Hugging Face `accelerate`, so one process, several GPUs, mixed precision and
 several machines (`torchrun`, `accelerate launch`) are the same code. Every random number of an
@@ -8,10 +8,9 @@ ends where an uninterrupted one does.
 
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Protocol
 
 import torch
 from accelerate import Accelerator
@@ -23,10 +22,11 @@ from ser_pcq.config import TrainConfig
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.training.contract import EpochRecord, Observer
 from ser_pcq.training.network.augment import Batch, augment_batch
-from ser_pcq.training.network.batch_statistics import recompute_statistics, share_statistics
+from ser_pcq.training.network.batch_norm import recompute_statistics, share_statistics
 from ser_pcq.training.network.dataset import EpochSampler, Item, PreparedUtterance, SegmentDataset
-from ser_pcq.training.network.optimisation import (
+from ser_pcq.training.network.optimiser import (
     batch_parts,
     class_weights,
     freeze_features,
@@ -34,29 +34,6 @@ from ser_pcq.training.network.optimisation import (
     new_schedule,
 )
 from ser_pcq.training.network.validation import valid_scores
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One line of `history.csv`; the validation figures are NaN without validation speakers."""
-
-    epoch: int
-    train_loss: float
-    valid_loss: float
-    valid_wa: float
-    valid_ua: float
-    learning_rate: float
-    seconds: float
-
-
-class Observer(Protocol):
-    """What wants to see a training run, such as a progress bar or a log."""
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
-        """See one step."""
-
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
-        """See the end of an epoch."""
 
 
 def _check_finite(what: str, value: Tensor, place: str) -> None:
@@ -190,7 +167,7 @@ class Fit:
         return total / self.n_steps
 
     def _settle_statistics(self) -> None:
-        """Make the statistics of batch normalisation what validation and checkpoint use."""
+        """Set the statistics of batch normalisation that validation and checkpoint use."""
         if self.config.batch_statistics == "recomputed":
             batches = (self._batch(item) for item in self.loader)
             parts = (p for b in batches for p in batch_parts(b, self.config.accumulate))
@@ -218,7 +195,7 @@ class Fit:
             )
 
     def _restore(self) -> int:
-        """Take up a kept state; return the last finished epoch."""
+        """Load a kept state; return its last finished epoch."""
         try:
             state = torch.load(self.state_path, weights_only=True, map_location="cpu")
             self.recognizer.load_state_dict(state["model"], strict=False)
@@ -245,7 +222,7 @@ class Fit:
             ) from error
 
     def _is_better(self, record: EpochRecord) -> bool:
-        """Whether this epoch is to be kept."""
+        """Return whether this epoch is to be kept."""
         if self.config.select == "last" or not self.valid or self.best_epoch == 0:
             return True
         best = self.history[self.best_epoch - 1]
@@ -259,7 +236,7 @@ class Fit:
         """Train to the end; the recognizer then holds the selected epoch.
 
         Args:
-            observer: Sees steps and epochs.
+            observer: Is called after each step and epoch.
             resume: Go on from a kept state where there is one.
             last_epoch: Stop after this one, on the schedule of the whole run; None for the end.
         """

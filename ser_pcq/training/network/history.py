@@ -1,4 +1,4 @@
-"""What is left of a training run to look at: `history.csv` and TensorBoard events."""
+"""The record of a training run: `history.csv` and TensorBoard events."""
 
 import csv
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 from ser_pcq.files import whole_file
-from ser_pcq.training.network.fit import EpochRecord, Observer
+from ser_pcq.training.contract import EpochRecord, Observer
 
 
 class HistoryLog:
@@ -14,7 +14,7 @@ class HistoryLog:
 
     Args:
         folder: The fold's folder.
-        observer: Sees everything as well.
+        observer: Is called as well.
         history: The records of the run, which grow as it goes on.
     """
 

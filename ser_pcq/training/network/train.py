@@ -14,20 +14,20 @@ from ser_pcq.config import AugmentConfig
 from ser_pcq.errors import SerError
 from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.files import write_json
-from ser_pcq.models.device import new_accelerator
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import Fold
+from ser_pcq.training.contract import EpochRecord, Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
+from ser_pcq.training.network.accelerator import new_accelerator
 from ser_pcq.training.network.adaptation import adapt_to_speakers
 from ser_pcq.training.network.context_cache import ContextCache
 from ser_pcq.training.network.dataset import PreparedUtterance, prepare_utterances
-from ser_pcq.training.network.fit import EpochRecord, Fit, Observer
+from ser_pcq.training.network.fit import Fit
 from ser_pcq.training.network.history import HistoryLog
 from ser_pcq.training.network.validation import score_utterances
-from ser_pcq.training.run_fold import OnPrepare, Trained
 
 Sides = dict[str, list[PreparedUtterance]]
 
@@ -71,7 +71,7 @@ class NetworkTraining:
     Args:
         experiment: The experiment.
         fold: One of its folds.
-        observer: Sees the training.
+        observer: Is called after each step and epoch.
         resume: Go on from a state that an interrupted run left.
     """
 
@@ -103,7 +103,7 @@ class NetworkTraining:
         recognizer.frontend.cpu()
         return recognizer
 
-    def prepare(self, recognizer: Recognizer, on_prepare: OnPrepare) -> Sides:
+    def prepare(self, recognizer: Recognizer, on_prepare: OnProgress) -> Sides:
         """Prepare train, valid and test, and what is trained on with refitting (`refit`)."""
         experiment, fold = self.experiment, self.fold
         known = {u.utterance_id: u for u in experiment.data.utterances}
@@ -146,7 +146,7 @@ class NetworkTraining:
         return sides
 
     def record(self, thing: str, utterances: Iterable[PreparedUtterance]) -> None:
-        """Enter that `thing` has seen these utterances."""
+        """Record that `thing` was fitted or chosen on these utterances."""
         self.provenance.record(thing, (u.utterance_id for u in utterances))
 
     def fit(
@@ -215,7 +215,7 @@ class NetworkTraining:
 
 
 def _kept_selection(path: Path) -> Selection | None:
-    """Read what an interrupted run had selected; None where it had not."""
+    """Read what an interrupted run had selected; None where it had selected nothing."""
     if not path.exists():
         return None
     try:
@@ -234,7 +234,7 @@ def train_network(
     observer: Observer,
     *,
     resume: bool,
-    on_prepare: OnPrepare,
+    on_prepare: OnProgress,
 ) -> Trained | None:
     """Train the network of one fold and score its test utterances.
 

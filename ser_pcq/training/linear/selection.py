@@ -2,7 +2,7 @@
 
 The set of features and the setting of the method (a support vector machine's cost, a
 discriminant's shrinkage) are chosen on speakers that the fit has not heard, so that a test fold is
-never asked; or the classifiers of all of them are averaged and nothing is chosen. No random number
+never used; or the classifiers of all of them are averaged and nothing is chosen. No random number
 is drawn.
 """
 
@@ -42,7 +42,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The best candidate, or the mean of all, fitted, and what spoke for it.
+    """The best candidate, or the mean of all, fitted, and the scores behind it.
 
     Attributes:
         feature_sets: Names of the features: of the chosen ones, or all that are averaged.

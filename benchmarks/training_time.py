@@ -14,9 +14,10 @@ class Training:
     """What training an experiment took.
 
     Attributes:
-        seconds: Of a network the sum over all epochs of all folds, validation and refitting
-            included; neither reading recordings nor running a frozen encoder, whose output folds
-            share. Of a linear recognizer all of it; the first fold computes features for all.
+        seconds: For a network, the sum over all epochs of all folds, with validation and refitting,
+            but without reading recordings or running a frozen encoder, because folds share its
+            output. For a linear recognizer, everything; its first fold computes the features of
+            all.
         n_folds: Number of finished folds.
         devices: Where they were trained, `cpu` or `cuda`, each once.
     """
@@ -35,8 +36,8 @@ def finished_folds(folder: Path) -> list[Path]:
 def training_of(folder: Path) -> Training | None:
     """Add up what training took in an experiment or fold folder; None without a record of it.
 
-    Of a network that of its epochs; of a linear recognizer, which has none, that of the whole fold,
-    features included where they were not kept already. Folds that are not finished do not count.
+    For a network, the time of its epochs. A linear recognizer has none: the time of the whole fold,
+    with its features where they were not in the cache. Folds that are not finished do not count.
 
     Raises:
         SerError: When a history is damaged.

@@ -1,4 +1,4 @@
-"""Optimiser, learning rate schedule, class weights, and a batch in parts."""
+"""Optimiser, learning rate schedule, class weights, and splitting a batch into parts."""
 
 import math
 import re
@@ -60,16 +60,16 @@ def freeze_features(encoder: ContextEncoder) -> None:
         encoder.conv2.requires_grad_(False)
         return
     model: Any = encoder.get_submodule("model")
-    # Not `requires_grad_` alone: the library also has to be told not to ask for the gradient of the
-    # waveform, for which every map of the convolutions would be kept all the same.
+    # Not `requires_grad_` alone: the library would still ask for the gradient of the waveform,
+    # and keep every map of the convolutions for it.
     model.feature_extractor._freeze_parameters()
 
 
 def block_depths(encoder: ContextEncoder) -> dict[str, int]:
     """Return for each parameter of an encoder the number of its block, from 1.
 
-    0 stands for what lies before the first block: convolutions, projection, positions. A norm
-    behind the last block belongs to it.
+    0 is everything before the first block: convolutions, projection, positions. A norm after the
+    last block counts as part of it.
     """
     depths = {}
     for name, _ in encoder.named_parameters():

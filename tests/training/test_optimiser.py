@@ -11,7 +11,7 @@ from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import WaveContext, WhisperContext
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.training.network.augment import Batch
-from ser_pcq.training.network.optimisation import (
+from ser_pcq.training.network.optimiser import (
     batch_parts,
     block_depths,
     freeze_features,
@@ -46,7 +46,7 @@ def tuned(family="wavlm", layers=(1, 3), n_layers=3, stable=False, **train):
 
 
 def rates(recognizer):
-    """Learning rate of each parameter, by name; each must stand in one group."""
+    """Learning rate of each parameter, by name; each must be in one group."""
     groups = new_optimizer(recognizer, recognizer.config.train).param_groups
     by_id = {}
     for group in groups:
@@ -113,7 +113,7 @@ def test_the_schedule_moves_all_rates_alike():
     optimizer = new_optimizer(recognizer, recognizer.config.train)
     schedule = new_schedule(optimizer, recognizer.config.train, n_steps=20)
     peaks = [group["initial_lr"] for group in optimizer.param_groups]
-    assert len(set(peaks)) == 5  # the network, three blocks, what lies below them
+    assert len(set(peaks)) == 5  # the network, three blocks, what is below them
     for _ in range(12):
         optimizer.step()
         schedule.step()

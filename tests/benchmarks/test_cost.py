@@ -16,18 +16,17 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from model_cost import count_macs, measure, noise, peak_memory, time_in_turn
 from support import stored, tiny
 from support.paths import ROOT
 from torch import nn
+from training_time import Training, training_of
 
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.models.checkpoint import LinearRecognizer, load_checkpoint, save_checkpoint
 from ser_pcq.models.folder import ABOUT, EMBEDDED, WEIGHTS
-from ser_pcq.training.cost import count_macs, measure, noise, peak_memory, time_in_turn
-from ser_pcq.training.training_time import Training, training_of
 
 SCRIPT = ROOT / "benchmarks" / "cost.py"
-sys.path.insert(0, str(SCRIPT.parent))  # as when it is run: beside it stands what it draws
 BENCHMARK = runpy.run_path(str(SCRIPT))
 RESULTS = ROOT / "recipes" / "emodb" / "results"
 
@@ -208,12 +207,12 @@ def test_training_is_the_sum_over_epochs_refits_and_finished_folds(tmp_path):
     assert training_of(tmp_path / "fold_03") is None
 
 
-def test_a_fold_without_epochs_tells_its_time_itself_and_a_damaged_record_is_refused(tmp_path):
+def test_a_fold_without_epochs_records_its_time_itself_and_a_damaged_record_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     write_fold(tmp_path / "fold_01")
     assert training_of(tmp_path) is None
-    told = {"device": "cpu", "seed": 0, "seconds": 12.5}
-    (tmp_path / "fold_01" / "finished.json").write_text(json.dumps(told))
+    record = {"device": "cpu", "seed": 0, "seconds": 12.5}
+    (tmp_path / "fold_01" / "finished.json").write_text(json.dumps(record))
     assert training_of(tmp_path) == Training(12.5, 1, ("cpu",))
     write_fold(tmp_path / "fold_02", [math.nan])
     with pytest.raises(SerError, match=r"damaged record.*fold_02"):
@@ -243,9 +242,9 @@ def test_the_command_prints_one_row_for_each_model_that_plots_can_read(tmp_path)
     assert [row[0] for row in rows] == [str(folders[0]), "mine"]
     assert all(len(row) == len(header) for row in rows)
     (tmp_path / "cost.tsv").write_text(done.stdout)
-    told = BENCHMARK["read_parameters"]([str(tmp_path / "cost.tsv"), "other=12"])
+    counted = BENCHMARK["read_parameters"]([str(tmp_path / "cost.tsv"), "other=12"])
     counts = sum(tiny.recognizer().parameter_counts().values())
-    assert told == {str(folders[0]): counts, "mine": counts, "other": 12}
+    assert counted == {str(folders[0]): counts, "mine": counts, "other": 12}
 
 
 def test_the_table_in_markdown(capsys, tmp_path):
@@ -284,11 +283,11 @@ def test_accuracies_are_those_of_the_stored_reports():
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_the_plot_is_a_whole_image_and_the_same_every_time(kind, tmp_path):
-    told = [f"--parameters={name}={n}" for name, n in PARAMETERS.items()]
+    options = [f"--parameters={name}={n}" for name, n in PARAMETERS.items()]
     folders = [RESULTS / name / "clean" for name in SYSTEMS]
     for name in ("one", "other"):
         out = tmp_path / f"{name}.{kind}"
-        done = script("--plot", out, "--line", "human listeners=93.0", *told, *folders)
+        done = script("--plot", out, "--line", "human listeners=93.0", *options, *folders)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"one.{kind}", f"other.{kind}"]
     one = tmp_path / f"one.{kind}"
@@ -312,7 +311,7 @@ def test_without_parameters_no_plot_is_written_and_an_older_one_stays(tmp_path):
     assert script("--plot", tmp_path / "plot.jpg", RESULTS).returncode == 2
 
 
-def test_an_experiment_tells_its_parameters_itself(tmp_path):
+def test_an_experiment_names_its_parameters_itself(tmp_path):
     folder = stored.write_experiment(tmp_path / "exp", stored.predictions())
     save(folder / "fold_01" / "checkpoint")
     (system,) = BENCHMARK["read_systems"]([f"mine={folder}"], {})
@@ -328,7 +327,7 @@ def test_systems_on_other_utterances_do_not_share_a_plot(tmp_path):
         BENCHMARK["read_systems"](folders, {"a": 1, "b": 1})
 
 
-def test_names_are_what_tells_folders_apart():
+def test_names_are_where_folders_differ():
     short = BENCHMARK["short_names"]
     assert short([Path("x/a/clean"), Path("x/b/clean")]) == ["a", "b"]
     assert short([Path("x/a"), Path("y/b")]) == ["a", "b"]

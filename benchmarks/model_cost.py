@@ -1,7 +1,9 @@
 """What a model costs: parameters, multiply-adds, time, memory, disk, and its training.
 
-Only the public calls of a recognizer are used, so any network that `checkpoint` can load is
+Only the public calls of a recognizer are used, so any model that `load_checkpoint` reads is
 measured in the same way, from waveform to probabilities, its frontend and encoder included.
+
+Run as a script, `model_cost.py CHECKPOINT SECONDS` prints the peak memory of its own process.
 """
 
 import math
@@ -22,17 +24,16 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from training_time import Training, finished_folds, training_of
 
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.models.checkpoint import AnyRecognizer, load_checkpoint
 from ser_pcq.models.folder import EMBEDDED, WEIGHTS, embedded_models, find_model
 from ser_pcq.models.recognizer import Recognizer
-from ser_pcq.training.training_time import Training, finished_folds, training_of
 
 MATRIX = 1024
 """Side of the float32 matrices whose product is the unit of time."""
-_IN_CHILD = "import sys, ser_pcq.cost as c; print(c.predict_once(sys.argv[1], float(sys.argv[2])))"
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Cost:
 
     Attributes:
         name: As it was given.
-        duration: Length of the waveform that it was measured on, s. What is told per second of
-            speech depends on it, as a model works on whole segments.
+        duration: Length of the waveform that it was measured on, s. What is given per second of
+            speech depends on it, because a model works on whole segments.
         encoder_parameters: Number of parameters of the context encoder, as far as it is stored.
         network_parameters: Number of all others; of a linear recognizer the map and its
             standardisation.
-        frozen_parameters: Those of the encoder that training leaves as they were.
+        frozen_parameters: Those of the encoder that training does not change.
         macs: Multiply-adds per second of speech, see `count_macs`; None where they are not known,
             as openSMILE counts none.
         weights: Size of the file of weights, bytes.
@@ -209,7 +210,7 @@ def peak_memory(folder: Path, duration: float) -> int:
     Raises:
         SerError: When the process fails.
     """
-    command = [sys.executable, "-c", _IN_CHILD, str(folder), str(duration)]
+    command = [sys.executable, str(Path(__file__).resolve()), str(folder), str(duration)]
     # It finds the package where this process does, wherever that was started.
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     env = {**os.environ, "PYTHONPATH": paths}
@@ -237,3 +238,7 @@ def _checkpoint_folder(model: str) -> Path:
     """Return the checkpoint to measure."""
     folds = [] if model in embedded_models() else finished_folds(Path(model))
     return find_model(str(folds[0] / "checkpoint") if folds else model)
+
+
+if __name__ == "__main__":
+    print(predict_once(sys.argv[1], float(sys.argv[2])))

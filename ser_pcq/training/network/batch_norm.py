@@ -1,4 +1,4 @@
-"""What batch normalisation uses outside training: taken anew, and the same in every process."""
+"""The statistics that batch normalisation uses outside training, recomputed or shared."""
 
 from collections.abc import Iterable
 
