@@ -170,7 +170,7 @@ class _Worker(Generic[T, R]):
             if pipe is None:
                 break
             try:
-                pipe.send((self._function, item))
+                pipe.send(item)
                 return self._answer(pipe)
             except (EOFError, OSError):
                 reason = _cause(self._kill(has_ended=True))
@@ -190,7 +190,8 @@ class _Worker(Generic[T, R]):
             theirs.close()
             pipe = self._pipe
         try:
-            pipe.recv()
+            pipe.send(self._function)
+            pipe.recv()  # what it imports takes as long as it needs
         except (EOFError, OSError):
             raise SerError(
                 "a worker process ends before it begins",
@@ -262,27 +263,21 @@ def _end_with_parent() -> None:
 
 
 def _work(pipe: "Connection") -> None:
-    """Call functions with items as they come; send each result, or the exception."""
+    """Take a function, call it with items as they come, and send each result."""
     global _parent
     _start()
     _parent = pipe
+    function = pipe.recv()
     pipe.send(_Alive())
     # The parent is gone when nothing more comes, or the pipe cannot be written to.
     with suppress(EOFError, BrokenPipeError):
         while True:
-            _answer_next(pipe)
+            _answer(pipe, function)
 
 
-def _answer_next(pipe: "Connection") -> None:
-    """Take a function and an item, and send the result."""
-    result: object
-    try:
-        function, item = pipe.recv()
-    except EOFError:
-        raise
-    except Exception as error:  # there is no such function here
-        pipe.send(_raised(error))
-        return
+def _answer(pipe: "Connection", function: Callable[[object], object]) -> None:
+    """Take an item, and send the result of the function, or what it raised."""
+    item = pipe.recv()
     try:
         result = function(item)
     except Exception as error:

@@ -16,8 +16,8 @@ for its content is what decides."""
 
 def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
     """Yield the audio files below a folder, each real folder once, so that links cannot loop."""
-    # A folder that cannot be listed stands for itself: it gets its own refusal on reading, and the
-    # files beside it are not lost.
+    # A folder that cannot be listed is kept like a file: it is refused on reading, and the files
+    # beside it are not lost.
     locked: list[Path] = []
 
     def keep(error: OSError) -> None:
@@ -41,9 +41,9 @@ def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
 def find_audio(paths: Iterable[str | os.PathLike[str]], *, foreign: bool = False) -> list[Path]:
     """List the audio files that `paths` name, each once.
 
-    A folder stands for the audio files below it, sorted, hidden ones left out. Anything else is
-    kept as it is and in its place, even if it does not exist or cannot be listed: reading it will
-    say what is wrong.
+    A folder means the audio files below it, sorted, without hidden ones. Anything else is kept as
+    it is and in its place, even if it does not exist or cannot be listed: reading it will say what
+    is wrong.
 
     Args:
         paths: Files and folders.

@@ -1,4 +1,4 @@
-"""Fingerprints of audio: the same recording is found again, wherever and however it stands.
+"""Fingerprints of audio: the same recording is found again, under any name and in any format.
 
 A recording on both sides of a split is known to the model before the test, whatever its name is.
 `audio_print` reduces a recording to a hash of its samples and to 40 codes a second (160 bytes), in
@@ -103,7 +103,7 @@ def audio_print(utterance_id: str, samples: NDArray[np.floating]) -> AudioPrint:
 
     Args:
         utterance_id: Its name.
-        samples: (time,) at 16 kHz, as `ser_pcq.audio.read_waveform` returns them.
+        samples: (time,) at 16 kHz, as `read_waveform` returns them.
 
     Raises:
         AudioError: With the reason `empty`, `not_finite` or `not_mono`.
@@ -157,8 +157,8 @@ def find_copies(
     """Find all pairs of recordings that are the same or share a stretch of nearly the same audio.
 
     Where two codes nearly agree, the recordings are laid over each other, and each frame in which
-    both have a code counts 9 less the wrong bits (`ser_pcq.stretches`). The best stretch has to
-    reach 72: 8 codes without an error, or 18 with 5 each. A pair is named once. Codes that stand
+    both have a code counts 9 less the wrong bits (`fingerprint_match`). The best stretch has to
+    reach 72: 8 codes without an error, or 18 with 5 each. A pair is named once. Codes that are
     in more than 1,000 places, of a beep before each recording, say, are not searched for.
 
     Args:
@@ -170,12 +170,12 @@ def find_copies(
         The pairs, in the order of the recordings given.
 
     Raises:
-        DataError: When an id stands twice in one list.
+        DataError: When an id is in one list twice.
     """
     rows, columns = list(prints), list(prints if others is None else others)
     for side in (rows, columns):
         _refuse_repeated(side)
-    # Whoever has the same samples has the same codes: one of them stands for all.
+    # Recordings with the same samples have the same codes: one of them is compared for all.
     alike: dict[str, tuple[list[int], list[int]]] = {}
     for k, side in enumerate((rows, columns)):
         for index, item in enumerate(side):
@@ -204,11 +204,11 @@ def find_copies(
 
 
 def _refuse_repeated(prints: Sequence[AudioPrint]) -> None:
-    """Raise a `DataError` when an utterance id stands twice."""
+    """Raise a `DataError` when an utterance id occurs twice."""
     (name, times), *_ = Counter(p.utterance_id for p in prints).most_common(1) or [("", 0)]
     if times > 1:
         raise DataError(
-            "an utterance id stands twice in a list of prints",
+            "an utterance id is in a list of prints twice",
             given=name,
             do="give each recording its own id",
         )
@@ -218,7 +218,7 @@ def save_prints(path: Path, prints: Sequence[AudioPrint]) -> None:
     """Write prints as one safetensors file: 160 bytes per second of audio, 40 per recording.
 
     Raises:
-        DataError: When an id stands twice.
+        DataError: When an id occurs twice.
     """
     from safetensors.numpy import save_file
 

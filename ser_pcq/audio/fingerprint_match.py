@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ALLOWED = 9  # errors in a code of 32 bits; fewer speak for a copy, more against
-_ENOUGH = 72  # what a stretch has to reach; ser_pcq.fingerprint has the numbers
+_ENOUGH = 72  # what a stretch has to reach; fingerprint.py has the numbers
 _PARTS, _FREE = 6, 2  # of a code; codes that agree but for `_FREE` of the parts are looked at
 _SEED_ERRORS = 3  # wrong bits up to which two such codes are a reason to lay their rows together
 _COMMON = 1000  # codes alike, beyond which they are a beep or a jingle, not a recording

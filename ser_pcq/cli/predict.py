@@ -58,7 +58,7 @@ def _recordings(paths: list[Path]) -> list[Path]:
             say(f"ser-predict: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
-            "no recording there",
+            "no recording found",
             given=", ".join(map(str, paths)),
             do="name files, or folders that hold wav, flac, ogg, mp3 or aiff files",
         )

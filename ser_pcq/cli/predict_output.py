@@ -150,7 +150,7 @@ def _write_files(
 def _interruptible(journal: Journal) -> Iterator[None]:
     """Say what a journal has before, and after Ctrl-C how to go on; remove it when all is done."""
     if len(journal):
-        say(f"ser-predict: going on; {len(journal)} results of before are kept")
+        say(f"ser-predict: going on; {len(journal)} earlier results are kept")
     try:
         yield
     except KeyboardInterrupt:

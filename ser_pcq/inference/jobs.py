@@ -57,7 +57,7 @@ class Job:
         """Yield the result for each file, in order, as soon as it is known.
 
         Args:
-            journal: Has the results of before, and keeps those to come.
+            journal: Has the earlier results, and keeps those to come.
             on_progress: Is called with how far the job is.
         """
         n_done = 0
@@ -94,7 +94,7 @@ class Job:
                 journal_of(output).unlink(missing_ok=True)
                 return None
             raise SerError(
-                "the output is there already", given=output, do="move it away, or name another file"
+                "the output exists already", given=output, do="move it away, or name another file"
             )
         return Journal(journal_of(output), self.predictor.options, resume=resume)
 
@@ -106,7 +106,7 @@ class Job:
         Args:
             names: Of the files, one for each recording: `formats.folder.output_names`.
             folder: Where they are written to.
-            resume: Go on with the results of before.
+            resume: Go on with the earlier results.
 
         Raises:
             SerError: When a file exists that no interrupted job has written, or an earlier job was

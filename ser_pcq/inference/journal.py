@@ -36,7 +36,7 @@ class Journal:
         path: The file.
         options: How files are judged.
         files: All files of the job, where its outputs are only right for exactly these.
-        resume: Go on with the results of before.
+        resume: Go on with the earlier results.
 
     Raises:
         SerError: When the file exists and `resume` is not wanted, it was made with other options,
@@ -73,7 +73,7 @@ class Journal:
         return len(self._known)
 
     def _read(self) -> None:
-        """Take over the results of before; the last line may have been cut off."""
+        """Take over the earlier results; the last line may have been cut off."""
         # What follows the last line end was being written when the job was interrupted.
         lines = self.path.read_bytes().split(b"\n")[:-1]
         if not lines:

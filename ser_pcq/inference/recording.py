@@ -49,10 +49,10 @@ REASONS = {
 """The words with which a result says why there is no answer, and what they mean."""
 
 WARNINGS = {
-    "truncated": "the file ends before what its header promises; what is there was judged",
-    "damaged": "the decoder gave up before the end; what it made of the file was judged",
+    "truncated": "the file ends earlier than its header says; what it holds was judged",
+    "damaged": "the decoder gave up before the end; what it decoded was judged",
     "short": "it is under 1 s; the embedded models learnt from recordings of 1.2 s and more",
-    "narrow_band": "the sample rate is under 16 kHz, as on the telephone: high frequencies lack",
+    "narrow_band": "the sample rate is under 16 kHz, as on the phone: high frequencies are missing",
     "clipped": "more than 0.05 % of the samples lie on flat tops",
     "quiet": "the peak is under 0.01 of full scale",
     "offset": "the mean is further than 0.05 of full scale from 0",
@@ -173,7 +173,7 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
         raise SerError(
-            "these are no samples",
+            "this is no array of samples",
             given=f"an array of {array.dtype}, {array.shape}",
             accepted="numbers, (time,) or (time, channel)",
         )

@@ -37,7 +37,7 @@ _READ = 1 << 16  # bytes taken at most at once
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """What raw samples, which have no header, mean.
+    """How to read raw samples, which have no header.
 
     Raises:
         SerError: When a value is out of range.
@@ -99,7 +99,7 @@ class PcmFormat:
 def read_pcm(
     source: BinaryIO, pcm_format: PcmFormat | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the samples of a pipe or file as soon as they are there, at 16 kHz, mono.
+    """Yield the samples of a pipe or file as soon as they arrive, at 16 kHz, mono.
 
     A block is what one read gives, not a full buffer, so the delay is that of the source; another
     rate than 16 kHz adds up to 0.1 s for the resampling filter, whose rest comes at the end. The
@@ -109,7 +109,7 @@ def read_pcm(
 
     Args:
         source: Opened for bytes, `sys.stdin.buffer` for example, and blocking.
-        pcm_format: What the bytes mean; 16-bit mono at 16 kHz when None.
+        pcm_format: How to read the bytes; as 16-bit mono at 16 kHz when None.
 
     Raises:
         AudioError: `not_finite`, for samples that are no numbers.
@@ -212,7 +212,7 @@ def live(
     Args:
         blocks: The stream in parts of any length, (time,) at 16 kHz: `read_pcm` for example.
         classifier: What judges.
-        detector: Where there is speech; it is reset first.
+        detector: What finds speech; it is reset first.
         config: `window`, `hop` and `min_speech` are used.
     """
     config = config or WindowConfig()

@@ -369,7 +369,7 @@ def test_an_id_stands_once_in_a_list(tmp_path: Path) -> None:
         lambda: find_copies([item], [item, item]),
         lambda: save_prints(tmp_path / "prints", [item, item]),
     ):
-        with pytest.raises(DataError, match="stands twice"):
+        with pytest.raises(DataError, match="is in a list of prints twice"):
             call()
     assert not (tmp_path / "prints").exists()
 

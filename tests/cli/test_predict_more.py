@@ -38,7 +38,7 @@ def test_label_files_are_written_into_a_folder_and_never_over_others(command, tm
         assert len(list((tmp_path / form).iterdir())) == 2
         again = command("predict", *files, *options)
         assert again.returncode == 1
-        assert "there already" in again.stderr
+        assert "exists already" in again.stderr
 
 
 @pytest.mark.parametrize("options", [("--format", "srt"), ("--output-dir", "x"), ("--stream", "y")])
@@ -91,3 +91,17 @@ def test_raw_samples_are_judged_as_they_come_at_any_rate(command):
     last = json.loads(rest.splitlines()[-1])
     assert last["end"] == pytest.approx(len(speech) / rate, abs=0.01)
     assert last["label"] is not None
+
+
+def test_what_is_offered_is_what_there_is(command):
+    from ser_pcq.audio.speech import DETECTORS
+    from ser_pcq.cli.predict import Speech
+    from ser_pcq.inference.formats import FORMATS
+
+    assert f"<{'|'.join(FORMATS)}>" in command("predict", "--help").stdout
+    assert tuple(Speech) == DETECTORS
+    wrong = command("predict", EXAMPLES, "--format", "xml")
+    assert wrong.returncode == 2
+    assert all(repr(name) in wrong.stderr for name in FORMATS)
+    for option in ("csv", "rttm"):
+        assert command("predict", "--stream", "--format", option).returncode == 2

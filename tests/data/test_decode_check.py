@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support.hanging import environment
 from support.paths import ROOT
 
 from ser_pcq.audio.headers.truncated import missing_audio
@@ -360,11 +361,13 @@ def crash(utterances: Sequence[Utterance]) -> list[Inspection]:
         os.kill(os.getpid(), signal.SIGSEGV)
     if stem == "huge":
         raise MemoryError("1 TB")
+    if stem == "endless":
+        time.sleep(600)
     return inspect_recording(utterances)
 
 
 def test_a_crash_loses_one_recording_and_the_number_of_jobs_changes_nothing(tmp_path):
-    names = [*(f"n{k:02}" for k in range(12)), "deadly", "huge", "silent"]
+    names = [*(f"n{k:02}" for k in range(12)), "deadly", "endless", "huge", "silent"]
     for k, name in enumerate(names):
         soundfile.write(tmp_path / f"{name}.wav", babble(k, 1.0) * (name != "silent"), RATE)
     again = soundfile.read(tmp_path / "n03.wav", dtype="int16")[0]
@@ -374,20 +377,44 @@ def test_a_crash_loses_one_recording_and_the_number_of_jobs_changes_nothing(tmp_
     datadir.write(tmp_path / "data", utterances)
     data = datadir.read(tmp_path / "data")
     found = check_recordings(
-        data, jobs=1, inspect=crash, on_progress=lambda *tick: ticks.append(tick)
+        data, jobs=1, timeout=8, inspect=crash, on_progress=lambda *tick: ticks.append(tick)
     )
     assert [(f.kind, f.utterance_id) for f in found] == [
         ("crashed", "deadly-wav"),
         ("crashed", "huge-wav"),
         ("duplicate", "n03-wav"),
         ("silent", "silent-wav"),
+        ("timeout", "endless-wav"),
     ]
-    assert ticks == [(k, 16) for k in range(1, 17)]
-    assert check_recordings(data, jobs=3, inspect=crash) == found
+    assert ticks == [(k, 17) for k in range(1, 18)]
+    assert check_recordings(data, jobs=3, timeout=8, inspect=crash) == found
+    assert found[-1].detail.startswith("nothing happened for 8 s; given: ")
+    assert found[-1].stops
     assert "SIGSEGV" in found[0].detail
     assert "MemoryError: 1 TB" in found[1].detail
     assert all(f.stops for f in found[:2])
     assert multiprocessing.active_children() == []
+
+
+def test_the_command_gives_up_a_recording_that_hangs(tmp_path: Path):
+    for name in ("a", "b-hang", "c"):
+        soundfile.write(tmp_path / f"{name}.wav", babble(ord(name[0])), RATE)
+    paths = sorted(tmp_path.iterdir())
+    datadir.write(tmp_path / "data", [utterance(path) for path in paths])
+    call = [sys.executable, "-m", "ser_pcq.cli.data", "validate", "--decode", tmp_path / "data"]
+    process = subprocess.Popen(
+        [*call, "--jobs", "2", "--timeout", "5"],
+        env=environment(tmp_path / "stub"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert [line.split("\t")[:2] for line in out.splitlines()] == [["timeout", "b-hang-wav"]]
+    assert "ser-data: timeout: 1 utterance; stops training\n" in err
+    assert not alive(process.pid)
 
 
 def test_workers_import_no_torch_and_have_one_thread():
@@ -475,7 +502,13 @@ def test_the_formats_of_the_command_agree(flawed: Path, command: Command):
 
 
 def test_options_that_mean_nothing_are_wrong_usage(flawed: Path, command: Command):
-    for options in (["--decode", "--no-audio"], ["--jobs", 2], ["--strict"], ["--format", "csv"]):
+    for options in (
+        ["--decode", "--no-audio"],
+        ["--jobs", 2],
+        ["--timeout", 5],
+        ["--strict"],
+        ["--format", "csv"],
+    ):
         assert command("data", "validate", *options, flawed).returncode == 2
     assert command("data", "validate", "--decode", "--jobs", 0, flawed).returncode == 2
 

@@ -262,7 +262,7 @@ def test_files_are_written_as_they_come_and_none_is_replaced(tmp_path):
     rest = list(written)
     assert [file for _, file in rest] == [None, folder / os.fsdecode(b"caf\xe9.TextGrid")]
     assert len(list(folder.iterdir())) == 2
-    with pytest.raises(SerError, match="there already"):
+    with pytest.raises(SerError, match="exists already"):
         refuse_existing(names, folder)
 
 

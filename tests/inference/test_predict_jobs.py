@@ -103,7 +103,7 @@ def test_an_interrupted_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path
     assert journal.exists()
 
     result = command(*call, "--resume")
-    assert f"going on; {n_done} results" in result.stderr
+    assert f"going on; {n_done} earlier results" in result.stderr
     assert "40 of 400 files" in result.stderr
     assert not journal.exists()
     plain = command("predict", folder, *SMALL, "--format", "jsonl")
@@ -111,7 +111,7 @@ def test_an_interrupted_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path
     done = command(*call, "--resume")
     assert (done.returncode, done.stdout) == (0, "")
     assert "nothing is left to do" in done.stderr
-    assert "there already" in command(*call).stderr
+    assert "exists already" in command(*call).stderr
     assert output.read_text() == plain.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["many", "out.jsonl", "stock"]
 
@@ -154,10 +154,10 @@ def test_label_files_are_completed_too(tmp_path, command):
     expected = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
     assert len(expected) == 14
     assert not journal_of(tmp_path / "whole").exists()
-    assert "there already" in command(*call, tmp_path / "whole").stderr
+    assert "exists already" in command(*call, tmp_path / "whole").stderr
     done = command(*call, tmp_path / "whole", "--resume")
     assert done.returncode == 1  # one that holds no label files for what could not be read
-    assert "there already" in done.stderr
+    assert "exists already" in done.stderr
 
     out = tmp_path / "out"
     files = [file for folder in folders for file in sorted(folder.iterdir())]
@@ -170,7 +170,7 @@ def test_label_files_are_completed_too(tmp_path, command):
     other = command(*call[:2], *SMALL, "--format", "srt", "--output-dir", out, "--resume")
     assert "differs in files" in other.stderr
     result = command(*call, out, "--resume")
-    assert "going on; 5 results" in result.stderr
+    assert "going on; 5 earlier results" in result.stderr
     assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
     assert not journal_of(out).exists()
 
@@ -207,7 +207,7 @@ def test_errors_are_tried_again(tmp_path):
 def test_odd_names_and_places_of_outputs_are_refused_or_work(tmp_path, command):
     folder = fill(tmp_path / "many", 2)
     (tmp_path / "link.csv").symlink_to("gone.csv")
-    for output, words in ((tmp_path / "link.csv", "there already"), (folder, "is a folder")):
+    for output, words in ((tmp_path / "link.csv", "exists already"), (folder, "is a folder")):
         done = command("predict", folder, *SMALL, "--output", output)
         assert (done.returncode, done.stdout) == (1, "")
         assert words in done.stderr
@@ -389,7 +389,7 @@ def test_samples_in_memory_are_judged_as_a_file_is(tmp_path, seconds, kind):
 def test_samples_that_are_none_are_refused():
     predictor = load("emodb-small")
     for wrong in (np.zeros((2, 3, 4)), np.array(["a"]), np.zeros(5, bool), np.zeros((4, 0))):
-        with pytest.raises(SerError, match="these are no samples"):
+        with pytest.raises(SerError, match="no array of samples"):
             predictor.predict_samples(wrong, 16_000)
     with pytest.raises(SerError, match="impossible sample rate"):
         predictor.predict_samples(np.zeros(16_000), 10)

@@ -1,11 +1,11 @@
-"""What a file is that cannot be read here, by its first bytes: to say what to do with it."""
+"""The kind of a file that cannot be read here, by its first bytes: to say what to do with it."""
 
 FOREIGN_SUFFIXES = frozenset(
     {".m4a", ".aac", ".mp4", ".m4b", ".mov", ".wma", ".asf", ".amr", ".3gp", ".3g2", ".webm"}
     | {".mkv", ".mka", ".avi", ".ape", ".wv", ".ac3", ".dts", ".ra", ".tta"}
 )
 """Recordings that libsndfile cannot decode, in lower case. In a folder they are not passed over in
-silence: whoever recorded them with a telephone is told how to convert them."""
+silence: the refusal says how to convert what a telephone recorded."""
 
 HEAD = 64
 """How many bytes `content_name` wants to see."""

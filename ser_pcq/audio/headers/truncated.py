@@ -1,7 +1,7 @@
 """What the header of an audio file promises, against what the file holds.
 
-libsndfile shortens the length in a header to what is there and tells nobody, so that a file that
-was cut off in a copy reads as a shorter recording. Here the headers themselves are read: WAV (RIFF,
+libsndfile silently shortens the length in a header to what the file holds, so that a file that was
+cut off in a copy reads as a shorter recording. Here the headers themselves are read: WAV (RIFF,
 RIFX, RF64, BW64), AIFF and AIFC, CAF, Wave64, AU, NIST SPHERE, Ogg, and MP3 with a Xing or Info
 frame. Nothing is decoded. Sources: the formats' own specifications; RFC 3533 for Ogg.
 """
@@ -75,7 +75,7 @@ def _unpack(layout: str, file: BinaryIO) -> tuple[int, ...]:
 def chunks(
     file: BinaryIO, first: int, layout: str, *, padding: int = 2, counted: int = 0
 ) -> Iterator[tuple[bytes, int]]:
-    """Yield id and size of each chunk, the file standing at its content.
+    """Yield id and size of each chunk, the file being at its content.
 
     Args:
         file: The file.
@@ -98,7 +98,7 @@ def chunks(
 
 
 def _riff(file: BinaryIO, end: int) -> Size:
-    """WAV of either byte order, and its 64-bit kinds, whose sizes stand in a chunk of their own."""
+    """WAV of either byte order, and its 64-bit kinds, whose sizes are in a chunk of their own."""
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     long_size = 0
@@ -122,14 +122,14 @@ def _aiff(file: BinaryIO, end: int) -> Size:
             if not is_compressed or file.read(4) in _PLAIN_AIFF:
                 frames_size = frames * channels * ((bits + 7) // 8)
         if name == b"SSND":
-            # An offset and a block size stand before the samples.
+            # An offset and a block size precede the samples.
             known = [s for s in (size - 8, frames_size) if s < UNKNOWN_FROM]
             return max(known, default=0), end - file.tell() - 8
     return 0, 0
 
 
 def _caf(file: BinaryIO, end: int) -> Size:
-    """Core Audio: -1 is an unknown size; an edit count of 4 bytes stands before the samples."""
+    """Core Audio: -1 is an unknown size; an edit count of 4 bytes precedes the samples."""
     for name, size in chunks(file, 8, ">4sq", padding=1):
         if name == b"data":
             return size - 4, end - file.tell() - 4

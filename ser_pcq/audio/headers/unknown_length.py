@@ -1,7 +1,7 @@
 """Recordings whose header does not say how long they are, because they were written into a pipe.
 
 libsndfile takes 0 for an empty file and refuses -1. Here the true length, which the size of the
-file tells, is put into the place of the header while the file is read; the file itself stays as it
+file gives, is put into the place of the header while the file is read; the file itself stays as it
 is. WAV and AU with 0, CAF with -1; libsndfile handles the other ways of not knowing itself.
 """
 
@@ -41,7 +41,7 @@ class PatchedFile(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Tell the place."""
+        """Return the place."""
         return self._file.tell()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]

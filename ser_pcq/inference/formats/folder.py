@@ -58,7 +58,7 @@ def refuse_existing(names: Iterable[str], folder: Path) -> None:
     for name in names:
         if os.path.lexists(folder / name):
             raise SerError(
-                "a file to be written is there already",
+                "a file to be written exists already",
                 given=folder / name,
                 do="move it away, or name another folder",
             )

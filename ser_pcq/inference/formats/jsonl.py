@@ -12,7 +12,7 @@ from ser_pcq.inference.prediction import Prediction
 def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield a line for each recording: the fields of `Prediction`, numbers with six decimals.
 
-    `segments` is there only where there are some.
+    `segments` is left out where there are none.
 
     Args:
         predictions: What to write.

@@ -88,7 +88,7 @@ class EmotionTimeline:
 
     Args:
         classifier: What judges windows.
-        detector: Where there is speech; it is reset first.
+        detector: What finds speech; it is reset first.
         config: How to cut.
         batch_size: Windows judged at once, all of one length. A segment comes up to so many hops
             late: take 1 to get each as it closes.

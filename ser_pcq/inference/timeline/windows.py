@@ -1,4 +1,4 @@
-"""Windows of a long recording judged in batches, and what they tell of every hop of time."""
+"""Windows of a long recording, judged in batches and summed up for every hop of time."""
 
 import numpy as np
 from numpy.typing import NDArray
