@@ -64,6 +64,20 @@ Valence = Annotated[str | None, _column("valence")]
 Activation = Annotated[str | None, _column("activation")]
 Dominance = Annotated[str | None, _column("dominance")]
 Ratings = Annotated[str | None, _column("ratings")]
+AudioDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where relative paths begin. Else in the folder of the table."
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="Between columns: a character, or comma, tab, semicolon, pipe. Else the one that "
+        "the header shows.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -118,20 +132,8 @@ def _csv(
     activation: Activation = None,
     dominance: Dominance = None,
     ratings: Ratings = None,
-    audio_dir: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Where relative paths begin. Else in the folder of the table."
-        ),
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CHARACTER",
-            help="Between columns: a character, or comma, tab, semicolon, pipe. Else the one that "
-            "the header shows.",
-        ),
-    ] = None,
+    audio_dir: AudioDir = None,
+    delimiter: Delimiter = None,
     corpus: Corpus = None,
     mapping: Map = None,
     drop: Drop = None,

@@ -72,11 +72,8 @@ def download(
         )
     if release.checkout is None:
         require_pooch()
-    say(f"{corpus.title}, from {release.page}")
-    say(f"licence, which you accept by using it: {licence}")
-    say(f"to be cited: {corpus.citation}")
-    if release.note:
-        say(f"note: {release.note}")
+    for line in _announced(corpus, release, licence):
+        say(line)
     with _made(folder):
         if release.checkout is not None:
             part = folder / f"{corpus.name}.part"
@@ -90,6 +87,15 @@ def download(
     if words := lacking(release, target):
         say(f"warning: {target} is not as expected: {words}")
     return target
+
+
+def _announced(corpus: Corpus, release: Release, licence: str) -> Iterator[str]:
+    """Yield what a person should know before a download."""
+    yield f"{corpus.title}, from {release.page}"
+    yield f"licence, which you accept by using it: {licence}"
+    yield f"to be cited: {corpus.citation}"
+    if release.note:
+        yield f"note: {release.note}"
 
 
 @contextmanager
