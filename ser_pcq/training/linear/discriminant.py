@@ -59,9 +59,11 @@ class _Gaussians:
         (1 - s) Σ + s t I with t = trace(Σ) / features is diagonal along the axes, and s t beside
         them; no matrix of (feature, feature) is ever made.
         """
-        rest = shrinkage * max(self.variances.sum() / self.axes.shape[1], 1e-12)
+        rest = shrinkage * max(float(self.variances.sum()) / self.axes.shape[1], 1e-12)
         gains = 1.0 / ((1 - shrinkage) * self.variances + rest) - 1.0 / rest  # (axis,)
-        return self.centres / rest + (self.centres @ self.axes.T * gains) @ self.axes
+        along: Floats = (self.centres @ self.axes.T * gains) @ self.axes
+        beside: Floats = self.centres / rest
+        return beside + along
 
     def maps(self, shrinkage: float) -> tuple[Floats, Floats]:
         """Return weight, (class, feature), and bias, (class,); classes are equally likely.

@@ -92,24 +92,27 @@ class _Teacher:
         self.heads = int(encoder.hub_config["encoder_attention_heads"])
 
     def first(self, waveform: Tensor) -> Tensor:
-        """Before the first activation, (batch, frame, width) of 10 ms."""
-        return self.encoder.conv1(self.encoder.log_mel(waveform)).transpose(1, 2)
+        """Return the values before the first activation, (batch, frame, width) of 10 ms."""
+        heard: Tensor = self.encoder.conv1(self.encoder.log_mel(waveform))
+        return heard.transpose(1, 2)
 
     def second(self, waveform: Tensor) -> Tensor:
-        """Before the second activation, (batch, frame, width) of 20 ms."""
-        return self.encoder.conv2(F.gelu(self.first(waveform)).transpose(1, 2)).transpose(1, 2)
+        """Return the values before the second activation, (batch, frame, width) of 20 ms."""
+        heard: Tensor = self.encoder.conv2(F.gelu(self.first(waveform)).transpose(1, 2))
+        return heard.transpose(1, 2)
 
     def maps(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, key and value of state 0."""
+        """Return query, key and value of state 0."""
         attention = self.block.self_attn
         normed = self.block.self_attn_layer_norm(hidden)
         return attention.q_proj(normed), attention.k_proj(normed), attention.v_proj(normed)
 
     def attended(self, waveform: Tensor) -> Tensor:
-        """The state after attention, before the feed-forward half."""
+        """Return the state after attention, before the feed-forward half."""
         hidden = self.encoder.stem(waveform)
         gathered = attend(*self.maps(hidden), self.heads)
-        return hidden + self.block.self_attn.out_proj(gathered)
+        projected: Tensor = self.block.self_attn.out_proj(gathered)
+        return hidden + projected
 
 
 def _stages(teacher: _Teacher, slim: SlimWhisper) -> list[tuple[Sequence[LowRank], Pairs]]:

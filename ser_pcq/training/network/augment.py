@@ -17,7 +17,7 @@ def change_speed(waveform: Tensor, factor: float) -> Tensor:
     Shape:
         waveform (time,) to (about time / factor,).
     """
-    faster, _ = torchaudio.functional.speed(waveform, SAMPLE_RATE, factor)
+    faster: Tensor = torchaudio.functional.speed(waveform, SAMPLE_RATE, factor)[0]
     return faster
 
 
@@ -56,7 +56,9 @@ def add_noise(waveform: Tensor, snr: float, generator: torch.Generator) -> Tenso
         waveform (time,) to the same.
     """
     noise = torch.randn(waveform.shape, generator=generator)
-    return torchaudio.functional.add_noise(waveform, noise, torch.tensor(float(snr)))
+    ratio = torch.tensor(float(snr))
+    noisy: Tensor = torchaudio.functional.add_noise(waveform, noise, ratio)
+    return noisy
 
 
 def augmented_copies(waveform: Tensor, config: AugmentConfig, *, seed: int) -> list[Tensor]:

@@ -76,7 +76,8 @@ def read_context(path: Path, segment: int) -> Tensor:
     """
     try:
         with safe_open(path, framework="pt") as entry:
-            return entry.get_slice("context")[segment].float()
+            context: Tensor = entry.get_slice("context")[segment]
+            return context.float()
     except SafetensorError as error:
         path.unlink(missing_ok=True)
         raise OSError(f"damaged cache entry removed: {path}; start again") from error

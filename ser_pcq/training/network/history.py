@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 
 from ser_pcq.files import whole_file
@@ -43,3 +43,19 @@ class HistoryLog:
             rows = csv.writer(stream, lineterminator="\n")
             rows.writerow(field.name for field in fields(EpochRecord))
             rows.writerows(astuple(record) for record in self.history)
+
+
+class LaterEpochs:
+    """Passes a second training on to an observer, as epochs that follow those of the first."""
+
+    def __init__(self, observer: Observer, offset: int) -> None:
+        self.observer, self.offset = observer, offset
+
+    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
+        """Pass a step on."""
+        self.observer.on_step(epoch + self.offset, step, n_steps, loss)
+
+    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
+        """Pass an epoch on."""
+        later = replace(record, epoch=record.epoch + self.offset)
+        self.observer.on_epoch(later, is_best)

@@ -19,17 +19,33 @@ from ser_pcq.models.encoders.pretrained import load_encoder
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import Fold
-from ser_pcq.training.contract import EpochRecord, Observer, OnProgress, Trained
+from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.network.accelerator import new_accelerator
 from ser_pcq.training.network.adaptation import adapt_to_speakers
 from ser_pcq.training.network.context_cache import ContextCache
 from ser_pcq.training.network.dataset import PreparedUtterance, prepare_utterances
 from ser_pcq.training.network.fit import Fit
-from ser_pcq.training.network.history import HistoryLog
+from ser_pcq.training.network.history import HistoryLog, LaterEpochs
 from ser_pcq.training.network.validation import score_utterances
 
-Sides = dict[str, list[PreparedUtterance]]
+
+@dataclasses.dataclass(frozen=True)
+class Sides:
+    """The prepared utterances of a fold.
+
+    Attributes:
+        train: What the network is fitted to, with augmented copies.
+        valid: What epoch and temperature are chosen on.
+        test: What is scored at the end.
+        refit: What a second training (`protocol.refit`) is fitted to: `train` and `valid`, with
+            augmented copies, in the order of the data.
+    """
+
+    train: list[PreparedUtterance]
+    valid: list[PreparedUtterance]
+    test: list[PreparedUtterance]
+    refit: list[PreparedUtterance]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,22 +63,6 @@ class Selection:
     epochs: int
     temperature: float
     utterances: int
-
-
-class LaterEpochs:
-    """Passes a second training on to an observer, as epochs that follow those of the first."""
-
-    def __init__(self, observer: Observer, offset: int) -> None:
-        self.observer, self.offset = observer, offset
-
-    def on_step(self, epoch: int, step: int, n_steps: int, loss: float) -> None:
-        """Pass a step on."""
-        self.observer.on_step(epoch + self.offset, step, n_steps, loss)
-
-    def on_epoch(self, record: EpochRecord, is_best: bool) -> None:
-        """Pass an epoch on."""
-        later = dataclasses.replace(record, epoch=record.epoch + self.offset)
-        self.observer.on_epoch(later, is_best)
 
 
 class NetworkTraining:
@@ -104,7 +104,7 @@ class NetworkTraining:
         return recognizer
 
     def prepare(self, recognizer: Recognizer, on_prepare: OnProgress) -> Sides:
-        """Prepare train, valid and test, and what is trained on with refitting (`refit`)."""
+        """Read, cut and encode the utterances of all sides."""
         experiment, fold = self.experiment, self.fold
         known = {u.utterance_id: u for u in experiment.data.utterances}
         cache = None
@@ -142,8 +142,8 @@ class NetworkTraining:
         # In the order of the data, as if there had never been validation speakers.
         place = {i: n for n, i in enumerate(known)}
         both = sides["train"] + sides.get("refit", [])
-        sides["refit"] = sorted(both, key=lambda u: place[u.utterance_id])
-        return sides
+        refit = sorted(both, key=lambda u: place[u.utterance_id])
+        return Sides(sides["train"], sides["valid"], sides["test"], refit)
 
     def record(self, thing: str, utterances: Iterable[PreparedUtterance]) -> None:
         """Record that `thing` was fitted or chosen on these utterances."""
@@ -190,8 +190,8 @@ class NetworkTraining:
 
     def select(self, recognizer: Recognizer, sides: Sides) -> Selection:
         """Train, and let the validation speakers choose the epoch and the temperature."""
-        valid = sides["valid"]
-        fit = self.fit(recognizer, sides["train"], valid, self.folder, self.observer)
+        valid = sides.valid
+        fit = self.fit(recognizer, sides.train, valid, self.folder, self.observer)
         temperature = 1.0
         if valid:
             targets = torch.tensor([u.target for u in valid]).numpy()
@@ -210,7 +210,7 @@ class NetworkTraining:
         # What was fitted first is not part of the model; what was chosen is.
         for thing in ("weights", "normalisation"):
             self.provenance.forget(thing)
-        self.fit(recognizer, sides["refit"], [], self.folder / "refit", observer, selection.epoch)
+        self.fit(recognizer, sides.refit, [], self.folder / "refit", observer, selection.epoch)
         return recognizer
 
 
@@ -250,9 +250,9 @@ def train_network(
     if selection is None:
         selection = training.select(recognizer, sides)
     else:
-        training.record("temperature", sides["valid"])
+        training.record("temperature", sides.valid)
         if experiment.config.train.select == "best":
-            training.record("epoch", sides["valid"])
+            training.record("epoch", sides.valid)
     if refit:
         if training.accelerator.is_main_process:
             write_json(kept_path, dataclasses.asdict(selection))
@@ -269,6 +269,6 @@ def train_network(
     calibration = {"temperature": selection.temperature, "utterances": selection.utterances}
 
     def score_test() -> Tensor:
-        return training.score(recognizer, sides["test"])
+        return training.score(recognizer, sides.test)
 
     return Trained(recognizer, score_test, about, calibration, training.provenance)
