@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from ser_pcq.inference.timeline.timeline import EmotionTimeline as EmotionTimeline
     from ser_pcq.models.checkpoint import load_checkpoint as load_checkpoint
     from ser_pcq.models.onnx_export.export import export_onnx as export_onnx
-    from ser_pcq.protocols.split_file import split_content as split_content
+    from ser_pcq.protocols.split_file import make_split as make_split
     from ser_pcq.protocols.split_file import write_split_file as write_split_file
 
     read_data_dir = _directory.read
@@ -89,6 +89,7 @@ _HOMES = {
     "live": "inference.stream",
     "load": "inference.predictor",
     "load_checkpoint": "models.checkpoint",
+    "make_split": "protocols.split_file",
     "mcnemar": "evaluation.mcnemar",
     "mean_over_folds": "evaluation.confusion",
     "output_names": "inference.formats.folder",
@@ -97,7 +98,6 @@ _HOMES = {
     "read_pcm": "inference.stream",
     "read_predictions": "evaluation.table",
     "speech_detector": "audio.speech",
-    "split_content": "protocols.split_file",
     "whole_file": "files",
     "write_data_dir": "data.directory:write",
     "write_each": "inference.formats.folder",
