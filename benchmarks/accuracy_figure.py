@@ -36,8 +36,8 @@ class System:
 def accuracy_figure(systems: Sequence[System], lines: Mapping[str, float]) -> "Figure":
     """Draw UA over parameters, one labelled point for each system.
 
-    Points whose parameters are nearly equal would hide each other: they are spread sideways, and
-    the axis says so. One colour serves all, as each point has its label.
+    Points whose parameters are nearly equal would hide each other, so they are spread sideways and
+    the axis says so. All have one colour, as each point has its label.
 
     Args:
         systems: The points.
@@ -88,7 +88,7 @@ def _rule(axes: Any, text: str, value: float, taken: list[Any]) -> Any:
 
 
 def _short_count(value: float, _: Any = None) -> str:
-    """Write a number of parameters as the axis does."""
+    """Write a number of parameters as on the axis."""
     for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= unit:
             return f"{value / unit:g}{name}"
@@ -103,7 +103,7 @@ def _box(x0: float, y0: float, x1: float, y1: float) -> Any:
 
 
 def _spread(axes: Any, systems: Sequence[System]) -> tuple[list[float], bool]:
-    """Return where the points are along the axis, in parameters, and whether any was moved."""
+    """Return the place of each point on the axis, in parameters, and whether any was moved."""
     step = BETWEEN * axes.figure.dpi / 72  # pixels
     pixels = [axes.transData.transform((system.parameters, system.ua))[0] for system in systems]
     order = sorted(range(len(systems)), key=lambda i: (systems[i].parameters, systems[i].name))
@@ -141,12 +141,12 @@ def _bar(axes: Any, place: float, system: System) -> Any:
 
 
 def _label(axes: Any, place: float, system: System, taken: list[Any], rules: list[Any]) -> None:
-    """Write a label where nothing else is, as near as can be, with a line if that is far.
+    """Write a label as near as possible where nothing else is, with a line if that is far.
 
     Args:
         axes: Where to draw.
         place: Of the point, in parameters.
-        system: The system that it shows.
+        system: The system of the point.
         taken: What neither label nor line may cover; the new label is added.
         rules: What the line may cross.
     """
@@ -159,7 +159,7 @@ def _label(axes: Any, place: float, system: System, taken: list[Any], rules: lis
     others = [box for box in taken if not box.contains(*point)]
     offsets = [(dx, dy) for dx in range(-72, 73, 8) for dy in range(-160, 161, 4)]
     offsets.sort(key=lambda o: (math.hypot(*o), -o[0], -o[1]))
-    # Rather than nowhere, a label goes where its line has to cross something.
+    # Without free space, a label goes where its line has to cross something.
     for (dx, dy), may_cross in [(o, False) for o in offsets] + [(o, True) for o in offsets]:
         text.set_position((dx, dy))
         text.set_ha("left" if dx > 0 else "right" if dx < 0 else "center")

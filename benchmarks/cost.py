@@ -75,7 +75,7 @@ def print_table(costs: Iterable["Cost"], *, markdown: bool) -> None:
 
 
 def named(given: str) -> tuple[str | None, str]:
-    """Split NAME=PATH; a path that exists may hold the sign itself, and has no name then."""
+    """Split NAME=PATH; an existing path may contain the sign itself, and then has no name."""
     name, sign, path = given.partition("=")
     return (name, path) if sign and name and not Path(given).exists() else (None, given)
 

@@ -1,7 +1,7 @@
-"""Measure how many copies of recordings `ser_pcq.fingerprint` finds, and how fast.
+"""Measure how many copies of recordings `ser_pcq.audio.fingerprint` finds, and how fast.
 
-Each recording of a folder is altered in each way and sought among all of them. Then the recordings
-at 19 speeds, which make that many times as many different ones, are compared with one another.
+Each recording of a folder is altered in each way and looked for among all of them. Then the
+recordings at 19 speeds, 19 times as many different ones, are compared with one another.
 Prints two tables in Markdown.
 
     python benchmarks/fingerprint.py FOLDER
@@ -37,7 +37,7 @@ def recode(samples: Samples, container: str, subtype: str, **options: float) -> 
 
 
 def telephone(samples: Samples) -> Samples:
-    """Pass a digital telephone line: 8 kHz, µ-law."""
+    """Send through a digital telephone line: 8 kHz, µ-law."""
     narrow = soxr.resample(samples, SAMPLE_RATE, SAMPLE_RATE // 2)
     return soxr.resample(recode(narrow, "WAV", "ULAW"), SAMPLE_RATE // 2, SAMPLE_RATE)
 
@@ -102,7 +102,7 @@ FOUND: dict[str, Alteration] = {
         telephone(x[CUT // 2 : -CUT // 2]), "MP3", "MPEG_LAYER_III"
     ),
 }
-"""What is to be found."""
+"""Copies that should be found."""
 
 OTHERS: dict[str, Alteration] = {
     "clipped by 12 dB": lambda x, rng: louder(x, 4),
@@ -117,11 +117,11 @@ OTHERS: dict[str, Alteration] = {
     "pitch, 1 semitone up": lambda x, rng: shifted(x, 1),
     "pitch, 1 semitone down": lambda x, rng: shifted(x, -1),
 }
-"""What need not be."""
+"""Copies that need not be found."""
 
 
 def altered(samples: Samples, alteration: str, seed: int) -> Samples:
-    """Alter a recording, and cut up to a step off, lest the frames line up by chance; (time,)."""
+    """Alter a recording and cut up to a step off, so that frames do not line up by chance."""
     rng = np.random.default_rng(seed)
     copy = {**FOUND, **OTHERS}[alteration](samples, rng)
     return copy if alteration == "FLAC" else copy[rng.integers(STEP) :]
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the recordings are")
     paths = find_audio([parser.parse_args().folder])
     recordings = {path.name: read_waveform(path) for path in paths}
-    # librosa says of parts shorter than its window what is harmless here.
+    # librosa warns about parts shorter than its window, which is harmless here.
     warnings.simplefilter("ignore")
     measure_time(recordings)
     measure_copies(recordings)

@@ -1,8 +1,8 @@
 """Score the graphs of an experiment's models as the models themselves are scored.
 
-The model of each fold is exported, and its graph judges the fold's test speaker, whom it has not
-heard. Prints tab-separated lines: what predicted, WA, UA and ECE in percent over all folds, and how
-many recordings are decided as torch decides them.
+The model of each fold is exported, and its graph judges the fold's test speaker, whom the model
+has not heard. Prints tab-separated lines: what predicted, WA, UA and ECE in percent over all folds,
+and for how many recordings the answer is that of torch.
 
     python benchmarks/graph_accuracy.py EXP_DIR path/to/data/emodb --precision int8
 """
@@ -26,7 +26,7 @@ from ser_pcq.models.onnx_export.export import Precision, export_onnx
 def by_graph(
     fold: Path, known: dict[str, Utterance], precision: Precision
 ) -> list[UtterancePrediction]:
-    """Return the rows of a fold's test speaker with what its graph says."""
+    """Return the rows of a fold's test speaker with the answers of its graph."""
     with tempfile.TemporaryDirectory() as folder:
         export_onnx(str(fold), Path(folder, "model.onnx"), precision=precision)
         classifier = load_onnx(Path(folder, "model.onnx"))

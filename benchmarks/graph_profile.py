@@ -1,7 +1,7 @@
-"""Tell which operators of an embedded graph take its time, by the profiler of ONNX Runtime.
+"""Measure which operators of an embedded graph take its time, by the profiler of ONNX Runtime.
 
-Prints tab-separated lines: operator, nodes, share of the time in percent; of all recordings of a
-folder that are looked at, on one thread.
+Prints tab-separated lines: operator, nodes, share of the time in percent, over the recordings of a
+folder, on one thread.
 
     python benchmarks/graph_profile.py emodb-small path/to/emodb/wav
 """

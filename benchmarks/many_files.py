@@ -1,6 +1,6 @@
-"""Time `ser-predict` on a folder of very many short files, bad ones among them.
+"""Time `ser-predict` on a folder of very many short files, including bad ones.
 
-Links a few recordings of half a second, and one file that is no audio, under many names, and runs
+Links a few recordings of half a second, and one file that is not audio, under many names, and runs
 the whole command on them. Prints tab-separated lines: processes, files, seconds, and whether every
 file has its row, in order.
 

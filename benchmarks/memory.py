@@ -1,7 +1,7 @@
 """Measure the peak memory of `ser-predict` for short and for very long recordings.
 
-Writes recordings of these lengths (speech from examples/, repeated), judges each in a process of
-its own, and prints tab-separated lines: minutes, peak memory in MB, seconds that it took.
+Writes recordings of these lengths (speech from examples/, repeated), judges each in a separate
+process, and prints tab-separated lines: minutes, peak memory in MB, seconds that it took.
 
     python benchmarks/memory.py --minutes 10 120 --model emodb-large
 """

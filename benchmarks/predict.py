@@ -2,9 +2,9 @@
 
 Prints tab-separated lines: what was timed, processor milliseconds for a second of speech, and that
 as a share of what openSMILE takes to compute its eGeMAPSv02 functionals. From file to answer, all
-of them taking turns on all files, in rounds, so that other work on the machine meets all of them
-alike; the median over the rounds. Then where the time of a prediction goes, the time of a whole
-`ser-predict FILE`, wall clock, and on how many files the embedded graph and torch decide alike.
+of them taking turns on all files, in rounds, so that other work on the machine affects all of them
+alike; the median over the rounds. Then where the time of a prediction goes, the wall clock time of
+a whole `ser-predict FILE`, and on how many files the embedded graph and torch give the same answer.
 
     python benchmarks/predict.py path/to/emodb/wav --files 60
 """
@@ -112,7 +112,7 @@ def measure_start(file: Path, rounds: int) -> None:
 
 
 def measure_agreement(files: list[Path]) -> None:
-    """Print how often the embedded graphs decide as the models themselves, in torch."""
+    """Print how often the embedded graphs answer as the models themselves do in torch."""
     named = contenders()
     for model in MODELS:
         same = sum(

@@ -1,11 +1,11 @@
-"""Measure how well segments over time agree with what is known: emotions that follow one another.
+"""Measure how well segments over time agree with known emotions that follow one another.
 
 For each fold of an experiment, the recordings of its test speaker are laid end to end, in an order
 drawn once, with pauses of digital silence between them: one long recording whose emotion is known
-at every moment. The fold's model, which has not heard this speaker, tells its timeline. Prints
+at every moment. The fold's model, which has not heard this speaker, gives its timeline. Prints
 tab-separated lines: the share of the time of speech (the recordings) with the right emotion, with a
 wrong one and with none, for recordings of one emotion laid together and for emotions that change
-from recording to recording; then what the same models say of each recording alone.
+from recording to recording; then the answers of the same models for each recording alone.
 
     python benchmarks/timeline.py EXP_DIR path/to/data/emodb
 """
@@ -33,7 +33,7 @@ STEP = 0.01  # s
 def told_labels(
     classifier: Classifier, parts: list[NDArray[np.float32]], detector: str
 ) -> list[list[str | None]]:
-    """Return what the timeline says of every step of each part; None where it hears a pause."""
+    """Return the label of every step of each part in the timeline; None in a pause."""
     pause = np.zeros(round(PAUSE * SAMPLE_RATE), np.float32)
     starts, at, sound = [], 0, []
     for part in parts:

@@ -3,7 +3,7 @@
 Prints tab-separated lines: the part, its milliseconds and its time as a multiple of one product of
 two 1024×1024 matrices (float32) measured beside it, which is comparable between machines. Each
 figure is processor time, the median over the rounds, in which the parts take turns, so that other
-work on the machine meets all of them.
+work on the machine affects all of them alike.
 
     python benchmarks/training_step.py --rounds 10
 """

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+import tomllib
+from pkgutil import resolve_name
 
 import pytest
 from support.pages import blocks
@@ -13,6 +15,7 @@ from ser_pcq.config.toml import to_dict
 from ser_pcq.data.corpora import CORPORA
 from ser_pcq.data.download.releases import RELEASES
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.md")])
 
 
@@ -85,7 +88,7 @@ def test_the_table_of_corpora_says_what_their_modules_say():
         for line in (ROOT / "docs" / "data.md").read_text().splitlines()
         if "`ser-data prepare " in line and line.startswith("| [")
     ]
-    told = [
+    expected = [
         [
             f"[{c.title}](../recipes/{name}/README.md)",
             c.language,
@@ -98,8 +101,33 @@ def test_the_table_of_corpora_says_what_their_modules_say():
         for name, c in CORPORA.items()
         if name != "synthetic"
     ]
-    assert rows == told
+    assert rows == expected
 
 
 def test_every_corpus_says_where_it_can_be_had():
     assert RELEASES.keys() == CORPORA.keys() - {"synthetic"}
+
+
+def test_the_tree_of_the_architecture_is_the_tree():
+    tree = ARCHITECTURE.split("```text\n")[1].split("```")[0]
+    folders: list[str] = []
+    for line in tree.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        name = line.split()[0]
+        folders[depth:] = [name]
+        assert ROOT.joinpath(*folders).exists(), "/".join(folders)
+    named = set(re.findall(r"^  (\w+)(?:/|\.py)", tree, re.MULTILINE))
+    rooms = {path.stem for path in (ROOT / "ser_pcq").iterdir() if (path / "__init__.py").exists()}
+    assert rooms <= named
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(ser_pcq\.[\w.]+)`", ARCHITECTURE))))
+def test_what_the_walks_of_the_architecture_pass_exists(name):
+    assert resolve_name(name)
+
+
+def test_the_order_of_the_rooms_is_the_one_that_is_checked():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = next(c["layers"] for c in settings["contracts"] if c["type"] == "layers")
+    order = [layer.removeprefix("ser_pcq.") for layer in reversed(layers)]
+    assert f"`{' < '.join(order)}`" in ARCHITECTURE
