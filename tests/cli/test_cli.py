@@ -61,18 +61,21 @@ def test_help_loads_nothing_heavy(name):
 
 def test_importing_the_package_loads_nothing_and_changes_nothing():
     code = (
-        "import random, sys, os, warnings\n"
+        "import importlib, random, sys, os, warnings\n"
         "before = (set(sys.modules), dict(os.environ), list(warnings.filters), random.getstate())\n"
         "import ser_pcq\n"
         "after = (set(sys.modules), dict(os.environ), list(warnings.filters), random.getstate())\n"
         "print(sorted(after[0] - before[0]), after[1:] == before[1:])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "['ser_pcq'] True"
+    assert out.stdout.strip() == "['ser_pcq', 'ser_pcq.version'] True"
 
 
 def test_predicting_and_training_parts_do_not_import_transformers_without_an_encoder():
-    code = "import sys, ser_pcq.predict, ser_pcq.experiment\nprint('transformers' in sys.modules)"
+    code = (
+        "import sys, ser_pcq.inference.predictor, ser_pcq.training.experiment\n"
+        "print('transformers' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
 

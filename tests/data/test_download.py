@@ -642,8 +642,8 @@ def test_what_is_stated_of_releases_can_be_true() -> None:
 def start(toy: Release, *arguments: object, name: str = "emodb") -> subprocess.Popen[str]:
     """Run `ser-data download` on a table of one release, in a process of its own."""
     script = (
-        "from ser_pcq.corpora.releases import *\n"
-        "from ser_pcq.corpora import releases\n"
+        "from ser_pcq.data.download.releases import *\n"
+        "from ser_pcq.data.download import releases\n"
         f"releases.RELEASES.clear(); releases.RELEASES[{name!r}] = {toy!r}\n"
         "import sys; from ser_pcq.cli.data.commands import main\n"
         "sys.argv[0] = 'ser-data'; main()"

@@ -55,7 +55,7 @@ def imitate(folder: Path, *, load: str = "pass", after: str = "pass") -> Path:
     return folder
 
 
-SHOW = "from ser_pcq.torchaudio_loader import torchaudio; print(torchaudio.extension)"
+SHOW = "from ser_pcq.models.torchaudio_loader import torchaudio; print(torchaudio.extension)"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_torchaudio_that_cannot_work_is_one_clear_error(tmp_path):
         """
         from ser_pcq.errors import SerError
         try:
-            import ser_pcq.torchaudio_loader
+            import ser_pcq.models.torchaudio_loader
         except SerError as error:
             print(error)
         """,
@@ -95,7 +95,7 @@ def test_the_installed_torchaudio_computes():
     result = python(
         """
         import torch
-        from ser_pcq.torchaudio_loader import torchaudio
+        from ser_pcq.models.torchaudio_loader import torchaudio
         mel = torchaudio.transforms.MelSpectrogram(16000, n_fft=512, n_mels=40)
         print(mel(torch.randn(1, 16000)).shape[1])
         resampled = torchaudio.functional.resample(torch.randn(1, 44100), 44100, 16000)
@@ -109,7 +109,7 @@ def test_transformers_imports_after_it():
     """transformers imports torchaudio where it finds one; it must find the one that works."""
     result = python(
         """
-        import ser_pcq.models.context
+        import ser_pcq.models.encoders.context
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
         import transformers.audio_utils
         print("ok")
