@@ -1,7 +1,6 @@
 """What all tests share: where models and corpora lie, small recordings, and running commands."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import soundfile
+from support.commands import COMMANDS, Done, run_apart, run_here
 from support.paths import ROOT
-
-COLUMNS = "200"  # wide enough that no message is wrapped
 
 
 @pytest.fixture(scope="session")
@@ -77,28 +75,22 @@ def tone() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def command() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a command as a user does, in its own process: `command("data", "--help")`."""
+def command() -> Callable[..., Done]:
+    """Run a command, `command("data", "--help")`, in this process; see `run_here`."""
+    return run_here
 
-    def run(name: str, *args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", f"ser_pcq.cli.{name}", *map(str, args)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS, "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def process() -> Callable[..., Done]:
+    """Run a command as a user does, in its own process: `process("data", "--help")`."""
+    return run_apart
 
 
 @pytest.fixture(scope="session")
 def commands_on_path(tmp_path_factory):
     """An environment with the commands on its path, also where tests run from a checkout."""
     folder = tmp_path_factory.mktemp("bin")
-    for name in ("data", "train", "eval", "predict", "export"):
+    for name in COMMANDS:
         script = folder / f"ser-{name}"
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ser_pcq.cli.{name} "$@"\n')
         script.chmod(0o755)

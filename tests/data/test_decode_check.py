@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support.commands import environment, line, started
 from support.paths import ROOT
 
 from ser_pcq.audio.headers.truncated import missing_audio
@@ -523,29 +524,28 @@ def test_no_process_outlives_the_command(tmp_path: Path, sent: signal.Signals, c
         link.symlink_to("a.wav")
     datadir.write(tmp_path / "data", [utterance(link) for link in links])
     terminal, end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ser_pcq.cli.data", "validate", "--decode", tmp_path / "data"],
-        cwd=ROOT,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    told = b""
+    with started(
+        line("data", "validate", "--decode", tmp_path / "data"),
+        env=environment(TERM="xterm", COLUMNS="80"),
         stdout=subprocess.DEVNULL,
         stderr=end,
-        start_new_session=True,
-    )
-    os.close(end)
-    told = b""
-    # The progress bar shows that work is under way.
-    while not re.search(rb"\b[1-9]\d*/2000", told):
-        told += os.read(terminal, 1 << 16)
-    if sent == signal.SIGINT:
-        os.killpg(process.pid, sent)
-    else:
-        process.send_signal(sent)
-    assert process.wait(timeout=60) == code
-    for _ in range(100):
-        if not alive(process.pid):
-            break
-        time.sleep(0.1)
-    assert not alive(process.pid)
+        group=True,
+    ) as process:
+        os.close(end)
+        # The progress bar shows that work is under way.
+        while not re.search(rb"\b[1-9]\d*/2000", told):
+            told += os.read(terminal, 1 << 16)
+        if sent == signal.SIGINT:
+            os.killpg(process.pid, sent)
+        else:
+            process.send_signal(sent)
+        assert process.wait(timeout=60) == code
+        for _ in range(100):
+            if not alive(process.pid):
+                break
+            time.sleep(0.1)
+        assert not alive(process.pid)
     with contextlib.suppress(OSError):
         while rest := os.read(terminal, 1 << 16):
             told += rest

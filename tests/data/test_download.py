@@ -24,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from support.commands import listening
 from support.paths import ROOT
 
 from ser_pcq.data.download.connection import DownloadError, Link, _NoDowngrade
@@ -649,7 +650,7 @@ def start(toy: Release, *arguments: object, name: str = "emodb") -> subprocess.P
         "sys.argv[0] = 'ser-data'; main()"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", script, "download", *map(str, arguments)],
+        listening([sys.executable, "-c", script, "download", *map(str, arguments)]),
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "no_proxy": "*"},
         stdout=subprocess.PIPE,

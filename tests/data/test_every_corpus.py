@@ -26,7 +26,7 @@ TINY = RECIPES / "synthetic" / "conf" / "pcq-tiny.toml"
 
 def tree(name: str, folder: Path) -> Path:
     """Make the small tree of a corpus."""
-    return importlib.import_module(f"trees.{name.replace('-', '_')}").make(folder)
+    return importlib.import_module(f"support.trees.{name.replace('-', '_')}").make(folder)
 
 
 def changes_of(recipe: Path, protocol: str) -> tuple[list[str], bool]:
