@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Before any test imports transformers: tests never go to the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -96,3 +97,52 @@ def commands_on_path(tmp_path_factory):
         script.chmod(0o755)
     root = str(ROOT)
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": root}
+
+
+# They take longest. Were one of them begun last, the other processes would wait for it.
+LONGEST = (
+    "test_gpu_recipe.py",
+    "test_every_corpus.py",
+    "test_train.py",
+    "test_cli.py",
+    "test_recipes.py",
+    "test_guard_cli.py",
+)
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.name
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the tests that are left out; without processes pytest says it itself."""
+    if items:
+        items[0].config.stash[LEFT_OUT] = items[0].config.stash.get(LEFT_OUT, 0) + len(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Pass the count on to the process that prints the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the count over: every process counts all tests."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how many tests did not run, where tests run in several processes."""
+    if config.stash.get(LEFT_OUT, 0) and config.getoption("numprocesses", None):
+        n = config.stash[LEFT_OUT]
+        terminalreporter.write_line(f"{n} tests were deselected; `make test` runs everything")
