@@ -122,15 +122,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count the tests that are left out; without processes pytest says it itself."""
-    if items:
-        items[0].config.stash[LEFT_OUT] = items[0].config.stash.get(LEFT_OUT, 0) + len(items)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Pass the count on to the process that prints the summary."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+    """Count the tests that are left out, for the process that prints the summary."""
+    output = getattr(items[0].config, "workeroutput", None) if items else None
+    if output is not None:
+        output["left_out"] = output.get("left_out", 0) + len(items)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -139,10 +134,10 @@ def pytest_testnodedown(node: Any) -> None:
     node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say how many tests did not run, where tests run in several processes."""
-    if config.stash.get(LEFT_OUT, 0) and config.getoption("numprocesses", None):
-        n = config.stash[LEFT_OUT]
+    """Say how many tests were left out; pytest does so itself where it is one process."""
+    if n := config.stash.get(LEFT_OUT, 0):
         terminalreporter.write_line(f"{n} tests were deselected; `make test` runs everything")
