@@ -15,6 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import soundfile
+from support import slow
 from support.commands import COMMANDS, Done, run_apart, run_here
 from support.paths import ROOT
 
@@ -111,8 +112,22 @@ LONGEST = (
 LEFT_OUT = pytest.StashKey[int]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes anew which tests are slow."""
+    parser.addoption("--write-slow", type=float, metavar="SECONDS", help="write tests/slow.txt")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record how long tests take, where that was asked for."""
+    if (limit := config.getoption("--write-slow")) is not None:
+        is_worker = hasattr(config, "workerinput")
+        config.pluginmanager.register(slow.Recorder(limit, is_worker=is_worker))
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files."""
+    """Mark what is slow, and begin with the longest files."""
+    slow.mark(items)
 
     def place(item: pytest.Item) -> int:
         name = item.path.name
