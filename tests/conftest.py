@@ -1,10 +1,10 @@
 """What all tests share: where models and corpora lie, small recordings, and running commands."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Before any test imports transformers: tests never go to the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -15,9 +15,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import soundfile
+from support import slow
+from support.commands import COMMANDS, Done, run_apart, run_here
 from support.paths import ROOT
-
-COLUMNS = "200"  # wide enough that no message is wrapped
 
 
 @pytest.fixture(scope="session")
@@ -77,30 +77,82 @@ def tone() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def command() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a command as a user does, in its own process: `command("data", "--help")`."""
+def command() -> Callable[..., Done]:
+    """Run a command, `command("data", "--help")`, in this process; see `run_here`."""
+    return run_here
 
-    def run(name: str, *args: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", f"ser_pcq.cli.{name}", *map(str, args)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": COLUMNS, "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def process() -> Callable[..., Done]:
+    """Run a command as a user does, in its own process: `process("data", "--help")`."""
+    return run_apart
 
 
 @pytest.fixture(scope="session")
 def commands_on_path(tmp_path_factory):
     """An environment with the commands on its path, also where tests run from a checkout."""
     folder = tmp_path_factory.mktemp("bin")
-    for name in ("data", "train", "eval", "predict", "export"):
+    for name in COMMANDS:
         script = folder / f"ser-{name}"
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ser_pcq.cli.{name} "$@"\n')
         script.chmod(0o755)
     root = str(ROOT)
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": root}
+
+
+# They take longest. Were one of them begun last, the other processes would wait for it.
+LONGEST = (
+    "test_gpu_recipe.py",
+    "test_every_corpus.py",
+    "test_train.py",
+    "test_cli.py",
+    "test_recipes.py",
+    "test_guard_cli.py",
+)
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes anew which tests are slow."""
+    parser.addoption("--write-slow", type=float, metavar="SECONDS", help="write tests/slow.txt")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record how long tests take, where that was asked for."""
+    if (limit := config.getoption("--write-slow")) is not None:
+        is_worker = hasattr(config, "workerinput")
+        config.pluginmanager.register(slow.Recorder(limit, is_worker=is_worker))
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, and begin with the longest files."""
+    slow.mark(items)
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.name
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the tests that are left out, for the process that prints the summary."""
+    output = getattr(items[0].config, "workeroutput", None) if items else None
+    if output is not None:
+        output["left_out"] = output.get("left_out", 0) + len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the count over: every process counts all tests."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how many tests were left out; pytest does so itself where it is one process."""
+    if n := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{n} tests were deselected; `make test` runs everything")

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support import slow
 from support.paths import ROOT
 
 SOURCES = sorted((ROOT / "ser_pcq").rglob("*.py"))
@@ -66,3 +67,10 @@ def test_no_path_of_a_machine_is_written_down():
             text = path.read_text(encoding="utf-8")
             for word in ("/home" + "/", "/root" + "/", "/work" + "/", "/tmp" + "/w"):
                 assert word not in text, f"{path}: {word}"
+
+
+def test_what_is_listed_as_slow_is_there():
+    for entry in slow.listed():
+        file, name = entry.split("::")
+        functions = [n for n in ast.parse((ROOT / file).read_text()).body if hasattr(n, "name")]
+        assert name in {function.name for function in functions}, f"{entry}: see support/slow.py"

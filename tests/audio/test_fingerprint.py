@@ -375,5 +375,5 @@ def test_an_id_stands_once_in_a_list(tmp_path: Path) -> None:
 
 
 def test_prints_need_no_network_library() -> None:
-    code = "import sys, ser_pcq.fingerprint; sys.exit('torch' in sys.modules)"
+    code = "import sys, ser_pcq.audio.fingerprint; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -1,18 +1,17 @@
 """The commands: fast help, errors in one line, data on stdout, what training leaves behind."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from support import tiny
+from support.commands import COMMANDS, line, started
 
 from ser_pcq.evaluation.table import read_predictions
-
-COMMANDS = ["data", "train", "eval", "predict"]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +43,43 @@ def test_help_and_version(command, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_commands_are_installed(name):
+    script = Path(sys.executable).with_name(f"ser-{name}")
+    if not script.exists():
+        pytest.skip("needs an installed package")
+    done = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert f"Usage: ser-{name}" in done.stdout
+    wrong = subprocess.run(
+        [script, "--no-such-option"], capture_output=True, text=True, check=False
+    )
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "Usage" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "returncode"),
+    [
+        ("data", ("validate", "gone"), 1),
+        ("train", ("gone.toml", "gone", "exp"), 1),
+        ("eval", ("gone",), 1),
+        ("predict", ("gone.wav", "--model", "gone"), 1),
+        ("export", ("emodb-small", "model.bin"), 1),
+        ("predict", ("--no-such-option",), 2),
+    ],
+)
+def test_a_command_does_the_same_in_a_process_of_its_own(
+    command, process, tmp_path, name, arguments, returncode
+):
+    here, apart = (run(name, *arguments, cwd=tmp_path) for run in (command, process))
+    assert here.returncode == apart.returncode == returncode
+    assert here.stdout == apart.stdout == ""
+    # Usage names the command as it was called.
+    assert here.stderr == apart.stderr.replace(f"python -m ser_pcq.cli.{name}", f"ser-{name}")
+    assert "Traceback" not in here.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_help_loads_nothing_heavy(name):
     code = (
         f"import sys; sys.argv = ['x', '--help']\n"
@@ -61,18 +97,21 @@ def test_help_loads_nothing_heavy(name):
 
 def test_importing_the_package_loads_nothing_and_changes_nothing():
     code = (
-        "import random, sys, os, warnings\n"
+        "import importlib, random, sys, os, warnings\n"
         "before = (set(sys.modules), dict(os.environ), list(warnings.filters), random.getstate())\n"
         "import ser_pcq\n"
         "after = (set(sys.modules), dict(os.environ), list(warnings.filters), random.getstate())\n"
         "print(sorted(after[0] - before[0]), after[1:] == before[1:])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "['ser_pcq'] True"
+    assert out.stdout.strip() == "['ser_pcq', 'ser_pcq.version'] True"
 
 
 def test_predicting_and_training_parts_do_not_import_transformers_without_an_encoder():
-    code = "import sys, ser_pcq.predict, ser_pcq.experiment\nprint('transformers' in sys.modules)"
+    code = (
+        "import sys, ser_pcq.inference.predictor, ser_pcq.training.experiment\n"
+        "print('transformers' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
 
@@ -134,22 +173,21 @@ def test_the_same_command_and_seed_give_the_same_predictions(command, workplace)
     assert one == two
 
 
-def test_an_interrupted_training_goes_on(workplace):
-    arguments = [
-        sys.executable, "-m", "ser_pcq.cli.train", str(workplace / "tiny.toml"),
-        str(workplace / "data"), str(workplace / "stopped"), "--device", "cpu", "--fold", "1",
-        "--set", "train.epochs=60",
-    ]  # fmt: skip
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, env={**os.environ})
+def test_an_interrupted_training_goes_on(process, workplace):
+    arguments = (
+        "train", workplace / "tiny.toml", workplace / "data", workplace / "stopped",
+        "--device", "cpu", "--fold", "1", "--set", "train.epochs=60",
+    )  # fmt: skip
     state = workplace / "stopped" / "fold_01" / "state.pt"
-    deadline = time.monotonic() + 120
-    while not state.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.terminate()
-    process.wait()
+    with started(line(*arguments), stderr=subprocess.DEVNULL) as running:
+        deadline = time.monotonic() + 120
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        running.terminate()
+        running.wait()
     assert state.exists()
     assert not (workplace / "stopped" / "fold_01" / "finished.json").exists()
-    resumed = subprocess.run([*arguments, "--resume"], capture_output=True, text=True, check=False)
+    resumed = process(*arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     history = (workplace / "stopped" / "fold_01" / "history.csv").read_text().splitlines()
     assert [int(line.split(",")[0]) for line in history[1:]] == list(range(1, 61))

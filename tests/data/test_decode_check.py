@@ -20,7 +20,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from support.hanging import assert_gone, environment
+from support.commands import environment, line, started
+from support.hanging import assert_gone
+from support.hanging import environment as with_odd_decoder
 from support.paths import ROOT
 
 from ser_pcq.audio.headers.truncated import missing_audio
@@ -404,7 +406,7 @@ def test_the_command_gives_up_a_recording_that_hangs(tmp_path: Path):
     call = [sys.executable, "-m", "ser_pcq.cli.data", "validate", "--decode", tmp_path / "data"]
     process = subprocess.Popen(
         [*call, "--jobs", "2", "--timeout", "5"],
-        env=environment(tmp_path / "stub"),
+        env=with_odd_decoder(tmp_path / "stub"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -549,27 +551,24 @@ def test_no_process_outlives_the_command(tmp_path: Path, sent: signal.Signals, c
         link.symlink_to("a.wav")
     datadir.write(tmp_path / "data", [utterance(link) for link in links])
     terminal, end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ser_pcq.cli.data", "validate", "--decode", tmp_path / "data"],
-        cwd=ROOT,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+    told = b""
+    with started(
+        line("data", "validate", "--decode", tmp_path / "data"),
+        env=environment(TERM="xterm", COLUMNS="80"),
         stdout=subprocess.DEVNULL,
         stderr=end,
-        start_new_session=True,
-        # Where these tests run in the background, Ctrl-C is ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    os.close(end)
-    told = b""
-    # The progress bar shows that work is under way.
-    while not re.search(rb"\b[1-9]\d*/2000", told):
-        told += os.read(terminal, 1 << 16)
-    if sent == signal.SIGINT:
-        os.killpg(process.pid, sent)
-    else:
-        process.send_signal(sent)
-    assert process.wait(timeout=60) == code
-    assert_gone(process.pid)
+        group=True,
+    ) as process:
+        os.close(end)
+        # The progress bar shows that work is under way.
+        while not re.search(rb"\b[1-9]\d*/2000", told):
+            told += os.read(terminal, 1 << 16)
+        if sent == signal.SIGINT:
+            os.killpg(process.pid, sent)
+        else:
+            process.send_signal(sent)
+        assert process.wait(timeout=60) == code
+        assert_gone(process.pid)
     with contextlib.suppress(OSError):
         while rest := os.read(terminal, 1 << 16):
             told += rest

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.commands import listening
 from support.paths import ROOT
 
 from ser_pcq.data.corpora import CORPORA
@@ -671,14 +672,12 @@ def start(toy: Release, *arguments: object, name: str = "emodb") -> subprocess.P
         "sys.argv[0] = 'ser-data'; main()"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", script, "download", *map(str, arguments)],
+        listening([sys.executable, "-c", script, "download", *map(str, arguments)]),
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "no_proxy": "*"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background ignores interrupts, and children inherit it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import tiny
+from support.commands import line, started
 from support.paths import ROOT
 
 from ser_pcq import PredictOptions, Predictor, load
@@ -71,21 +72,15 @@ def test_many_files_with_bad_ones_are_all_accounted_for_in_order(tmp_path, comma
 def test_an_interrupted_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path, command, jobs):
     folder, output = fill(tmp_path / "many", 400), tmp_path / "out.jsonl"
     call = ("predict", folder, *SMALL, "--format", "jsonl", "--output", output, "--jobs", jobs)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ser_pcq.cli.predict", *map(str, call[1:])],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
     journal = journal_of(output)
-    deadline = time.monotonic() + 60
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 60:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with started(line(*call), stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not journal.exists() or journal.read_bytes().count(b"\n") < 60:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     assert process.returncode not in (0, 1)
     assert not output.exists()
     n_done = journal.read_bytes().count(b"\n") - 1
@@ -220,18 +215,15 @@ def test_odd_names_and_places_of_outputs_are_refused_or_work(tmp_path, command):
 
 def test_a_terminated_job_leaves_nothing_but_its_journal(tmp_path):
     folder, output = fill(tmp_path / "many", 2000), tmp_path / "out.csv"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ser_pcq.cli.predict", str(folder), *SMALL, "--output", str(output)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-    )
     journal = journal_of(output)
-    deadline = time.monotonic() + 60
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 20:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.terminate()
-    assert process.wait(60) == 128 + signal.SIGTERM
+    call = line("predict", folder, *SMALL, "--output", output)
+    with started(call, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not journal.exists() or journal.read_bytes().count(b"\n") < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
     assert sorted(p.name for p in tmp_path.iterdir()) == ["many", journal.name, "stock"]
 
 
