@@ -98,8 +98,8 @@ def read_systems(given: Sequence[str], parameters: Mapping[str, int]) -> list[Sy
     """
     from ser_pcq.data.utterance import UNKNOWN_SPEAKER
     from ser_pcq.evaluation.collect import collect, collect_seeds, holds_seeds, seed_folders
-    from ser_pcq.evaluation.compare import interval_of_mean
-    from ser_pcq.evaluation.mcnemar import check_same_utterances
+    from ser_pcq.evaluation.comparison.compare import interval_of_mean
+    from ser_pcq.evaluation.comparison.mcnemar import check_same_utterances
     from ser_pcq.protocols.proof import prove
 
     split = [named(one) for one in given]

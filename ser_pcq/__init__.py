@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from ser_pcq.errors import Reason as Reason
     from ser_pcq.errors import SerError as SerError
     from ser_pcq.evaluation.calibration import fit_temperature as fit_temperature
-    from ser_pcq.evaluation.compare import compare as compare
-    from ser_pcq.evaluation.compare import compare_seeds as compare_seeds
-    from ser_pcq.evaluation.compare_report import compare_folders as compare_folders
-    from ser_pcq.evaluation.compare_report import format_comparison as format_comparison
+    from ser_pcq.evaluation.comparison.compare import compare as compare
+    from ser_pcq.evaluation.comparison.compare import compare_seeds as compare_seeds
+    from ser_pcq.evaluation.comparison.mcnemar import mcnemar as mcnemar
+    from ser_pcq.evaluation.comparison.report import compare_folders as compare_folders
+    from ser_pcq.evaluation.comparison.report import format_comparison as format_comparison
     from ser_pcq.evaluation.confusion import Confusion as Confusion
     from ser_pcq.evaluation.confusion import mean_over_folds as mean_over_folds
-    from ser_pcq.evaluation.mcnemar import mcnemar as mcnemar
     from ser_pcq.evaluation.table import Predictions as Predictions
     from ser_pcq.evaluation.table import UtterancePrediction as UtterancePrediction
     from ser_pcq.evaluation.table import read_predictions as read_predictions
@@ -78,19 +78,19 @@ _HOMES = {
     "Status": "inference.prediction",
     "Utterance": "data.utterance",
     "UtterancePrediction": "evaluation.table",
-    "compare": "evaluation.compare",
-    "compare_folders": "evaluation.compare_report",
-    "compare_seeds": "evaluation.compare",
+    "compare": "evaluation.comparison.compare",
+    "compare_folders": "evaluation.comparison.report",
+    "compare_seeds": "evaluation.comparison.compare",
     "export_onnx": "models.onnx_export.export",
     "find_audio": "audio.find",
     "fit_temperature": "evaluation.calibration",
-    "format_comparison": "evaluation.compare_report",
+    "format_comparison": "evaluation.comparison.report",
     "journal_of": "inference.journal",
     "live": "inference.stream",
     "load": "inference.predictor",
     "load_checkpoint": "models.checkpoint",
     "make_split": "protocols.split_file",
-    "mcnemar": "evaluation.mcnemar",
+    "mcnemar": "evaluation.comparison.mcnemar",
     "mean_over_folds": "evaluation.confusion",
     "output_names": "inference.formats.folder",
     "plot_timeline": "inference.timeline.plot",

@@ -13,7 +13,7 @@ import typer
 from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
 
 if TYPE_CHECKING:
-    from ser_pcq.evaluation.compare import Comparison
+    from ser_pcq.evaluation.comparison.compare import Comparison
     from ser_pcq.evaluation.inflation import InflationReport
     from ser_pcq.evaluation.scores import Scores, SeedScores
 
@@ -85,7 +85,7 @@ def _run_models(
 
 def _compare(a: Path, b: Path, output_dir: Path | None) -> "tuple[Comparison, str, list[Path]]":
     """Compare two experiment folders; return the comparison, text and what was written."""
-    from ser_pcq.evaluation import compare_report as rp
+    from ser_pcq.evaluation.comparison import report as rp
 
     comparison = rp.compare_folders(a, b)
     for warning in comparison.warnings:

@@ -7,7 +7,12 @@ from statistics import fmean
 from typing import Any
 
 from ser_pcq.evaluation.collect import StoredExperiment, read_experiment
-from ser_pcq.evaluation.compare import Comparison, Difference, compare_seeds, interval_of_mean
+from ser_pcq.evaluation.comparison.compare import (
+    Comparison,
+    Difference,
+    compare_seeds,
+    interval_of_mean,
+)
 from ser_pcq.evaluation.confusion import COMPARED
 from ser_pcq.evaluation.intervals import Interval
 from ser_pcq.evaluation.table import Predictions

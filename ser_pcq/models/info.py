@@ -282,11 +282,8 @@ def read_info(folder: Path) -> ModelInfo:
     try:
         plain = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-            raise CheckpointError(
-                "foreign checkpoint format",
-                given=plain.get("format") if isinstance(plain, dict) else type(plain).__name__,
-                accepted=FORMAT,
-            )
+            given = plain.get("format") if isinstance(plain, dict) else type(plain).__name__
+            raise CheckpointError("foreign checkpoint format", given=given, accepted=FORMAT)
         return ModelInfo.from_json({**plain, "name": plain.get("name") or folder.name})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(folder, error) from error

@@ -14,10 +14,10 @@ from support.paths import ROOT
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.compare import MIN_SPEAKERS, compare, compare_seeds
-from ser_pcq.evaluation.compare_report import compare_folders, format_comparison
+from ser_pcq.evaluation.comparison.compare import MIN_SPEAKERS, compare, compare_seeds
+from ser_pcq.evaluation.comparison.mcnemar import mcnemar
+from ser_pcq.evaluation.comparison.report import compare_folders, format_comparison
 from ser_pcq.evaluation.intervals import draw_speakers
-from ser_pcq.evaluation.mcnemar import mcnemar
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
 from ser_pcq.protocols.rules import Fold
 from ser_pcq.protocols.split_file import SPLIT, make_split, write_split_file

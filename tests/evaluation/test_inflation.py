@@ -8,7 +8,7 @@ from support import stored
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.compare import compare
+from ser_pcq.evaluation.comparison.compare import compare
 from ser_pcq.evaluation.inflation import format_inflation, inflation_report
 from ser_pcq.files import write_json
 from ser_pcq.protocols.split_file import make_split, read_split, write_split_file

@@ -5,7 +5,12 @@ from pathlib import Path
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.collect import read_experiment
-from ser_pcq.evaluation.compare import MIN_SPEAKERS, Comparison, Difference, compare_seeds
+from ser_pcq.evaluation.comparison.compare import (
+    MIN_SPEAKERS,
+    Comparison,
+    Difference,
+    compare_seeds,
+)
 from ser_pcq.evaluation.confusion import METRICS
 from ser_pcq.evaluation.table import RUN
 from ser_pcq.files import write_json

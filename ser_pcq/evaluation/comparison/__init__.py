@@ -1,0 +1,1 @@
+"""Whether one system is better than another, or could be by chance."""
