@@ -76,9 +76,7 @@ def test_the_clean_protocol_of_a_corpus_is_clean(prepared, tmp_path):
     assert protocol.valid_from == "train"
     folds = folds_of(data, protocol)
     facts = audio_facts(data, tmp_path)
-    groups = groups_of(data.utterances)
-    for one in facts.prints:
-        groups[one.utterance_id]["audio"] = one.digest
+    groups = groups_of(data.utterances, {one.utterance_id: one.digest for one in facts.prints})
     rule = rule_of(protocol.name, protocol.session_mates)
     assert "speaker" in rule.apart
     verdict = check_folds(folds, groups, rule, facts.pairs)
