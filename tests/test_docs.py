@@ -60,7 +60,7 @@ def test_commands_are_called_with_options_that_they_have(page, known_options):
 def test_configuration_keys_exist(page):
     tables = to_dict(Config())
     code = " ".join(re.findall(r"`[^`\n]+`", page.read_text()))
-    for section, key in re.findall(rf"\b({'|'.join(tables)})\.([a-z_]+)\b(?!\()", code):
+    for section, key in re.findall(rf"(?<![\w.])({'|'.join(tables)})\.([a-z_]+)\b(?!\()", code):
         if key not in ("py", "md", "json", "csv", "wav", "toml", "safetensors", "onnx"):
             assert key in tables[section], f"{page.name}: {section}.{key}"
 

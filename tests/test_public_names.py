@@ -9,7 +9,8 @@ from support.paths import ROOT
 
 import ser_pcq
 
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+# The code of extending.md becomes part of the package.
+PAGES = sorted({ROOT / "README.md", *ROOT.glob("docs/*.md")} - {ROOT / "docs" / "extending.md"})
 SOURCE = ROOT / "ser_pcq" / "__init__.py"
 
 

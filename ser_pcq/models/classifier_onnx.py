@@ -97,6 +97,9 @@ def new_session(
     options.inter_op_num_threads = 1
     # Errors are raised; its notes on graphs are for its developers.
     options.log_severity_level = 4
+    # Without it, products in 8 bits overflow on x86 processors that lack VNNI, and single
+    # probabilities are wrong by up to 0.7. Other processors compute as they do without it.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     wanted = ["CPUExecutionProvider"]
     if cuda and device != "cpu":
         wanted.insert(0, "CUDAExecutionProvider")

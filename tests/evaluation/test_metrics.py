@@ -21,7 +21,7 @@ from sklearn.metrics import (
 from support.paths import ROOT
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation import confusion as metrics
+from ser_pcq.evaluation import metrics
 from ser_pcq.evaluation.intervals import draw_speakers, speaker_interval
 from ser_pcq.evaluation.metrics import Confusion, mean_over_folds
 

@@ -332,8 +332,8 @@ def test_judging_many_at_once_as_on_a_gpu_changes_nothing(tmp_path, jobs):
     classifier = load_checkpoint("emodb-small")
     predictor = Predictor(classifier, PredictOptions("emodb-small"))
     one_by_one = [predictor.predict(file) for file in files]
-    classifier.batch_size = 7
-    together = list(predictor.predict_all(files, jobs=jobs))
+    in_batches = Predictor(replace(classifier, batch_size=7), predictor.options)
+    together = list(in_batches.predict_all(files, jobs=jobs))
     assert [p.path for p in together] == [str(f) for f in files]
     for one, other in zip(one_by_one, together, strict=True):
         assert (one.status, one.label, one.reason) == (other.status, other.label, other.reason)

@@ -10,6 +10,7 @@ from support import tiny
 from ser_pcq import load
 from ser_pcq.config.toml import from_dict
 from ser_pcq.data import directory as datadir
+from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.errors import SerError
 from ser_pcq.evaluation.table import read_predictions
 from ser_pcq.models.checkpoint import load_checkpoint
@@ -20,7 +21,6 @@ from ser_pcq.protocols.proof import prove
 from ser_pcq.protocols.provenance import read_provenance
 from ser_pcq.training.experiment import open_experiment
 from ser_pcq.training.linear.train import _adapt
-from ser_pcq.training.network.dataset import read_utterance
 from ser_pcq.training.run_fold import run_fold
 
 TOML = """
@@ -142,7 +142,7 @@ def test_features_are_the_statistics_of_the_loud_frames_of_the_whole_utterance(d
     setup = discriminant_tables(encoder, speech_ranges=[25], parts=[2])
     config = from_dict(setup | {"segment": {"duration": 5.0, "padding": "none"}})
     functionals = Functionals(config, load_encoder(config.context, duration=5.0))
-    speech = read_utterance(data.utterances[0], data.labels)
+    speech = torch.from_numpy(read_utterance(data.utterances[0]))
     waveform = torch.cat([torch.zeros(8000), speech, torch.zeros(16000)])
     waveform = waveform[: len(waveform) // 320 * 320] / waveform.abs().max()
     (features,) = functionals(waveform).values()
@@ -278,5 +278,5 @@ def test_a_silent_or_very_short_utterance_gives_finite_probabilities(data, tmp_p
     recognizer = load_checkpoint(str(tmp_path / "fold_01")).recognizer
     for waveform in (torch.zeros(16_000), torch.full((1_600,), 0.1)):
         assert torch.isfinite(recognizer.log_probabilities(waveform)).all()
-    whole = read_utterance(data.utterances[0], data.labels)
+    whole = torch.from_numpy(read_utterance(data.utterances[0]))
     assert recognizer.log_probabilities(whole).exp().sum() == pytest.approx(1, abs=1e-5)

@@ -1,5 +1,6 @@
 """A slim encoder is what its regressions say: exact where ranks allow, the best there is below."""
 
+import copy
 import dataclasses
 import subprocess
 import sys
@@ -34,6 +35,20 @@ def encoder(tmp_path_factory):
     folder = tiny.save_whisper(tmp_path_factory.mktemp("whisper"))
     context = ContextConfig(encoder=str(folder), layers=(0, 1))
     return load_encoder(context).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def strong_encoder(encoder):
+    """The same with weights three times as large.
+
+    As they are drawn, what is heard hardly moves the states, and losses are mostly rounding, which
+    differs between processors.
+    """
+    strong = copy.deepcopy(encoder)
+    with torch.no_grad():
+        for weight in (p for p in strong.parameters() if p.dim() > 1):
+            weight.mul_(3)
+    return strong
 
 
 def speech(n=60, seed=0):
@@ -102,7 +117,8 @@ def test_with_all_ranks_it_is_whisper_without_the_feed_forward_half(encoder):
 
 
 @torch.no_grad()
-def test_fewer_ranks_lose_more_and_weigh_less(encoder):
+def test_fewer_ranks_lose_more_and_weigh_less(strong_encoder):
+    encoder = strong_encoder
     lost, sizes = [], []
     for rank in (2, 8, 32):
         slim = slim_encoder(encoder, speech, SlimConfig((rank, rank), (rank, rank, rank)))
@@ -165,7 +181,8 @@ def test_ranks_that_a_map_does_not_have_are_refused(config, accepted, encoder):
 
 
 @torch.no_grad()
-def test_segments_are_heard_as_the_encoder_will_hear_them(encoder):
+def test_segments_are_heard_as_the_encoder_will_hear_them(strong_encoder):
+    encoder = strong_encoder
     config = SlimConfig((24, 24), (24, 24, 24))
     normalised = dataclasses.replace(encoder.config, normalise_waveform=True)
     encoder.config = normalised
@@ -241,7 +258,7 @@ def test_a_trained_fold_predicts_as_it_was_tested_without_transformers(trained):
     info = load_checkpoint(model).info
     assert info.encoder.family == "slim-whisper"
     code = (
-        "import sys; from ser_pcq.predict import load; "
+        "import sys; from ser_pcq import load; "
         f"load({model!r}).predict({str(audio[rows.rows[0].utterance_id])!r}); "
         "assert 'transformers' not in sys.modules"
     )
