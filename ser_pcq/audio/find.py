@@ -32,7 +32,7 @@ def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            # `._name.wav` is what macOS leaves on foreign disks: not audio, whatever its name says.
+            # `._name.wav` is what macOS leaves on foreign disks: not audio, despite its name.
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield Path(root, name)
     yield from locked

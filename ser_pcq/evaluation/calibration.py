@@ -94,7 +94,7 @@ def fit_temperature(
 
     Raises:
         ScoreError: Without utterances or classes, when the shapes do not fit, with values that are
-            not finite, with targets that are no class, or with a negative weight of the prior.
+            not finite, with targets that are not classes, or with a negative weight of the prior.
 
     Source:
         Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2; the prior is
@@ -141,7 +141,7 @@ def _check_fit(
     whole = np.issubdtype(targets.dtype, np.integer)
     if not whole or targets.min() < 0 or targets.max() >= n_classes:
         raise ScoreError(
-            "a target is no class",
+            "a target is not one of the classes",
             given=f"{targets.dtype} from {targets.min()} to {targets.max()}",
             accepted=f"whole numbers from 0 to {n_classes - 1}",
         )
@@ -216,7 +216,7 @@ def answers_of(predictions: Predictions) -> Answers:
         ScoreError: Without rows, with an unknown label, or with probabilities that are none.
     """
     if not predictions.rows:
-        raise ScoreError("there is no utterance to score")
+        raise ScoreError("no utterances to score")
     index = {label: i for i, label in enumerate(predictions.labels)}
     shares, targets, answers = [], [], []
     for row in predictions.rows:

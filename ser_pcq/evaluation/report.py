@@ -110,7 +110,7 @@ def _proof_lines(proof: Proof) -> list[str]:
 
 
 def _confidence_lines(scores: Scores) -> list[str]:
-    """Return two lines: can the confidence be believed, and what does leaving answers out win."""
+    """Return two lines: how reliable the confidence is, and what leaving answers out gains."""
     calibration, curve = scores.calibration, scores.risk_coverage
     kept = ", ".join(
         f"{100 * share:.0f} %: {100 * curve.at_coverage(share).accuracy:.2f} %"

@@ -9,7 +9,7 @@ from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.calibration import ONE, answers_of
 from ser_pcq.evaluation.table import Predictions
 
-# Coverages at which a report tells the accuracy.
+# Coverages at which a report gives the accuracy.
 REPORTED_COVERAGES = (0.9, 0.8, 0.7)
 
 
@@ -39,7 +39,7 @@ class CoveragePoint:
 class RiskCoverage:
     """The risk at every coverage that a threshold on the confidence can reach.
 
-    Utterances of equal confidence are kept or dropped together: no threshold tells them apart.
+    Utterances of equal confidence are kept or dropped together: no threshold separates them.
 
     Attributes:
         points: One per distinct confidence, from the highest to the lowest; the last keeps all.

@@ -344,7 +344,7 @@ def test_msp_reads_rows(made: Path) -> None:
         "20 utterances left out: of Test2, whose speakers may be those of Test1",
         "11 utterances left out: another emotion (O)",
         "11 utterances left out: no agreement of the raters (X)",
-        "16 utterances left out: nobody knows who speaks, perhaps a speaker of the test set",
+        "16 utterances left out: the speaker is not known, perhaps one of the test set",
         "3 files without a row, left out (Test3 has no labels)",
     }
 

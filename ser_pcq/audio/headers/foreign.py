@@ -8,7 +8,7 @@ FOREIGN_SUFFIXES = frozenset(
 silence: the refusal says how to convert what a telephone recorded."""
 
 HEAD = 64
-"""How many bytes `content_name` wants to see."""
+"""How many bytes `content_name` needs."""
 
 _MAGIC = (
     (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),

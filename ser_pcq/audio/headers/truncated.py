@@ -34,7 +34,7 @@ def missing_audio(path: Path) -> str | None:
 
     Returns:
         What is missing, as a phrase; None where nothing is, where the header does not say (streams,
-        MP3 without a Xing frame, other formats), or where there is no such regular file.
+        MP3 without a Xing frame, other formats), or where it is not a regular file.
 
     Raises:
         OSError: When the file cannot be read.

@@ -98,7 +98,7 @@ def _utterance(path: Path) -> Utterance:
 
 
 def _genders(table: Path) -> tuple[dict[str, str], list[str]]:
-    """Read actor to gender, and what had to be mended for that."""
+    """Read actor to gender, and what had to be corrected for that."""
     try:
         lines = table.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -13,7 +13,7 @@ Multi-Party Dataset for Emotion Recognition in Conversations", ACL 2019.
 Quirks: the numbers of dialogues begin at 0 in each partition, so ids carry the partition. The
 partition knows the six main roles on all sides: it is not speaker independent. A role is taken for
 a speaker: "Man" or "Woman" are several people, and "All" or "Joey and Ross" are several who
-speak at once; their utterances hold the voices of others. Dialogues are no
+speak at once; their utterances hold the voices of others. Dialogues are not
 sessions here: the main roles meet in nearly all of them, and nothing would be left to train on.
 Typographic signs of Windows-1252 have become control characters in the released tables. One clip
 is damaged and one is missing; the test folder holds clips without a row, and copies that are named

@@ -13,7 +13,7 @@ the file is kept only if it lasts as long as an utterance does; `sox` mends it o
 `OA_bite_neutral.wav` lacks the F of its speaker.
 The folders are named in several ways (`OAF_Pleasant_surprise`, `YAF_pleasant_surprised`,
 `OAF_Fear`), so the emotion is read from the file name. A copy that is often downloaded holds itself
-once more in a folder of its own name. With two speakers a score says little of a third one.
+once more in a folder of the same name. With two speakers a score says little of a third one.
 """
 
 import os
@@ -131,7 +131,7 @@ def _wrong_rates(utterances: Iterable[Utterance]) -> tuple[set[str], list[str]]:
 
 
 def prepare(corpus_dir: Path) -> Prepared:
-    """Read the released tree, whatever its folders are called.
+    """Read the released tree; the names of its folders do not matter.
 
     Args:
         corpus_dir: Folder that holds the wav files, in folders or not.

@@ -182,7 +182,7 @@ def persist(
                 raise UnreachableError(
                     f"the download failed {tries + 1} times: {broken}",
                     given=url,
-                    do=f"run the command again to go on where it broke off, or {link.hint}",
+                    do=f"run the command again to continue where it broke off, or {link.hint}",
                 ) from None
             pause = max(link.pauses[tries], broken.wait)
             link.say(f"{broken}; trying again in {pause:g} s")

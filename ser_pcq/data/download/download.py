@@ -40,8 +40,8 @@ def download(
 ) -> Path:
     """Fetch a corpus and unpack it to `folder/NAME`.
 
-    What has come so far is kept in `folder`, and a second call goes on with it. `folder/NAME`
-    appears when everything is there.
+    What was fetched so far is kept in `folder`, and a second call continues with it. `folder/NAME`
+    appears when everything is complete.
 
     Args:
         corpus: What to fetch.
@@ -131,12 +131,12 @@ def lacking(release: Release, folder: Path) -> str:
 
 
 def _is_there(title: str, release: Release, target: Path) -> bool:
-    """Say whether a corpus is complete; refuse to touch what is there instead of it."""
+    """Return whether a corpus is complete; refuse a folder that holds anything else."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     if words := lacking(release, target):
         raise DownloadError(
-            f"there is something else, or only a part of {title}",
+            f"the folder holds something else, or only a part of {title}",
             given=f"{target}: {words}",
             do="move it elsewhere, or choose another folder",
         )

@@ -90,7 +90,7 @@ def safe_path(folder: Path, name: str, source: object) -> Path:
         source: Where the name comes from, for the message.
 
     Raises:
-        DataError: When it leads out of the folder or is no name.
+        DataError: When it leads out of the folder or is not a name.
     """
     parts = PurePosixPath(name).parts
     if (
@@ -206,7 +206,7 @@ def _bomb(archive: Path, how_much: str) -> DataError:
 
 
 def corpus_root(folder: Path, pattern: str) -> Path:
-    """Return the folder of a corpus in what was unpacked: what lies there, or in its only folder.
+    """Return the folder of a corpus in what was unpacked: all of it, or its only sub-folder.
 
     What macOS adds to archives (`__MACOSX`) is removed.
 

@@ -34,7 +34,7 @@ class Runs:
 
     A run shorter than `min_segment` joins the neighbour whose emotion is more probable in it. So a
     segment has the emotion of its longer parts, and its probabilities are the mean over all of it.
-    A stretch of speech that is shorter altogether stays a segment of its own.
+    A whole stretch of speech that is shorter stays a segment.
 
     Args:
         labels: The emotions, in the order of the probabilities.
@@ -55,7 +55,7 @@ class Runs:
         Args:
             start: First sample, where the piece before ended.
             end: The sample after the last.
-            probabilities: (class,); None where nothing was judged: no segment goes on over that.
+            probabilities: (class,); None where nothing was judged: a segment ends there.
         """
         if probabilities is None:
             yield from self.finish()

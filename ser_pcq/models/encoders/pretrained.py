@@ -62,7 +62,7 @@ def _find(config: ContextConfig) -> tuple[str, Any]:
     """Return where the model is, a folder or hub name, and its configuration.
 
     Raises:
-        CheckpointError: When there is nothing there.
+        CheckpointError: When nothing is found.
     """
     from transformers import AutoConfig
 

@@ -82,7 +82,7 @@ def export_onnx(
             folder, which then predicts without torch.
 
     Raises:
-        CheckpointError: When there is no such model, or it needs more than one recording.
+        CheckpointError: When the model is missing, or needs more than one recording.
         SerError: When the model cannot be written as a graph, a package is missing, or the graph
             does not compute what the model does.
     """

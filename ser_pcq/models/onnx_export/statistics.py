@@ -8,7 +8,7 @@ _ROW = 64  # samples that are summed up in single precision
 
 
 def squared(x: Tensor) -> Tensor:
-    """Square each value: as a product, for runtimes take a power for a power."""
+    """Square each value, as a product: runtimes compute powers slowly."""
     return x * x
 
 
@@ -44,7 +44,7 @@ def _weights(counted: Tensor) -> Tensor:
 
 
 def _deviations(values: Tensor, weights: Tensor) -> Tensor:
-    """Return deviations of values whose mean is near 0, as single precision wants it.
+    """Return deviations of values whose mean is near 0, as single precision needs it.
 
     Shape:
         values (batch, depth, frame, width), weights (batch, frame), to (batch, depth, width).

@@ -89,8 +89,8 @@ def features_of(
 ) -> FeatureSets:
     """Return the functionals of every utterance of the data, (utterance, feature) for each set.
 
-    They depend on no label and on no other utterance, so all folds share them, unless each has a
-    slim encoder of its own; they are kept in the cache under a hash of the recordings' samples and
+    They depend on no label and on no other utterance, so all folds share them, unless each has its
+    own slim encoder; they are kept in the cache under a hash of the recordings' samples and
     of everything else that they depend on.
     """
     digests = [one.digest for one in experiment.audio.prints]

@@ -110,7 +110,7 @@ def _mask(x: Tensor, dim: int, share: float, fill: Tensor | float) -> Tensor:
 
 
 def _shift(x: Tensor) -> Tensor:
-    """Turn each item round along the last axis, by a distance of its own."""
+    """Rotate each item along the last axis, each by a different distance."""
     size = x.shape[-1]
     start = torch.randint(size, (x.shape[0], 1), device=x.device)
     place = (torch.arange(size, device=x.device) + start) % size  # (batch, size)
