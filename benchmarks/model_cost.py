@@ -86,7 +86,7 @@ def measure(models: Sequence[str], *, duration: float = 3.0, rounds: int = 10) -
     """Measure models beside one another.
 
     Args:
-        models: Embedded names, or folders as `find_checkpoint` takes them; of an experiment folder
+        models: Embedded names, or folders as `find_model` takes them; of an experiment folder
             the first finished fold is measured.
         duration: Length of the waveform, noise, s.
         rounds: Timed passes of each model; they take turns, so that other work on the machine

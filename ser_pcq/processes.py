@@ -204,7 +204,7 @@ class _Worker(Generic[T, R]):
         """Wait for the result; `EOFError` or `OSError` when the process ends."""
         waited = 0.0
         while waited < self._timeout:
-            # In short steps: time in which this process is stopped, by Ctrl-Z say, does not count.
+            # In short steps: time in which this process is stopped (Ctrl-Z) does not count.
             step = min(1.0, self._timeout - waited)
             if not pipe.poll(step):
                 waited += step

@@ -47,7 +47,7 @@ class ChannelLevels:
     @property
     def is_finite(self) -> bool:
         """Whether all samples are numbers that can be worked with."""
-        # A sum holds on to NaN; extremes to infinities of both signs. Filters overflow near the
+        # A sum keeps NaN; extremes keep infinities of both signs. Filters overflow near the
         # greatest number of single precision.
         largest = max(float(np.abs(self.low).max()), float(np.abs(self.high).max()))
         return bool(np.isfinite(self.total).all()) and not largest > LARGEST

@@ -184,7 +184,7 @@ def _refusal(path: Path, head: bytes, error: Exception) -> AudioError:
             do=convert if convertible else None,
         )
     why = getattr(error, "error_string", "no header").strip().rstrip(".")
-    if "not a regular file" in why:  # which it is; the decoder means that it knows no such format
+    if "not a regular file" in why:  # it is one; the decoder means that it does not know the format
         why = "unknown format"
     return AudioError(
         "unreadable",

@@ -26,7 +26,7 @@ from ser_pcq.processes import Progress
 
 def to_terminal(job: Job, name: str, plot: Path | None, *, segments: bool) -> None:
     """Print results as they come."""
-    # Where lines are seen as they come they are progress enough; into a file they are not.
+    # Lines that appear as they come show enough progress; lines written to a file do not.
     with _shown_progress(len(job.files), lines_are_seen=sys.stdout.isatty()) as on_progress:
         predictions = _with_plots(job.predictions(None, on_progress), job.files, plot)
         _print_lines(job, predictions, name, segments=segments)
@@ -97,7 +97,7 @@ class _LongFile:
         self._advance(round(judged), round(duration))
 
     def end(self) -> None:
-        """Take it away."""
+        """Remove it."""
         self._shown.close()
         self._advance = None
 

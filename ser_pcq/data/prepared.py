@@ -42,7 +42,7 @@ def store(
 
 
 def remarks(data: directory.DataDir) -> list[str]:
-    """Return what the next steps will meet in a data directory, a line each."""
+    """Return what a user should know of a data directory before the next steps, a line each."""
     lines = []
     unknown = sum(u.speaker == UNKNOWN_SPEAKER for u in data.utterances)
     if unknown:

@@ -116,7 +116,7 @@ def fit_temperature(
 
     bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    # Where the loss is flat the search ends anywhere, and a gain within rounding is none.
+    # Where the loss is flat the search ends anywhere, and a gain within rounding does not count.
     unchanged = loss(0.0)
     gains = unchanged - found.fun > 1e-9 * max(1.0, abs(unchanged))
     return math.exp(found.x) if gains else 1.0
@@ -125,7 +125,7 @@ def fit_temperature(
 def _check_fit(
     values: NDArray[np.float64], targets: NDArray[Any], prior_observations: float
 ) -> None:
-    """Refuse what no temperature can be fitted on."""
+    """Refuse values on which a temperature cannot be fitted."""
     if values.ndim != 2 or targets.shape != values.shape[:1] or not values.size:
         raise ScoreError(
             "a temperature cannot be fitted on these shapes",

@@ -226,7 +226,7 @@ def write_experiment_report(
 
 @contextmanager
 def _writing(out_dir: Path) -> Iterator[None]:
-    """Turn a refusal of the file system into an error that says what to do."""
+    """Turn an error of the file system into one that says what to do."""
     try:
         yield
     except OSError as error:

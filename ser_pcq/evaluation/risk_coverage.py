@@ -1,4 +1,4 @@
-"""What is won by leaving the least confident utterances unanswered: risk against coverage."""
+"""What leaving the least confident utterances unanswered gains: risk against coverage."""
 
 import math
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def risk_coverage_of(predictions: Predictions) -> RiskCoverage:
     """Return the risk at every coverage of a table, all folds together.
 
     Raises:
-        ScoreError: Without rows, with an unknown label, or with probabilities that are none.
+        ScoreError: Without rows, with an unknown label, or with invalid probabilities.
 
     Source:
         El-Yaniv and Wiener, On the Foundations of Noise-free Selective Classification, JMLR 11,

@@ -35,7 +35,7 @@ class Scores:
             two speakers, or unknown ones.
         mean_over_folds: Name in `COMPARED` to the mean of the folds' ratios.
         calibration: How far the confidences agree with the accuracy, pooled; its `nll` is in nats.
-        risk_coverage: What leaving out the least confident answers wins, pooled.
+        risk_coverage: What leaving out the least confident answers gains, pooled.
     """
 
     confusion: Confusion

@@ -150,7 +150,7 @@ class Predictor:
         }
         scores: dict[int, NDArray[np.float64]] = {}
         if len(whole) > 1:
-            # When it fails one of them is to blame: then each is tried alone.
+            # When it fails, one of them is the cause: each is then tried alone.
             with suppress(AudioError, RuntimeError, MemoryError):
                 rows = self.classifier.probabilities(list(whole.values()))
                 scores = dict(zip(whole, rows, strict=True))
@@ -235,7 +235,7 @@ class Predictor:
             warnings=recording.warnings,
             segments=segments,
         )
-        # As it is printed: a confidence that is shown as the threshold must not abstain.
+        # Rounded as printed: a confidence shown as equal to the threshold must not abstain.
         shown, least = round(shares[best], 6), self.options.min_confidence
         if shown >= least:
             return answer

@@ -69,7 +69,7 @@ class Recording:
     Attributes:
         path: The file.
         duration: Its length as decoded, s.
-        warnings: What makes an answer doubtful, with words of `WARNINGS`.
+        warnings: What makes an answer doubtful, with words from `WARNINGS`.
         waveform: All of it, (time,) at 16 kHz; None when it is longer than `LONGEST_WHOLE`.
     """
 
@@ -136,7 +136,7 @@ class Refusal:
     Attributes:
         path: The file.
         status: `rejected`, or `error` when it could not be read to its end.
-        reason: Why, with a word of `REASONS`.
+        reason: Why, with a word from `REASONS`.
     """
 
     path: Path
@@ -199,7 +199,7 @@ def listen(path: Path) -> Recording:
     """Read a file, and look at what it holds.
 
     Raises:
-        AudioError: With a reason of `REASONS`.
+        AudioError: With a word from `REASONS`.
     """
     with opened(path) as file:
         rate, promised = file.rate, file.n_frames

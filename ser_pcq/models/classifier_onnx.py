@@ -80,7 +80,7 @@ def new_session(
         options: `onnxruntime.SessionOptions` to start from.
 
     Raises:
-        SerError: When there is no such device.
+        SerError: When the device is unknown or absent.
         RuntimeError: When it is not an ONNX file, or one that this ONNX Runtime cannot run.
     """
     import onnxruntime
@@ -170,7 +170,7 @@ class OnnxClassifier:
 
 
 def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:
-    """Load a file, with the weights of the folder that it lies in where it shares them.
+    """Load a file, with the weights of its folder where it shares them.
 
     Raises:
         CheckpointError: When it is missing, damaged, or not a model of ser-pcq.

@@ -76,7 +76,7 @@ def without_weights(
 def _source(
     wanted: NDArray[Any], tensors: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, str] | None:
-    """Return what an initializer is made of; None when it is small, or nothing that there is."""
+    """Return what an initializer is made of; None when it is small, or matches no tensor."""
     if wanted.nbytes < LEAST:
         return None
     for tensor, held in tensors.items():

@@ -68,7 +68,7 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
     """Split a data directory by the protocol's rule.
 
     The validation groups of a fold are those that follow what it tests in sorted order, round the
-    end: every one validates as often as every other, and no random number is needed.
+    end: each of them validates equally often, and no random number is needed.
 
     Raises:
         DataError: When the data directory has too few groups for the protocol, or does not say

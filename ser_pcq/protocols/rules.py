@@ -32,7 +32,7 @@ class SplitRule:
             a fold), `part` (utterances drawn at random), what the corpus or lists say, or nothing.
         validated: What validation takes whole from the training side.
         apart: Kinds of group that must not be both in the test set and in training or validation.
-            Training and validation themselves are kept apart by `validated`.
+            `validated` separates training and validation from each other.
         summary: In a sentence.
     """
 
@@ -71,7 +71,7 @@ PROTOCOLS: dict[str, SplitRule] = {
         "official", "speaker", ("speaker",), "the partition that the corpus comes with"
     ),
     "fixed": SplitRule("lists", "speaker", ("speaker",), "lists in a file"),
-    "all": SplitRule("nothing", "speaker", ("speaker",), "everybody trains, nobody is tested"),
+    "all": SplitRule("nothing", "speaker", ("speaker",), "all speakers train, none is tested"),
 }
 """Name in the configuration to protocol."""
 

@@ -429,7 +429,7 @@ def test_msp_ratings_may_be_missing(made: Path) -> None:
         ("Development", "Dev", "cannot be understood"),
         ("Split_Set", "Split", "no Split_Set"),
         ("0000_0008.wav", "0000_0009.wav", "two rows for a file"),
-        ("MSP-PODCAST_0000_0008.wav", "../0008.wav", "a name that is none"),
+        ("MSP-PODCAST_0000_0008.wav", "../0008.wav", "an invalid name"),
         (",7,Female,Train", ",7,Female,Train,more", "other columns"),
     ],
 )

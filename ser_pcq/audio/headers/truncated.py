@@ -98,7 +98,7 @@ def chunks(
 
 
 def _riff(file: BinaryIO, end: int) -> Size:
-    """WAV of either byte order, and its 64-bit kinds, whose sizes are in a chunk of their own."""
+    """WAV of either byte order, and its 64-bit kinds, whose sizes are in a separate chunk."""
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     long_size = 0

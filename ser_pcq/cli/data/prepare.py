@@ -148,7 +148,7 @@ def _msp_podcast(
     unknown_speakers: Annotated[
         UnknownSpeakers,
         typer.Option(
-            help="Utterances of unknown speakers cannot be proved to be apart from the test "
+            help="Utterances of unknown speakers may be of test "
             "speakers; kept, they make every score leaky."
         ),
     ] = UnknownSpeakers.LEAVE_OUT,

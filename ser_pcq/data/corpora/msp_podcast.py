@@ -88,7 +88,7 @@ def prepare(
 
     Raises:
         DataError: When the table or the audio is not there, the table does not follow the corpus,
-            or an option is none.
+            or an option is not valid.
     """
     root, table = _root(corpus_dir)
     rows = _rows(table)
@@ -170,7 +170,7 @@ def _rows(path: Path) -> list[Row]:
     counts = Counter(row["FileName"] for row in rows)
     if wrong := [n for n, count in counts.items() if count > 1 or not _NAME.fullmatch(n)]:
         raise DataError(
-            "the table of MSP-Podcast has two rows for a file, or a name that is none",
+            "the table of MSP-Podcast has two rows for a file, or an invalid name",
             given=f"{few(wrong)} in {path}",
             accepted="names such as MSP-PODCAST_0001_0008.wav, once each",
         )
@@ -178,10 +178,10 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _check_options(test_set: int, unknown_speakers: str, rows: Sequence[Row]) -> str:
-    """Refuse options that are none, and return the name of the test set."""
+    """Refuse options that are not valid, and return the name of the test set."""
     if unknown_speakers not in ("leave-out", "keep"):
         raise DataError(
-            "no such treatment of unknown speakers",
+            "unknown treatment of unknown speakers",
             given=unknown_speakers,
             accepted="leave-out or keep",
         )

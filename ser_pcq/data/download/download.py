@@ -100,7 +100,7 @@ def _announced(corpus: Corpus, release: Release, licence: str) -> Iterator[str]:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Make a folder; take it away again when nothing has come into it."""
+    """Make a folder; remove it again if it stays empty."""
     new = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def _obtain(release: Release, target: Path, link: Link, progress: Progress) -> l
     """Fetch the files of a release and put the corpus in its place; return the archives."""
     folder, part, pattern = target.parent, target.with_name(f"{target.name}.part"), release.holds[0]
     there = all(f.checksum and (folder / f.name).is_file() for f in release.files)
-    # Archives that were fetched by hand are as good, and need no connection.
+    # Archives that were fetched by hand are used too, and need no connection.
     files = release.files if release.files and there else listed_files(release, link)
     archives = _fetch(files, folder, part, link, progress)
     if archives:

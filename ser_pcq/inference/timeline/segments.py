@@ -24,7 +24,7 @@ class _Run:
         return self.end - self.start
 
     def join(self, later: "_Run") -> None:
-        """Let a run that follows be part of this one; the emotion stays."""
+        """Add the run that follows to this one; the emotion stays."""
         self.end = later.end
         self.total = self.total + later.total
 
@@ -91,7 +91,7 @@ class Runs:
                 yield self._segment(run)
 
     def _unite(self) -> None:
-        """Make one run of the two when they have come to have the same emotion."""
+        """Join the two runs if they have the same emotion by now."""
         if self._held and self._last and self._held.target == self._last.target:
             self._held.join(self._last)
             self._held, self._last = None, self._held

@@ -44,7 +44,7 @@ class SpeechStretches:
 
     @property
     def cell(self) -> int:
-        """The earliest cell that a piece still to come can need."""
+        """The earliest cell that a later piece can need."""
         return self._open.cell if self._open else self._now // self._hop
 
     def add(self, is_speech: bool) -> None:

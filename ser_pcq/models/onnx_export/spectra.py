@@ -28,7 +28,7 @@ class PowerSpectrum(nn.Module):
         hop: Samples between frames.
 
     Attributes:
-        row_of_bin: Where each of the bins, 0 to n_fft // 2, lies in what comes out, (bin,).
+        row_of_bin: The row of the output that holds each of the bins 0 to n_fft // 2, (bin,).
 
     Shape:
         (batch, time) to (batch, row, frame): time // hop + 1 frames where `n_fft` is even.

@@ -34,7 +34,7 @@ def frame_energies(waveforms: Tensor, n_frames: int) -> Tensor:
     partial = (rows.index_select(1, row) * within.to(rows)).sum(dim=2)
     running = before.index_select(1, row) + partial
     first, last = running.unflatten(1, (2, n_frames)).unbind(1)
-    # What is quiet beside something loud may come out under 0.
+    # Quiet samples beside loud ones may give a sum under 0.
     return ((last - first).clamp_min(0.0) / (end - start)).to(waveforms)
 
 

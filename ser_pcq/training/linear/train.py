@@ -170,7 +170,7 @@ def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Prove
     discriminant = LINEAR[experiment.config.model.name].method == "discriminant"
     average = discriminant and experiment.config.discriminant.several == "average"
     train, valid = table.rows["train"], table.rows["valid"]
-    # The test fold is among them only where `valid_from` says so, and the guard sees it then.
+    # The test fold is among them only where `valid_from` says so, and the guard reports it.
     chosen_on = fold.valid or fold.train
     if not average:
         provenance.record("hyper-parameters", chosen_on)

@@ -45,7 +45,7 @@ def change_voice(waveform: Tensor, pitch: float, tempo: float) -> Tensor:
     # In steps of a hundredth: the resampler's filters stay short.
     moved = change_speed(waveform, round(pitch, 2))
     rate = tempo / round(pitch, 2)
-    # A vocoder that has next to nothing to do still blurs.
+    # A vocoder blurs even at a factor near 1.
     return change_tempo(moved, rate) if abs(rate - 1) > 0.01 else moved
 
 

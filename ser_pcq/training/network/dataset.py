@@ -113,7 +113,7 @@ def _target_of(utterance: Utterance, labels: Sequence[str]) -> int:
     """Return the index of an utterance's label.
 
     Raises:
-        DataError: When it is none of `labels`.
+        DataError: When it is not one of `labels`.
     """
     if utterance.emotion not in labels:
         raise DataError(
