@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from ser_pcq.data.utterance import Utterance as Utterance
     from ser_pcq.errors import Reason as Reason
     from ser_pcq.errors import SerError as SerError
-    from ser_pcq.evaluation.calibration import fit_temperature as fit_temperature
     from ser_pcq.evaluation.comparison.compare import compare as compare
     from ser_pcq.evaluation.comparison.compare import compare_seeds as compare_seeds
     from ser_pcq.evaluation.comparison.mcnemar import mcnemar as mcnemar
     from ser_pcq.evaluation.comparison.report import compare_folders as compare_folders
     from ser_pcq.evaluation.comparison.report import format_comparison as format_comparison
-    from ser_pcq.evaluation.confusion import Confusion as Confusion
-    from ser_pcq.evaluation.confusion import mean_over_folds as mean_over_folds
+    from ser_pcq.evaluation.metrics import Confusion as Confusion
+    from ser_pcq.evaluation.metrics import mean_over_folds as mean_over_folds
     from ser_pcq.evaluation.table import Predictions as Predictions
     from ser_pcq.evaluation.table import UtterancePrediction as UtterancePrediction
     from ser_pcq.evaluation.table import read_predictions as read_predictions
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from ser_pcq.inference.timeline.timeline import EmotionTimeline as EmotionTimeline
     from ser_pcq.models.checkpoint import load_checkpoint as load_checkpoint
     from ser_pcq.models.onnx_export.export import export_onnx as export_onnx
+    from ser_pcq.models.temperature import fit_temperature as fit_temperature
     from ser_pcq.protocols.split_file import make_split as make_split
     from ser_pcq.protocols.split_file import write_split_file as write_split_file
 
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     write_data_dir = _directory.write
 
 _HOMES = {
-    "Confusion": "evaluation.confusion",
+    "Confusion": "evaluation.metrics",
     "DataDir": "data.directory",
     "EmotionSegment": "inference.prediction",
     "EmotionTimeline": "inference.timeline.timeline",
@@ -83,7 +83,7 @@ _HOMES = {
     "compare_seeds": "evaluation.comparison.compare",
     "export_onnx": "models.onnx_export.export",
     "find_audio": "audio.find",
-    "fit_temperature": "evaluation.calibration",
+    "fit_temperature": "models.temperature",
     "format_comparison": "evaluation.comparison.report",
     "journal_of": "inference.journal",
     "live": "inference.stream",
@@ -91,7 +91,7 @@ _HOMES = {
     "load_checkpoint": "models.checkpoint",
     "make_split": "protocols.split_file",
     "mcnemar": "evaluation.comparison.mcnemar",
-    "mean_over_folds": "evaluation.confusion",
+    "mean_over_folds": "evaluation.metrics",
     "output_names": "inference.formats.folder",
     "plot_timeline": "inference.timeline.plot",
     "read_data_dir": "data.directory:read",

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_pcq.evaluation.calibration import N_BINS, Calibration
-from ser_pcq.evaluation.confusion import COMPARED, Confusion
+from ser_pcq.evaluation.metrics import COMPARED, Confusion
 from ser_pcq.evaluation.risk_coverage import RiskCoverage
 from ser_pcq.files import whole_file
 

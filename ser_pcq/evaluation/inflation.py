@@ -13,8 +13,8 @@ from ser_pcq.evaluation.comparison.compare import (
     compare_seeds,
     interval_of_mean,
 )
-from ser_pcq.evaluation.confusion import COMPARED
 from ser_pcq.evaluation.intervals import Interval
+from ser_pcq.evaluation.metrics import COMPARED
 from ser_pcq.evaluation.table import Predictions
 from ser_pcq.files import rounded, write_json
 from ser_pcq.protocols.proof import Proof, read_config

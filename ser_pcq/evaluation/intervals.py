@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.confusion import Confusion, ratios_of_counts
+from ser_pcq.evaluation.metrics import Confusion, ratios_of_counts
 
 Interval = tuple[float, float]
 """Low and high."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.collect import StoredExperiment
-from ser_pcq.evaluation.confusion import COMPARED, METRICS, Confusion
 from ser_pcq.evaluation.figures import (
     confusion_figure,
     reliability_figure,
     risk_coverage_figure,
     save_figure,
 )
+from ser_pcq.evaluation.metrics import COMPARED, METRICS, Confusion
 from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES
 from ser_pcq.evaluation.scores import Scores, SeedScores
 from ser_pcq.evaluation.table import TABLE, Predictions, write_predictions

@@ -12,8 +12,8 @@ from typing import Any
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
 from ser_pcq.evaluation.calibration import Calibration, calibration_of
 from ser_pcq.evaluation.collect import StoredExperiment
-from ser_pcq.evaluation.confusion import COMPARED, Confusion, mean_over_folds
 from ser_pcq.evaluation.intervals import Interval, speaker_interval
+from ser_pcq.evaluation.metrics import COMPARED, Confusion, mean_over_folds
 from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES, RiskCoverage, risk_coverage_of
 from ser_pcq.evaluation.table import Predictions
 from ser_pcq.files import rounded

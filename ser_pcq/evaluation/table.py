@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.metrics import Confusion
 from ser_pcq.files import whole_file
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from ser_pcq.cli import eval as command
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.calibration import calibration_of
 from ser_pcq.evaluation.collect import collect, collect_seeds, holds_seeds
-from ser_pcq.evaluation.confusion import Confusion
 from ser_pcq.evaluation.figures import (
     confusion_figure,
     reliability_figure,
     risk_coverage_figure,
     save_figure,
 )
+from ser_pcq.evaluation.metrics import Confusion
 from ser_pcq.evaluation.report import TEXT_WIDTH, format_confusion, format_report, write_report
 from ser_pcq.evaluation.risk_coverage import risk_coverage_of
 from ser_pcq.evaluation.scores import score, score_seeds

@@ -22,8 +22,8 @@ from support.paths import ROOT
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation import confusion as metrics
-from ser_pcq.evaluation.confusion import Confusion, mean_over_folds
 from ser_pcq.evaluation.intervals import draw_speakers, speaker_interval
+from ser_pcq.evaluation.metrics import Confusion, mean_over_folds
 
 LABELS = ("anger", "joy", "neutral")
 PAIRS = st.lists(st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)), min_size=1)

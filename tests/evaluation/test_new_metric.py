@@ -12,7 +12,7 @@ from support import stored
 from support.paths import ROOT
 
 from ser_pcq.evaluation.collect import collect
-from ser_pcq.evaluation.confusion import METRICS
+from ser_pcq.evaluation.metrics import METRICS
 
 FUNCTION = '''
 def lowest_recall(counts: Counts) -> Ratio:
@@ -40,7 +40,7 @@ def package(tmp_path_factory):
         folder / "ser_pcq",
         ignore=shutil.ignore_patterns("__pycache__", "embedded"),
     )
-    path = folder / "ser_pcq" / "evaluation" / "confusion.py"
+    path = folder / "ser_pcq" / "evaluation" / "metrics.py"
     text = path.read_text()
     for old, new in (
         ("\n@dataclass(frozen=True)\nclass Metric:\n", FUNCTION),
@@ -80,7 +80,7 @@ def test_one_file_of_the_package_changes(package):
         if path.read_bytes() != (ROOT / path.relative_to(package)).read_bytes()
     ]
     assert len(copies) > 100
-    assert changed == ["confusion.py"]
+    assert changed == ["metrics.py"]
 
 
 def test_a_report_has_it_with_its_interval(tmp_path, evaluate):

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.comparison.mcnemar import PairedTest, check_same_utterances, mcnemar
-from ser_pcq.evaluation.confusion import COMPARED, Confusion
 from ser_pcq.evaluation.intervals import Interval, draw_speakers, percentile_limits
+from ser_pcq.evaluation.metrics import COMPARED, Confusion
 from ser_pcq.evaluation.table import RUN, Predictions
 from ser_pcq.files import rounded
 

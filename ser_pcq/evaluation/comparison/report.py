@@ -11,7 +11,7 @@ from ser_pcq.evaluation.comparison.compare import (
     Difference,
     compare_seeds,
 )
-from ser_pcq.evaluation.confusion import METRICS
+from ser_pcq.evaluation.metrics import METRICS
 from ser_pcq.evaluation.table import RUN
 from ser_pcq.files import write_json
 

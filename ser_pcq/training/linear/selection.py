@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import DataError
-from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.metrics import Confusion
 from ser_pcq.models.linear.classifier import (
     Floats,
     Integers,

@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from ser_pcq.evaluation.confusion import Confusion
+from ser_pcq.evaluation.metrics import Confusion
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.models.segments import utterance_log_probabilities
 from ser_pcq.training.network.dataset import PreparedUtterance
