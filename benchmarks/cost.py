@@ -152,7 +152,7 @@ def read_parameters(given: Sequence[str]) -> dict[str, int]:
     """Read NAME=NUMBER, or a table with the columns `model` and `parameters`, tab-separated.
 
     Raises:
-        SerError: When a number is none, or a table cannot be read.
+        SerError: When a number is not valid, or a table cannot be read.
     """
     found: dict[str, str] = {}
     for one in given:
@@ -166,13 +166,13 @@ def read_parameters(given: Sequence[str]) -> dict[str, int]:
                 found |= {row["model"]: row["parameters"] for row in rows}
         except (OSError, ValueError, KeyError, csv.Error) as error:
             raise SerError(
-                "no table of parameters",
+                "this is not a table of parameters",
                 given=f"{one} ({error})",
                 accepted="NAME=NUMBER, or a file with the columns model and parameters",
             ) from error
     for name, value in found.items():
         if not (str(value).isascii() and str(value).isdigit() and int(value) > 0):
-            raise SerError(f"the parameters of {name} are no number from 1", given=value)
+            raise SerError(f"the parameters of {name} are not a number from 1", given=value)
     return {name: int(value) for name, value in found.items()}
 
 

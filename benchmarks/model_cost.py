@@ -86,7 +86,7 @@ def measure(models: Sequence[str], *, duration: float = 3.0, rounds: int = 10) -
     """Measure models beside one another.
 
     Args:
-        models: Embedded names, or folders as `find_checkpoint` takes them; of an experiment folder
+        models: Embedded names, or folders as `find_model` takes them; of an experiment folder
             the first finished fold is measured.
         duration: Length of the waveform, noise, s.
         rounds: Timed passes of each model; they take turns, so that other work on the machine
@@ -176,7 +176,7 @@ def recognizer_macs(recognizer: AnyRecognizer, waveform: Tensor) -> int | None:
     if not isinstance(recognizer, Recognizer) and not recognizer.parameter_counts().encoder:
         return None
     trained = [p for p in recognizer.parameters() if p.requires_grad]
-    # The counter wants to follow gradients, which inference mode does not have.
+    # The counter follows gradients, which inference mode does not have.
     recognizer.requires_grad_(False)
     try:
         return count_macs(lambda: recognizer.log_probabilities(waveform))
@@ -188,7 +188,7 @@ def recognizer_macs(recognizer: AnyRecognizer, waveform: Tensor) -> int | None:
 def time_in_turn(runs: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """Return the median processor time of each function on one thread, s.
 
-    On an idle machine that is the real time; waiting for other work is no cost of the model.
+    On an idle machine that is the real time; waiting for other work is not counted.
     """
     seconds, n_threads = [list[float]() for _ in runs], torch.get_num_threads()
     torch.set_num_threads(1)

@@ -35,7 +35,7 @@ class Reason:
 
 
 class SerError(Exception):
-    """Something that the user can put right.
+    """Something that the user can correct.
 
     Args:
         wrong: What was wrong, as a phrase without a final stop.

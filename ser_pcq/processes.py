@@ -1,4 +1,4 @@
-"""A function over many inputs in processes of their own: one that fails loses only itself.
+"""A function over many inputs in several processes: when one fails, only its input is lost.
 
 A decoder written in C can crash, or never come back. The processes are started afresh (`spawn`),
 have one thread each for numbers, print nothing, leave Ctrl-C to their parent, and end with it.
@@ -41,7 +41,7 @@ class Progress(Protocol):
 
 
 def no_progress(done: float, total: float, /) -> None:
-    """Show nothing: the `Progress` of callers that do not care."""
+    """Show nothing: the `Progress` of callers that do not need one."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def each_isolated(
 
 
 def sign_of_life() -> None:
-    """Report, in a process of `each_isolated`, that work goes on; elsewhere do nothing."""
+    """Report, in a process of `each_isolated`, that work continues; elsewhere do nothing."""
     global _last_sign
     if _parent is not None and time.monotonic() - _last_sign > _PULSE:
         _last_sign = time.monotonic()
@@ -204,7 +204,7 @@ class _Worker(Generic[T, R]):
         """Wait for the result; `EOFError` or `OSError` when the process ends."""
         waited = 0.0
         while waited < self._timeout:
-            # In short steps: time in which this process is stopped, by Ctrl-Z say, does not count.
+            # In short steps: time in which this process is stopped (Ctrl-Z) does not count.
             step = min(1.0, self._timeout - waited)
             if not pipe.poll(step):
                 waited += step

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 1e30
-"""Times full scale; beyond it samples are no numbers to work with."""
+"""Times full scale; samples beyond it cannot be worked with."""
 
 CANCELLING = 0.01
 """Channels that do not resemble one another keep a share of 1 / channels of their mean power when
@@ -47,7 +47,7 @@ class ChannelLevels:
     @property
     def is_finite(self) -> bool:
         """Whether all samples are numbers that can be worked with."""
-        # A sum holds on to NaN; extremes to infinities of both signs. Filters overflow near the
+        # A sum keeps NaN; extremes keep infinities of both signs. Filters overflow near the
         # greatest number of single precision.
         largest = max(float(np.abs(self.low).max()), float(np.abs(self.high).max()))
         return bool(np.isfinite(self.total).all()) and not largest > LARGEST
@@ -55,7 +55,7 @@ class ChannelLevels:
     def chosen(self) -> int | None:
         """Return the loudest channel where channels cancel one another out; None elsewhere.
 
-        Samples that are no numbers have no power: then it is None.
+        None too where samples are not numbers, since these have no power.
         """
         if self.channels == 1 or not self.n_frames or not self.is_finite:
             return None

@@ -1,4 +1,4 @@
-"""Audio files decoded block by block, or refused by name; whatever the header says.
+"""Audio files, decoded block by block or refused with a reason, even with a wrong header.
 
 Everything that touches a file goes through `opened`: it looks at the file before any decoder can
 hang or crash on it, repairs headers that do not know the length, and turns what decoders say into
@@ -53,7 +53,7 @@ class Decoder:
         rate: Hz.
         channels: How many.
         n_frames: Length as the header states it, with a cut-off file mostly as it is; None where
-            nobody knows before the end.
+            it is not known before the end.
         is_damaged: Whether the decoder gave up before the end; known when `blocks` has ended.
     """
 
@@ -171,7 +171,7 @@ def _source(path: Path) -> Iterator[Any]:
 
 
 def _refusal(path: Path, head: bytes, error: Exception) -> AudioError:
-    """Say why a file is no audio."""
+    """Return the refusal of a file that is not audio."""
     known = content_name(head)
     if known is not None:
         name, convertible = known
@@ -184,7 +184,7 @@ def _refusal(path: Path, head: bytes, error: Exception) -> AudioError:
             do=convert if convertible else None,
         )
     why = getattr(error, "error_string", "no header").strip().rstrip(".")
-    if "not a regular file" in why:  # which it is; the decoder means that it knows no such format
+    if "not a regular file" in why:  # it is one; the decoder means that it does not know the format
         why = "unknown format"
     return AudioError(
         "unreadable",
@@ -209,7 +209,7 @@ def _checked_head(path: Path) -> bytes:
                 head = file.read(HEAD)
     except (FileNotFoundError, NotADirectoryError):
         raise AudioError(
-            "missing", "there is no such audio file", given=path, do="check the path"
+            "missing", "the audio file does not exist", given=path, do="check the path"
         ) from None
     except (OSError, ValueError) as error:
         raise _not_readable(path, error) from error

@@ -10,8 +10,8 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au"}
     | {".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"}
 )
-"""What `find_audio` looks for in folders, in lower case. A file named outright may end in anything,
-for its content is what decides."""
+"""What `find_audio` looks for in folders, in lower case. A file that is named itself may have any
+ending, as its content decides."""
 
 
 def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
@@ -32,7 +32,7 @@ def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            # `._name.wav` is what macOS leaves on foreign disks: not audio, whatever its name says.
+            # `._name.wav` is what macOS leaves on foreign disks: not audio, despite its name.
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 yield Path(root, name)
     yield from locked

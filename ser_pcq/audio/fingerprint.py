@@ -1,6 +1,6 @@
 """Fingerprints of audio: the same recording is found again, under any name and in any format.
 
-A recording on both sides of a split is known to the model before the test, whatever its name is.
+A recording on both sides of a split is known to the model before the test, under any name.
 `audio_print` reduces a recording to a hash of its samples and to 40 codes a second (160 bytes), in
 the manner of J. Haitsma and T. Kalker, "A Highly Robust Audio Fingerprinting System", ISMIR 2002,
 section 4.2: a bit is the sign of how the difference of two neighbouring bands changes from frame to
@@ -9,14 +9,14 @@ frame. `find_copies` finds the pairs that share a stretch of such codes.
 What differs from the paper, and why: logarithms of the bands, so that a telephone or an equaliser,
 which multiplies a band, changes little; bands from 300 to 3,000 Hz, which a telephone lets through;
 windows of 256 ms and a step of 25 ms, since utterances are short, and the frames of a cut copy
-never line up: a step of 32 ms brings noisy copies half the way to what is no copy.
+never line up: a step of 32 ms brings noisy copies half the way to unrelated audio.
 
 Found: other formats, rates and levels, codecs at low rates, a telephone, clipping by 6 dB, an
 offset, noise down to 20 dB, a speed within 1 %, and parts, in longer recordings too, from 0.7 s of
 common sound. Not to be relied on: clipping by 12 dB (99 of 100 found), a part of 0.6 s (9 of 10),
 a speed changed by 2 % (6 of 7), noise of 10 dB (4 of 5), a tempo changed by 10 % (1 of 7). Not
 found: a part under 0.46 s, a speed changed by 4 %, a pitch changed by a semitone. The same words
-said again are no copy. All this is measured on EMO-DB; made-up sounds suffer more from noise.
+said again are not a copy. All this is measured on EMO-DB; made-up sounds suffer more from noise.
 
 Error rates of the best run of codes, for EMO-DB's 142,845 pairs and for altered copies of its 535
 recordings, and what `find_copies` allows:
@@ -99,7 +99,7 @@ class Copy:
 
 
 def audio_print(utterance_id: str, samples: NDArray[np.floating]) -> AudioPrint:
-    """Take the print of a recording.
+    """Compute the fingerprint of a recording.
 
     Args:
         utterance_id: Its name.

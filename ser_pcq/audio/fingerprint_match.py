@@ -49,7 +49,7 @@ def shared_stretches(
     """Find the pairs of rows that share a stretch, and the best stretch of each.
 
     Args:
-        codes: Of each row, (place,); 0 is no code and agrees with nothing. Codes that are alike
+        codes: Of each row, (place,); 0 means no code and agrees with nothing. Codes that are alike
             in more than 1,000 places are not searched for.
         sides: (row, 2), whether the row is to be compared as one of the first and as one of the
             second set.
@@ -59,7 +59,7 @@ def shared_stretches(
     """
     best: dict[tuple[int, int], tuple[int, Stretch]] = {}
     for score, found in _stretches(codes, _seeds(codes, sides)):
-        # Among equals the first offset, so that the answer does not hang on the order of work.
+        # Among equals the first offset, so that the answer does not depend on the order of work.
         known = best.get(found[:2])
         if known is None or (score, -found.offset) > (known[0], -known[1].offset):
             best[found[:2]] = score, found

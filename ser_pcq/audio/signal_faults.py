@@ -32,7 +32,7 @@ OFFSET = 0.05
 """Distance of the mean from 0, of full scale or a peak beyond it; EMO-DB's greatest is 0.006."""
 
 OVER_SCALE = 2.0
-"""Peak, of full scale. Lossy formats overshoot by tenths; more are integers that nobody scaled."""
+"""Peak, of full scale. Lossy formats overshoot by tenths; beyond are integers, not scaled."""
 
 _NEAR = 0.9  # of the extreme; the value next to it is looked for here first
 

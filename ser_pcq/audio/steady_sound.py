@@ -49,7 +49,7 @@ class SteadyMeter:
 
     @property
     def is_steady(self) -> bool:
-        """Whether it is. Under 0.5 s nobody can know, and the answer is no."""
+        """Whether the recording is steady. Under 0.5 s it cannot be known, and the answer is no."""
         if self._has_changed or self._n_samples < SAMPLE_RATE // 2:
             return False
         return not _changes(np.concatenate(self._parts))

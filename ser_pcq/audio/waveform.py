@@ -15,7 +15,7 @@ SAMPLE_RATE = 16_000
 """Hz; the rate that every network of this package works at."""
 
 MIN_DURATION = 0.1
-"""s; anything shorter holds no speech and fewer samples than the analysis windows want."""
+"""s; anything shorter holds no speech and fewer samples than the analysis windows need."""
 
 SILENCE_PEAK = 1e-4
 """Largest distance from the mean, in full scale, that still counts as digital silence.
@@ -92,7 +92,7 @@ def read_waveform(
 
 
 def refuse_useless(n_frames: int, rate: int, is_finite: bool, path: Path) -> None:
-    """Refuse decoded audio that nobody can work with.
+    """Refuse decoded audio that cannot be used.
 
     Args:
         n_frames: How much could be read.
@@ -153,7 +153,7 @@ def resampled_blocks(
 
 
 def silence() -> AudioError:
-    """Return the refusal of a recording in which nothing is to be heard."""
+    """Return the refusal of a silent recording."""
     return AudioError(
         "silent",
         "the audio is silent",

@@ -73,7 +73,7 @@ def progress(title: str) -> Iterator[Progress]:
 
 @contextmanager
 def waiting(title: str) -> Iterator[None]:
-    """Show on stderr, where that is a terminal, that work goes on whose length nobody knows."""
+    """Show on stderr, where that is a terminal, that work of unknown length is in progress."""
     if not sys.stderr.isatty():
         yield
         return
@@ -84,9 +84,9 @@ def waiting(title: str) -> Iterator[None]:
 
 
 def quiet_libraries() -> None:
-    """Keep what decoders in C print away from the terminal: results say it in better words.
+    """Hide what decoders in C print from the terminal: results report it in clearer words.
 
-    They write to file descriptor 2; Python goes on writing to what that was.
+    They write to file descriptor 2; Python still writes to the former target of it.
     """
     real = os.dup(2)
     sys.stderr = os.fdopen(real, "w", buffering=1, errors="backslashreplace")
@@ -119,7 +119,7 @@ def run(app: Callable[[], Any], name: str) -> None:
         say(f"{name}: this needs the package {error.name}; pip install 'ser-pcq[{extras}]'")
         sys.exit(1)
     except BrokenPipeError:
-        # The reader of our output is gone (for example `| head`): nothing is left to say.
+        # The reader of our output is gone (for example `| head`): there is nothing to report.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:

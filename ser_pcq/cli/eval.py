@@ -76,7 +76,7 @@ def _run_models(
         )
     scores = score(predictions, proof)
     # Never into EXP_DIR itself: there a predictions.csv is what training predicted.
-    # EXP_DIR may also be the name of a model, which is no folder to write into.
+    # EXP_DIR may also be the name of a model, and nothing can be written into that.
     home = exp_dir if exp_dir.is_dir() else Path()
     out = output_dir or home / f"eval_{data_dir.resolve().name}"
     written = write_report(predictions, scores, out, figures=figures)

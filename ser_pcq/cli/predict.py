@@ -37,7 +37,7 @@ class Speech(StrEnum):
 
 
 def _checked(min_confidence: float) -> float:
-    """Refuse a threshold that is none; NaN, which an option's own range lets through, too."""
+    """Refuse a threshold outside of 0 to 1, and NaN, which the range of an option lets through."""
     if not 0 <= min_confidence <= 1:
         raise typer.BadParameter(f"{min_confidence} is not a number from 0 to 1")
     return min_confidence
@@ -47,7 +47,7 @@ def _recordings(paths: list[Path]) -> list[Path]:
     """Return the files to judge; warn of a folder without any.
 
     Raises:
-        SerError: When there is no file at all.
+        SerError: Without any file.
     """
     from ser_pcq.audio.find import find_audio
 
@@ -95,7 +95,7 @@ OutputDir = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on with --output or --output-dir after an interruption."),
+    typer.Option("--resume", help="Continue --output or --output-dir after an interruption."),
 ]
 Jobs = Annotated[
     int, typer.Option(min=1, help="Processes that work on files side by side; needs many files.")
@@ -146,7 +146,7 @@ def predict(
 ) -> None:
     """Print the emotion in each recording.
 
-    Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is no failure.
+    Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is not a failure.
     """
     name = output_format or _by_name(output)
     if stream:

@@ -26,7 +26,7 @@ from ser_pcq.processes import Progress
 
 def to_terminal(job: Job, name: str, plot: Path | None, *, segments: bool) -> None:
     """Print results as they come."""
-    # Where lines are seen as they come they are progress enough; into a file they are not.
+    # Lines that appear as they come show enough progress; lines written to a file do not.
     with _shown_progress(len(job.files), lines_are_seen=sys.stdout.isatty()) as on_progress:
         predictions = _with_plots(job.predictions(None, on_progress), job.files, plot)
         _print_lines(job, predictions, name, segments=segments)
@@ -60,7 +60,7 @@ def into_folder(job: Job, name: str, output_dir: Path, plot: Path | None, *, res
 
 @contextmanager
 def _shown_progress(total: int, *, lines_are_seen: bool = False) -> Iterator[JobProgress]:
-    """Yield what shows how far a job of `total` files is.
+    """Yield what shows the progress of a job of `total` files.
 
     Where lines are seen as they come they are progress enough, but within a long file.
     """
@@ -97,7 +97,7 @@ class _LongFile:
         self._advance(round(judged), round(duration))
 
     def end(self) -> None:
-        """Take it away."""
+        """Remove it."""
         self._shown.close()
         self._advance = None
 
@@ -111,7 +111,7 @@ def _lines(predictions: Iterator[Prediction], name: str, layout: Layout) -> Iter
 
 def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segments: bool) -> None:
     """Print each prediction as soon as it is known."""
-    # A file name may hold bytes that are no text; it is shown with escapes then.
+    # A file name may hold bytes that are not text; it is shown with escapes then.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Paths are shown whole, unless a terminal is too narrow for them.
@@ -148,13 +148,13 @@ def _write_files(
 
 @contextmanager
 def _interruptible(journal: Journal) -> Iterator[None]:
-    """Say what a journal has before, and after Ctrl-C how to go on; remove it when all is done."""
+    """Report what a journal holds, and after Ctrl-C how to continue; remove it when all is done."""
     if len(journal):
-        say(f"ser-predict: going on; {len(journal)} earlier results are kept")
+        say(f"ser-predict: continuing; {len(journal)} earlier results are kept")
     try:
         yield
     except KeyboardInterrupt:
-        say(f"ser-predict: interrupted; {journal.path} keeps the results, go on with --resume")
+        say(f"ser-predict: interrupted; {journal.path} keeps the results, continue with --resume")
         raise
     journal.remove()
 

@@ -116,7 +116,7 @@ Changes = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with what is not finished.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue with what is not finished.")]
 Jobs = Annotated[
     int,
     typer.Option(min=1, help="Folds that are trained side by side; others go one by one."),
@@ -132,7 +132,7 @@ AllowLeakage = Annotated[
     bool,
     typer.Option(
         "--allow-leakage",
-        help="Go on where the test set leaks; scores and models are marked as leaky.",
+        help="Continue where the test set leaks; scores and models are marked as leaky.",
     ),
 ]
 
@@ -192,7 +192,7 @@ def train(
             for one in todo:
                 _train_here(experiment, one, resume=resume)
     except KeyboardInterrupt:
-        say("ser-train: interrupted; the same command with --resume goes on")
+        say("ser-train: interrupted; the same command with --resume continues")
         raise typer.Exit(130) from None
     if fold is None and not _is_helper():
         _say_what_follows(experiment)

@@ -42,7 +42,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that defines a training run, apart from data, fold and seed.
+    """Everything that defines a training run, except data, fold and seed.
 
     Raises:
         ConfigError: When a value is out of its field's range, or values do not go together.

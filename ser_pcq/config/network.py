@@ -25,7 +25,7 @@ class FrontendConfig:
     kind: Literal["log-mel", "published"] = "log-mel"
     """`published`: the paper's dB spectrogram as an image. `log-mel`: mel bands in log scale."""
     level: Literal["peak", "none"] = "peak"
-    """`peak` scales each utterance to a peak of 1, so that recording level is no cue."""
+    """`peak` scales each utterance to a peak of 1, so that the recording level gives no hint."""
     preemphasis: Annotated[float, Share()] = 0.0
     """Coefficient of y[n] = x[n] - a·x[n-1], applied before both branches
     (published: 0.97); 0 switches it off."""
@@ -65,7 +65,7 @@ class SegmentConfig:
     """`repeat`: full segments spread evenly, a short utterance is repeated. `zero`: laid end to
     end, the last one padded at the end. `published`: the same with the published quirks (waveform
     padded at the front, one segment more where the length is an exact multiple). `none` (linear
-    models only): an utterance is one segment of its own length, one longer than `duration` as few
+    models only): an utterance is one segment, as long as itself; one longer than `duration` as few
     equal parts as fit."""
 
 

@@ -1,4 +1,4 @@
-"""Every recording of a data directory decoded: what is damaged, silent, clipped, there twice."""
+"""Decode every recording of a data directory: which are damaged, silent, clipped or repeated."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -67,8 +67,8 @@ def find_duplicates(utterances: Sequence[Utterance], prints: Sequence[AudioPrint
     """Find utterances with the same or nearly the same audio.
 
     Of several with the same samples each but the first is a finding, with the first as the other
-    one, and only the first is compared with the rest. No finding: utterances that `utt2uniq` gives
-    as copies of one another, and parts of one recording that overlap.
+    one, and only the first is compared with the rest. Not reported are utterances that `utt2uniq`
+    gives as copies of one another, and parts of one recording that overlap.
 
     Args:
         utterances: With everything that is known of them.

@@ -43,7 +43,7 @@ def parse_map(entries: Iterable[str]) -> dict[str, str]:
         Old label to new one.
 
     Raises:
-        DataError: When an entry is none, or a label is mapped twice.
+        DataError: When an entry is malformed, or a label is mapped twice.
     """
     mapping: dict[str, str] = {}
     for entry in _parts(entries):

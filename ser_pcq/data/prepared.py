@@ -1,4 +1,4 @@
-"""What was read from a corpus or from data of one's own, and what a user should know of it."""
+"""What was read from a corpus or from a user's own data, and what the user should know of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ class Prepared:
 
     Attributes:
         utterances: Sorted by id.
-        notes: What a user should know, a line each: what was left out or mended, and how a
+        notes: What a user should know, a line each: what was left out or corrected, and how a
             corpus differs from the complete release.
     """
 
@@ -42,7 +42,7 @@ def store(
 
 
 def remarks(data: directory.DataDir) -> list[str]:
-    """Return what the next steps will meet in a data directory, a line each."""
+    """Return what a user should know of a data directory before the next steps, a line each."""
     lines = []
     unknown = sum(u.speaker == UNKNOWN_SPEAKER for u in data.utterances)
     if unknown:

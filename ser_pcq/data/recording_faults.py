@@ -86,7 +86,7 @@ def _faults(meter: SignalMeter) -> list[tuple[str, str]]:
 
 def _cut_off(path: Path) -> str | None:
     """Say what is missing at the end of a recording; None when nothing is known to be."""
-    # Reading the audio finds whatever else is wrong; and opening a pipe would wait for ever.
+    # Reading the audio finds other faults; and opening a pipe would wait for ever.
     if not path.is_file():
         return None
     try:
@@ -112,9 +112,9 @@ def _cut_off(path: Path) -> str | None:
 def inspect_recording(utterances: Sequence[Utterance]) -> list[Inspection]:
     """Decode the utterances of one recording, and say what is wrong with each.
 
-    An utterance is read as training reads it (`ser_pcq.audio.read_waveform`), and once more as it
-    is stored: clipping shows only before resampling. Of a recording that was cut off only the
-    utterances that lose something are reported.
+    An utterance is read as training reads it (`ser_pcq.audio.waveform.read_waveform`), and once
+    more as it is stored: clipping shows only before resampling. Of a recording that was cut off
+    only the utterances that lose something are reported.
 
     Args:
         utterances: All of one file.

@@ -8,7 +8,7 @@ Split = Literal["train", "valid", "test"]
 """A part of the corpus' own partition."""
 
 UNKNOWN_SPEAKER = "unknown"
-"""The speaker of an utterance where nobody knows who speaks.
+"""The speaker of an utterance whose speaker is not known.
 
 Two utterances of an unknown speaker may be of one person or of two: nothing can be held out, and
 only a random split is possible.
@@ -22,7 +22,7 @@ class Utterance:
     Attributes:
         utterance_id: Unique; no white space. Begins with the speaker, by Kaldi's custom.
         audio: The file it is in.
-        speaker: Who speaks; `UNKNOWN_SPEAKER` where nobody knows.
+        speaker: Who speaks; `UNKNOWN_SPEAKER` where that is not known.
         emotion: The label.
         gender: m, f or o (other); None when unknown.
         session: Recording session; None where the corpus has none.

@@ -83,10 +83,10 @@ def answers_of(predictions: Predictions) -> Answers:
     """Return the table as arrays.
 
     Raises:
-        ScoreError: Without rows, with an unknown label, or with probabilities that are none.
+        ScoreError: Without rows, with an unknown label, or with invalid probabilities.
     """
     if not predictions.rows:
-        raise ScoreError("there is no utterance to score")
+        raise ScoreError("no utterances to score")
     index = {label: i for i, label in enumerate(predictions.labels)}
     shares, targets, answers = [], [], []
     for row in predictions.rows:
@@ -116,7 +116,7 @@ def calibration_of(predictions: Predictions) -> Calibration:
     """Measure how far the probabilities of a table can be believed, all folds together.
 
     Raises:
-        ScoreError: Without rows, with an unknown label, or with probabilities that are none.
+        ScoreError: Without rows, with an unknown label, or with invalid probabilities.
 
     Source:
         ECE: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, equation 3, with its

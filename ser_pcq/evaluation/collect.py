@@ -102,7 +102,7 @@ def _numbered_folders(folder: Path, name: str) -> list[tuple[int, Path]]:
 
 
 def holds_seeds(exp_dir: Path) -> bool:
-    """Say whether the folder holds `seed_*` folders and no predictions of its own."""
+    """Return whether the folder holds `seed_*` folders, and no predictions beside them."""
     own = (exp_dir / TABLE).exists() or _numbered_folders(exp_dir, "fold")
     return not own and bool(_numbered_folders(exp_dir, "seed"))
 
@@ -137,7 +137,7 @@ def collect(exp_dir: Path) -> Predictions:
     else:
         raise ScoreError(
             "nothing to score",
-            given=exp_dir if exp_dir.is_dir() else f"{exp_dir}, which is no folder",
+            given=exp_dir if exp_dir.is_dir() else f"{exp_dir}, which is not a folder",
             accepted=f"a folder with fold_01/{TABLE} ..., with {TABLE}, or with seed_* folders",
             do="train with ser-train first",
         )
@@ -169,7 +169,7 @@ def _check_folds(found: set[int], expected: set[int], exp_dir: Path) -> None:
     if foreign:
         raise ScoreError(
             f"folds that are not in {exp_dir / 'split.json'}: {', '.join(map(str, foreign))}",
-            do="remove them, or score them in an experiment folder of their own",
+            do="remove them, or score them in a separate experiment folder",
         )
 
 
@@ -213,7 +213,7 @@ def collect_seeds(exp_dir: Path) -> dict[str, Predictions]:
     """Return the predictions of every `seed_*` folder, in the order of the seeds.
 
     Raises:
-        ScoreError: When there is no such folder, one cannot be scored, or they tested different
+        ScoreError: Without such folders, when one cannot be scored, or when they tested different
             utterances, which would make their mean meaningless.
     """
     seeds = {folder.name: collect(folder) for folder in seed_folders(exp_dir)}

@@ -20,7 +20,7 @@ class CommonLabels:
 
     Attributes:
         labels: In sorted order.
-        columns: For each label the outputs of the model that stand for it.
+        columns: For each label the outputs of the model that mean it.
         left_out: Emotion of the data to the number of its utterances that are not scored.
         unused: Emotions of the model that it may not answer.
         renamed: Emotion of either side to its new name.
@@ -47,7 +47,7 @@ class CommonLabels:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Say what makes scores on these labels another task than the model's own; a line each."""
+        """Return what makes scores on these labels another task than the model's, a line each."""
         notes = []
         if self.renamed:
             names = ", ".join(f"{old} to {new}" for old, new in self.renamed.items())
@@ -76,8 +76,8 @@ def common_labels(
         model_labels: In the order of the model's outputs.
         data: With its own labels.
         mapping: Old name to new one, for both sides.
-        shared_only: Score on the emotions that both sides have, whatever is mapped; otherwise the
-            model must know every emotion of the data, and may answer any of its own.
+        shared_only: Score only on the emotions that both sides have after mapping; otherwise the
+            model must know every emotion of the data, and may answer any emotion that it knows.
 
     Returns:
         The labels, and the data with their names, without the utterances that are not scored.

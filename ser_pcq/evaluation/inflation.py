@@ -134,7 +134,7 @@ def _row(folder: Path, experiment: StoredExperiment, added: Comparison | None) -
 
 def _added_to(first: Mapping[str, Predictions], runs: Mapping[str, Predictions]) -> Comparison:
     """Compare with the first protocol."""
-    # Like with like: the luck of another seed is no part of what a protocol adds.
+    # Only runs of the same seeds: luck with a seed is not part of what a protocol adds.
     common = [name for name in runs if name in first] or None
     return compare_seeds(
         {name: first[name] for name in common or first},

@@ -2,7 +2,7 @@
 
 EMO-DB comes with its listening test, `erkennung.txt` ("recognition"): one line for each recording,
 with the share of the twenty listeners who named the intended emotion. Each recording therefore
-counts with a share between 0 and 1 instead of right or wrong; WA and UA are defined as ever.
+counts with a share between 0 and 1 instead of right or wrong; WA and UA are defined as usual.
 
 Recordings that fewer than 80 % recognised were left out of the corpus (Burkhardt et al. 2005,
 section 5), so these figures flatter the listeners.

@@ -187,10 +187,10 @@ class Confusion:
         """Name in `METRICS` to the ratio.
 
         Raises:
-            ScoreError: When nothing was counted, as 0 / 0 is no score.
+            ScoreError: When nothing was counted, as 0 / 0 is undefined.
         """
         if not self.n_utterances:
-            raise ScoreError("there is no utterance to score")
+            raise ScoreError("no utterances to score")
         counts = self.as_array()
         return {name: float(ratio) for name, ratio in ratios_of_counts(counts).items()}
 
@@ -254,7 +254,7 @@ def mean_over_folds(confusions: Iterable[Confusion]) -> dict[str, float]:
     averages over fewer classes.
 
     Raises:
-        ScoreError: When there is no fold, or a fold without utterances.
+        ScoreError: Without folds, or when a fold has no utterances.
 
     Examples:
         >>> small = Confusion.from_labels("ab", "ab", "ab")
@@ -266,5 +266,5 @@ def mean_over_folds(confusions: Iterable[Confusion]) -> dict[str, float]:
     """
     folds = [confusion.ratios for confusion in confusions]
     if not folds:
-        raise ScoreError("there is no fold to average over")
+        raise ScoreError("no folds to average over")
     return {name: sum(fold[name] for fold in folds) / len(folds) for name in COMPARED}

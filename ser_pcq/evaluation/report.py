@@ -110,7 +110,7 @@ def _proof_lines(proof: Proof) -> list[str]:
 
 
 def _confidence_lines(scores: Scores) -> list[str]:
-    """Return two lines: can the confidence be believed, and what does leaving answers out win."""
+    """Return two lines: how reliable the confidence is, and what leaving answers out gains."""
     calibration, curve = scores.calibration, scores.risk_coverage
     kept = ", ".join(
         f"{100 * share:.0f} %: {100 * curve.at_coverage(share).accuracy:.2f} %"
@@ -226,7 +226,7 @@ def write_experiment_report(
 
 @contextmanager
 def _writing(out_dir: Path) -> Iterator[None]:
-    """Turn a refusal of the file system into an error that says what to do."""
+    """Turn an error of the file system into one that says what to do."""
     try:
         yield
     except OSError as error:

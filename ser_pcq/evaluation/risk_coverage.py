@@ -1,4 +1,4 @@
-"""What is won by leaving the least confident utterances unanswered: risk against coverage."""
+"""What leaving the least confident utterances unanswered gains: risk against coverage."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.calibration import ONE, answers_of
 from ser_pcq.evaluation.table import Predictions
 
-# Coverages at which a report tells the accuracy.
+# Coverages at which a report gives the accuracy.
 REPORTED_COVERAGES = (0.9, 0.8, 0.7)
 
 
@@ -39,7 +39,7 @@ class CoveragePoint:
 class RiskCoverage:
     """The risk at every coverage that a threshold on the confidence can reach.
 
-    Utterances of equal confidence are kept or dropped together: no threshold tells them apart.
+    Utterances of equal confidence are kept or dropped together: no threshold separates them.
 
     Attributes:
         points: One per distinct confidence, from the highest to the lowest; the last keeps all.
@@ -85,7 +85,7 @@ def risk_coverage_of(predictions: Predictions) -> RiskCoverage:
     """Return the risk at every coverage of a table, all folds together.
 
     Raises:
-        ScoreError: Without rows, with an unknown label, or with probabilities that are none.
+        ScoreError: Without rows, with an unknown label, or with invalid probabilities.
 
     Source:
         El-Yaniv and Wiener, On the Foundations of Noise-free Selective Classification, JMLR 11,

@@ -71,15 +71,15 @@ def predict_data_dir(
     With the folds of an experiment, each speaker is given to the fold that held it out; a speaker
     that no fold trained on goes to the first. A speaker that every model was trained on, or a
     recording that is a copy of one that its model was trained on, is refused: such a score would
-    say nothing. A speaker of another corpus is another person, whatever the name; where either
-    corpus is not known, the name decides.
+    say nothing. A speaker of another corpus is another person, even under the same name; where
+    either corpus is not known, the name decides.
 
     Args:
         exp_dir: An experiment folder, or a single checkpoint.
         data_dir: A data directory.
         cache_dir: Where fingerprints of recordings are kept.
         device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
-        allow_leakage: Go on all the same, and say so in the proof.
+        allow_leakage: Continue anyway, and record the leak in the proof.
         mapping: New names for emotions of the model and of the data.
         shared_classes: Score on the emotions that both have; otherwise the model must know all
             emotions of the data.
@@ -178,7 +178,7 @@ def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int],
 def _unknown(
     data: DataDir, assigned: Mapping[str, int], infos: Mapping[int, ModelInfo]
 ) -> list[str]:
-    """Return the utterances whose speaker nobody can prove to be new to the model."""
+    """Return the utterances whose speaker cannot be proved to be new to the model."""
     doubtful = {
         speaker
         for speaker, fold in assigned.items()

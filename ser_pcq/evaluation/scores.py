@@ -35,7 +35,7 @@ class Scores:
             two speakers, or unknown ones.
         mean_over_folds: Name in `COMPARED` to the mean of the folds' ratios.
         calibration: How far the confidences agree with the accuracy, pooled; its `nll` is in nats.
-        risk_coverage: What leaving out the least confident answers wins, pooled.
+        risk_coverage: What leaving out the least confident answers gains, pooled.
     """
 
     confusion: Confusion
@@ -56,7 +56,7 @@ class Scores:
 
     @property
     def why_no_interval(self) -> str:
-        """Say why there is no interval over speakers."""
+        """Why intervals over speakers are missing."""
         return "none: one speaker" if self.knows_speakers else "none: speakers are not known"
 
     @property
@@ -162,7 +162,7 @@ def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
         proof: What is known of how they were made; None for nothing.
 
     Raises:
-        ScoreError: When there is no row, or a row holds an unknown label or probabilities that are
+        ScoreError: Without rows, or when a row holds an unknown label or probabilities that are
             none.
     """
     confusion = predictions.confusion()

@@ -86,7 +86,7 @@ class Predictions:
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the table as a data frame: the columns of `predictions.csv`, one row each."""
-        # Only those who ask for a data frame wait for the import.
+        # Imported here, so that only callers of this method wait for it.
         import pandas
 
         plain = ["utterance_id", "speaker", "fold", "reference", "prediction"]
@@ -157,8 +157,8 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises:
         ScoreError: Naming file and line, when the file cannot be read, the header does not fit, or
-            a row has an utterance id that an earlier one has, an unknown label, probabilities
-            that are none, or an answer that is not the most probable label.
+            a row has an utterance id that an earlier one has, an unknown label, invalid
+            probabilities, or an answer that is not the most probable label.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:

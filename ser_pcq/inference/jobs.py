@@ -19,7 +19,7 @@ class JobProgress(Protocol):
     """Is called when a file is done, and while a long one is judged."""
 
     def __call__(self, n_done: int, judged: float, duration: float) -> None:
-        """Take how far a job is.
+        """Receive the progress of a job.
 
         Args:
             n_done: Files that are done.
@@ -58,7 +58,7 @@ class Job:
 
         Args:
             journal: Has the earlier results, and keeps those to come.
-            on_progress: Is called with how far the job is.
+            on_progress: Is called with the progress of the job.
         """
         n_done = 0
 
@@ -106,7 +106,7 @@ class Job:
         Args:
             names: Of the files, one for each recording: `formats.folder.output_names`.
             folder: Where they are written to.
-            resume: Go on with the earlier results.
+            resume: Continue from the earlier results.
 
         Raises:
             SerError: When a file exists that no interrupted job has written, or an earlier job was

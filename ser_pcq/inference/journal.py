@@ -1,4 +1,4 @@
-"""Results of a long job as they come, so that one that was interrupted goes on where it was."""
+"""Results of a long job, kept as they come, so that it can resume after an interruption."""
 
 import hashlib
 import json
@@ -36,11 +36,11 @@ class Journal:
         path: The file.
         options: How files are judged.
         files: All files of the job, where its outputs are only right for exactly these.
-        resume: Go on with the earlier results.
+        resume: Continue from the earlier results.
 
     Raises:
         SerError: When the file exists and `resume` is not wanted, it was made with other options,
-            or it is no journal.
+            or it is not a journal.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Journal:
             raise SerError(
                 "an earlier job was interrupted",
                 given=f"{path} holds its results",
-                do="go on with --resume, or delete that file",
+                do="continue with --resume, or delete that file",
             )
         self._read()
 
@@ -101,7 +101,7 @@ class Journal:
                 stamp, prediction = record["file"], _prediction(record["prediction"])
             except (KeyError, TypeError, ValueError):
                 continue
-            # What went wrong for want of memory, say, may go right now.
+            # What failed earlier, for lack of memory for example, may work now.
             if prediction.status is not Status.ERROR:
                 self._known[prediction.path] = (stamp, prediction)
 
@@ -144,7 +144,7 @@ class Journal:
 
 
 def _encoded(record: dict[str, Any]) -> bytes:
-    """Return a line; names that are no text are written with escapes."""
+    """Return a line; names that are not valid text are written with escapes."""
     return json.dumps(record).encode() + b"\n"
 
 

@@ -53,13 +53,13 @@ class Prediction:
     Attributes:
         path: The file, as it was given.
         status: What became of it.
-        reason: Why there is no answer, with a word of `REASONS`; None when there is one.
+        reason: Why there is no answer, with a word from `REASONS`; None when there is one.
         duration: Length in s; None when the file could not be read.
         label: The emotion; None without an answer.
         confidence: Probability of the most probable emotion, 0 to 1; None when rejected.
         probabilities: Probability of every emotion; empty when rejected.
         model: Name of the model.
-        warnings: What makes an answer doubtful, with words of `WARNINGS`; mostly empty.
+        warnings: What makes an answer doubtful, with words from `WARNINGS`; mostly empty.
         segments: How the emotion changes over time, in order, without overlap; pauses are left
             out. Empty unless asked for.
     """

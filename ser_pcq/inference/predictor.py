@@ -1,4 +1,4 @@
-"""Recordings to emotions: one result per file, whatever the file is."""
+"""Recordings to emotions: one result for every file, even one that cannot be read."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -40,7 +40,7 @@ class Predictor:
         can_be_loaded: Whether other processes can load the same model.
 
     Raises:
-        SerError: When there is no such speech detector.
+        SerError: When the speech detector is unknown or not installed.
     """
 
     def __init__(self, classifier: Classifier, options: PredictOptions | None = None) -> None:
@@ -91,10 +91,10 @@ class Predictor:
 
         Args:
             paths: The files.
-            jobs: Processes that work on files side by side, from 1. On the CPU each of them has a
-                model of its own; for a GPU they read, and the model is here. A file whose decoder
-                crashes or hangs then loses only itself. In a script, call this under
-                `if __name__ == "__main__"`.
+            jobs: Processes that work on files side by side, from 1. On the CPU each of them
+                loads the model; for a GPU they read files, and the model runs in this process.
+                With several, only a file whose decoder crashes or hangs is lost. In a script, call
+                this under `if __name__ == "__main__"`.
             timeout: With several processes: s without any progress after which a file is given up.
             on_progress: Takes seconds judged and seconds in all of a long recording while it is
                 judged in this process.
@@ -115,7 +115,7 @@ class Predictor:
     def _predict_elsewhere(
         self, files: list[Path], jobs: int, timeout: float
     ) -> Iterator[Prediction]:
-        """Let processes judge files, each with a model of its own.
+        """Judge files in several processes, each of which loads the model.
 
         Raises:
             SerError: When they cannot load the model, or cannot be started.
@@ -150,7 +150,7 @@ class Predictor:
         }
         scores: dict[int, NDArray[np.float64]] = {}
         if len(whole) > 1:
-            # When it fails one of them is to blame: then each is tried alone.
+            # When it fails, one of them is the cause: each is then tried alone.
             with suppress(AudioError, RuntimeError, MemoryError):
                 rows = self.classifier.probabilities(list(whole.values()))
                 scores = dict(zip(whole, rows, strict=True))
@@ -185,7 +185,7 @@ class Predictor:
         except AudioError as error:
             return self._unanswered(Refusal(path, Status.REJECTED, error.reason), duration)
         except (RuntimeError, MemoryError) as error:
-            # The other files go on.
+            # The other files are still judged.
             return self._unanswered(Refusal(path, Status.ERROR, failed(error)), duration)
         return self._answer(recording, shares, segments)
 
@@ -235,7 +235,7 @@ class Predictor:
             warnings=recording.warnings,
             segments=segments,
         )
-        # As it is printed: a confidence that is shown as the threshold must not abstain.
+        # Rounded as printed: a confidence shown as equal to the threshold must not abstain.
         shown, least = round(shares[best], 6), self.options.min_confidence
         if shown >= least:
             return answer
@@ -244,7 +244,7 @@ class Predictor:
 
 
 def _refuse_steady(samples: NDArray[np.float32]) -> None:
-    """Refuse noise, hum and tones, (time,): a model would name an emotion for them all the same.
+    """Refuse noise, hum and tones, (time,): a model would name an emotion even for them.
 
     Raises:
         AudioError: With the reason `no_speech`.
@@ -271,8 +271,8 @@ def load(
     """Load a model, ready to predict; arguments as in `PredictOptions`.
 
     Raises:
-        CheckpointError: When there is no such model, or it is damaged.
-        SerError: When `min_confidence` is out of range, there is no such device or speech detector.
+        CheckpointError: When the model is missing or damaged.
+        SerError: For a `min_confidence` out of range, or an unknown device or speech detector.
     """
     options = PredictOptions(str(model), device, min_confidence, segments, speech)
     return Predictor(load_classifier(options.model, device=device), options)

@@ -33,8 +33,8 @@ SHORT = 1.0
 """s; what is shorter gets a warning. The shortest recording of EMO-DB has 1.2 s."""
 
 REASONS = {
-    "missing": "there is no such file, or a link that leads nowhere",
-    "unreadable": "it is no audio, is damaged, needs another format, or may not be opened",
+    "missing": "the file does not exist, or is a link that leads nowhere",
+    "unreadable": "it is not audio, is damaged, has an unsupported format, or may not be opened",
     "not_regular": "it is a pipe or a device",
     "empty": "it has no samples",
     "not_finite": "samples are not numbers (NaN or infinite)",
@@ -42,7 +42,7 @@ REASONS = {
     "silent": "no sample is further than 0.0001 of full scale from the mean",
     "no_speech": "it is a steady sound (noise, hum, a tone), or over 30 s without any speech",
     "unsure": "the confidence is under `--min-confidence`",
-    "failed": "the model could not compute it, for want of memory for example",
+    "failed": "the model could not compute it, for lack of memory for example",
     "crashed": "the decoder ended the process that read it (with `--jobs`)",
     "timeout": "nothing happened for the seconds of `--timeout` (with `--jobs`)",
 }
@@ -56,7 +56,7 @@ WARNINGS = {
     "clipped": "more than 0.05 % of the samples lie on flat tops",
     "quiet": "the peak is under 0.01 of full scale",
     "offset": "the mean is further than 0.05 of full scale from 0",
-    "over_scale": "the peak is over twice full scale; probably integers that nobody scaled",
+    "over_scale": "the peak is over twice full scale; probably integers that were not scaled",
     "mostly_silent": "more than 90 % of the samples are exactly 0",
     "cancelling_channels": "channels cancel one another out; only the loudest was judged",
 }
@@ -69,7 +69,7 @@ class Recording:
     Attributes:
         path: The file.
         duration: Its length as decoded, s.
-        warnings: What makes an answer doubtful, with words of `WARNINGS`.
+        warnings: What makes an answer doubtful, with words from `WARNINGS`.
         waveform: All of it, (time,) at 16 kHz; None when it is longer than `LONGEST_WHOLE`.
     """
 
@@ -136,7 +136,7 @@ class Refusal:
     Attributes:
         path: The file.
         status: `rejected`, or `error` when it could not be read to its end.
-        reason: Why, with a word of `REASONS`.
+        reason: Why, with a word from `REASONS`.
     """
 
     path: Path
@@ -150,7 +150,7 @@ def failed(error: Exception) -> Reason:
 
 
 def hear(path: Path) -> Recording | Refusal:
-    """Read a file as `listen` does, with what it raises as a result."""
+    """Read a file as `listen` does, and return what it raises as a result."""
     try:
         return listen(path)
     except AudioError as error:
@@ -173,7 +173,7 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
         raise SerError(
-            "this is no array of samples",
+            "this is not an array of samples",
             given=f"an array of {array.dtype}, {array.shape}",
             accepted="numbers, (time,) or (time, channel)",
         )
@@ -199,7 +199,7 @@ def listen(path: Path) -> Recording:
     """Read a file, and look at what it holds.
 
     Raises:
-        AudioError: With a reason of `REASONS`.
+        AudioError: With a word from `REASONS`.
     """
     with opened(path) as file:
         rate, promised = file.rate, file.n_frames

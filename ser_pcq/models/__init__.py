@@ -1,1 +1,1 @@
-"""The networks, one file each: `mlcnn`, `channel_query`, `context`, `heads`, `pcq`."""
+"""Trained models: networks, encoders, linear recognizers, their checkpoints and ONNX graphs."""

@@ -72,7 +72,7 @@ class Checkpoint:
             waveforms, each (time,) at 16 kHz, to (recording, class).
 
         Raises:
-            AudioError: When the model can make nothing of the audio.
+            AudioError: When the model cannot use the audio.
             RuntimeError, MemoryError: When it cannot be computed.
         """
         tensors = [torch.from_numpy(np.ascontiguousarray(one)) for one in waveforms]
@@ -178,7 +178,7 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
 
     Raises:
         CheckpointError: When it is missing, damaged, or of a foreign format.
-        SerError: When there is no such device.
+        SerError: When the device is unknown or absent.
     """
     device = resolve_device(device)
     folder = find_model(model)
@@ -199,7 +199,7 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
         RuntimeError,
     ) as error:
         raise damaged(folder, error) from error
-    # On the CPU several at once are no faster.
+    # On the CPU several at once are not faster.
     return Checkpoint(recognizer.to(device).eval(), info, 1 if device == "cpu" else 16)
 
 

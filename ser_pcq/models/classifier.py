@@ -1,4 +1,4 @@
-"""The interface of a trained model to the code that predicts with it, whatever computes it."""
+"""The interface of a trained model to the code that predicts with it, for torch and for graphs."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ class Classifier(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """How many recordings it is best given at once: 1 where that wins nothing."""
+        """How many recordings it is best given at once: 1 where more gain nothing."""
         ...
 
     def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ class Classifier(Protocol):
             waveforms, each (time,) at 16 kHz, to (recording, class), each row summing to 1.
 
         Raises:
-            RuntimeError, MemoryError: When it cannot be computed, for want of memory for example.
+            RuntimeError, MemoryError: When it cannot be computed, for lack of memory for example.
         """
         ...
 
@@ -53,9 +53,9 @@ def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Class
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
-        CheckpointError: When there is no such model, it is damaged, or cannot judge single
+        CheckpointError: When the model is missing or damaged, or cannot judge single
             recordings.
-        SerError: When there is no such device, or what runs the model is not installed.
+        SerError: When the device is unknown, or what runs the model is not installed.
     """
     path = find_model(model)
     has_torch = find_spec("torch") is not None

@@ -80,8 +80,8 @@ def new_session(
         options: `onnxruntime.SessionOptions` to start from.
 
     Raises:
-        SerError: When there is no such device.
-        RuntimeError: When it is no ONNX file, or one that this ONNX Runtime cannot run.
+        SerError: When the device is unknown or absent.
+        RuntimeError: When it is not an ONNX file, or one that this ONNX Runtime cannot run.
     """
     import onnxruntime
 
@@ -124,7 +124,7 @@ class OnnxClassifier:
         card: The model card.
 
     Raises:
-        CheckpointError: When the file is no such model.
+        CheckpointError: When the file is not such a model.
     """
 
     def __init__(self, session: Any, *, keep: Any = None) -> None:
@@ -146,7 +146,7 @@ class OnnxClassifier:
             )
         self.name, self.labels = self.info.name, self.info.labels
         self.card: str = metadata.get("card", "")
-        # In 8 bits, what flows through is scaled over a whole batch, so neighbours would matter.
+        # In 8 bits, activations are scaled over a whole batch, so neighbours would matter.
         self._alone = self.info.precision == "int8"
 
     def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -156,7 +156,7 @@ class OnnxClassifier:
             waveforms, each (time,) at 16 kHz, to (recording, class).
 
         Raises:
-            RuntimeError: When it cannot be computed, for want of memory for example.
+            RuntimeError: When it cannot be computed, for lack of memory for example.
         """
         scores = np.empty((len(waveforms), len(self.labels)))
         by_length: dict[int, list[int]] = {}
@@ -173,11 +173,11 @@ class OnnxClassifier:
 
 
 def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:
-    """Load a file, with the weights of the folder that it lies in where it shares them.
+    """Load a file, with the weights of its folder where it shares them.
 
     Raises:
-        CheckpointError: When it is missing, damaged, or no model of ser-pcq.
-        SerError: When there is no such device.
+        CheckpointError: When it is missing, damaged, or not a model of ser-pcq.
+        SerError: When the device is unknown or absent.
     """
     if not path.is_file():
         raise CheckpointError("no such model file", given=path)

@@ -34,7 +34,7 @@ def embedded_models() -> list[str]:
 
 
 def find_model(model: str) -> Path:
-    """Return the folder of a model given by embedded name or by path, or a file of its own.
+    """Return the folder or the ONNX file of a model, given by embedded name or by path.
 
     A path may be an ONNX file, a package, or the folder of a fold or of a whole experiment that
     holds exactly one package.

@@ -16,7 +16,7 @@ from ser_pcq.errors import SerError
 from ser_pcq.models.torchaudio_loader import torchaudio
 
 # Means and deviations of ImageNet's red, green and blue channels (torchvision's documentation);
-# the published input is normalised with them although it is no photograph.
+# the published input is normalised with them although it is not a photograph.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

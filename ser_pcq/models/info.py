@@ -30,7 +30,7 @@ def texts(values: Any) -> tuple[str, ...]:
         TypeError: For anything else.
     """
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-        raise TypeError(f"no list of strings: {values!r}")
+        raise TypeError(f"not a list of strings: {values!r}")
     return tuple(values)
 
 

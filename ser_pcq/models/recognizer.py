@@ -55,7 +55,7 @@ class Recognizer(nn.Module):
         cutting = self.cutting = Cutting.of(config)
         if cutting.length % cutting.hop:
             raise ConfigError(
-                "segment.duration is no multiple of the frame step",
+                "segment.duration is not a multiple of the frame step",
                 given=f"{cutting.length} samples with frontend.hop_length = {cutting.hop}",
             )
         self.frontend = Frontend(config.frontend)
@@ -118,7 +118,7 @@ class Recognizer(nn.Module):
     ) -> Tensor:
         """Score utterances together; call `eval()` before.
 
-        Segments have one length whatever the utterance, so a batch of them may come from several.
+        All segments have the same length, so those of several utterances can form one batch.
 
         Shape:
             waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.

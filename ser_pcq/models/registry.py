@@ -1,7 +1,7 @@
 """All that a configuration can choose a model from.
 
 The networks are listed here. Heads, encoders and linear recognizers are listed at the door of their
-own rooms, which read them there, and can be had here too. The keys are the names that
+own rooms, which read them there, and can be imported from here too. The keys are the names that
 `ser_pcq.config.network` accepts.
 """
 

@@ -6,7 +6,7 @@ of the configuration because it changes results:
 - `repeat`: as few segments as cover the utterance, spread evenly (so they may overlap) and all
   full; an utterance shorter than one segment is repeated until it fills one.
 - `zero`: laid end to end, the last one padded at its end.
-- `none`: nothing is added. An utterance is one segment of its own length; one that is longer than
+- `none`: nothing is added. An utterance is one segment, as long as itself; one that is longer than
   `duration` falls into as few equal parts as fit.
 - `published`: as the authors' code does it: laid end to end, one segment *more* where the length is
   an exact multiple, and the waveform padded at the *front* while the spectrogram is padded at its

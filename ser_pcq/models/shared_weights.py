@@ -5,7 +5,7 @@ which it predicts without torch needs the same numbers, in other shapes or round
 are made when it is loaded, which takes a tenth of a second, instead of stored a second time. A JSON
 file beside the graph says which initializer comes from which tensor.
 
-Exporting writes such files and predicting reads them, so this is kept apart from `onnx_export`.
+Exporting writes such files and predicting reads them, so this is not part of `onnx_export`.
 """
 
 import hashlib
@@ -76,7 +76,7 @@ def without_weights(
 def _source(
     wanted: NDArray[Any], tensors: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, str] | None:
-    """Return what an initializer is made of; None when it is small, or nothing that there is."""
+    """Return what an initializer is made of; None when it is small, or matches no tensor."""
     if wanted.nbytes < LEAST:
         return None
     for tensor, held in tensors.items():

@@ -105,7 +105,7 @@ def fit_temperature(
 
     Raises:
         ScoreError: Without utterances or classes, when the shapes do not fit, with values that are
-            not finite, with targets that are no class, or with a negative weight of the prior.
+            not finite, with targets that are not classes, or with a negative weight of the prior.
 
     Source:
         Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2; the prior is
@@ -127,7 +127,7 @@ def fit_temperature(
 
     bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    # Where the loss is flat the search ends anywhere, and a gain within rounding is none.
+    # Where the loss is flat the search ends anywhere, and a gain within rounding does not count.
     unchanged = loss(0.0)
     gains = unchanged - found.fun > 1e-9 * max(1.0, abs(unchanged))
     return math.exp(found.x) if gains else 1.0
@@ -136,7 +136,7 @@ def fit_temperature(
 def _check_fit(
     values: NDArray[np.float64], targets: NDArray[Any], prior_observations: float
 ) -> None:
-    """Refuse what no temperature can be fitted on."""
+    """Refuse values on which a temperature cannot be fitted."""
     if values.ndim != 2 or targets.shape != values.shape[:1] or not values.size:
         raise ScoreError(
             "a temperature cannot be fitted on these shapes",
@@ -152,7 +152,7 @@ def _check_fit(
     whole = np.issubdtype(targets.dtype, np.integer)
     if not whole or targets.min() < 0 or targets.max() >= n_classes:
         raise ScoreError(
-            "a target is no class",
+            "a target is not one of the classes",
             given=f"{targets.dtype} from {targets.min()} to {targets.max()}",
             accepted=f"whole numbers from 0 to {n_classes - 1}",
         )

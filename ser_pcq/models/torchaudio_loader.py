@@ -4,7 +4,7 @@ torchaudio's compiled extension is linked against the CUDA libraries of the torc
 Beside a CPU-only torch, or one of another CUDA version, loading it raises, and the import of the
 whole package with it. What this project uses (transforms, resampling, mel filters) is pure Python
 and needs no extension. torchaudio has a supported way of working without it: when it finds no
-library file in its `lib` folder it marks the extension as absent and goes on. So, only when the
+library file in its `lib` folder it marks the extension as absent and continues. So, only when the
 plain import fails, torchaudio is imported again with that folder name pointing at nothing.
 
 Every module of this project that needs torchaudio, or a library that imports it (transformers

@@ -118,7 +118,7 @@ def write_audio_facts(path: Path, facts: AudioFacts, split_sha256: str) -> None:
 
 
 def read_copies(path: Path, split_sha256: str) -> list[tuple[str, str]] | None:
-    """Return the pairs of ids that `write_audio_facts` wrote for a split; None where nobody looked.
+    """Return the pairs of ids that `write_audio_facts` wrote for a split; None without such a file.
 
     Raises:
         DataError: When the file is damaged, or about another split.

@@ -68,7 +68,7 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
     """Split a data directory by the protocol's rule.
 
     The validation groups of a fold are those that follow what it tests in sorted order, round the
-    end: every one validates as often as every other, and no random number is needed.
+    end: each of them validates equally often, and no random number is needed.
 
     Raises:
         DataError: When the data directory has too few groups for the protocol, or does not say
@@ -102,7 +102,7 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
 
 
 def _check_speakers(data: DataDir, config: ProtocolConfig) -> None:
-    """Refuse to hold out speakers that nobody knows."""
+    """Refuse to hold out unknown speakers."""
     unknown = [u.utterance_id for u in data.utterances if u.speaker == UNKNOWN_SPEAKER]
     protocol = PROTOCOLS[config.name]
     needs = "speaker" in protocol.apart and protocol.tested in ("speaker", "speakers", "session")
@@ -247,7 +247,7 @@ def _check_lists(folds: Sequence[Fold], path: Path) -> None:
         (not twice, f"utterances are tested in two folds: {', '.join(twice[:3])}"),
     ):
         if not holds:
-            raise SplitError(wrong, given=path, do="mend the lists")
+            raise SplitError(wrong, given=path, do="correct the lists")
 
 
 def _as_utterances(data: DataDir, folds: Sequence[Fold], by: Listed, path: Path) -> list[Fold]:
@@ -263,7 +263,7 @@ def _as_utterances(data: DataDir, folds: Sequence[Fold], by: Listed, path: Path)
             given=f"{len(missing)} of them, such as {', '.join(missing[:3])}, in {path}",
             do=f"use the complete corpus, or lists of your own ({data.path})",
         )
-    # In the order of the data, whatever that of the lists: training depends on it.
+    # In the order of the data, not that of the lists: training depends on it.
     place = {u.utterance_id: i for i, u in enumerate(data.utterances)}
 
     def utterances(keys: tuple[str, ...]) -> tuple[str, ...]:

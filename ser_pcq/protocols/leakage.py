@@ -27,7 +27,7 @@ def _named(ids: Iterable[str], groups: Groups, kind: GroupKind) -> set[str]:
 
 
 def _unknown(ids: Iterable[str], groups: Groups) -> list[str]:
-    """Return the utterances of which nobody knows who speaks."""
+    """Return the utterances whose speaker is not known."""
     return [i for i in ids if groups.get(i, NOTHING_KNOWN).speaker == UNKNOWN_SPEAKER]
 
 
@@ -111,8 +111,8 @@ def check_folds(
     Args:
         folds: The folds.
         groups: What is known of each utterance.
-        rule: The protocol; it says what must be apart.
-        copies: Pairs of utterances with the same audio; None when nobody looked.
+        rule: The protocol; it says what must be on different sides.
+        copies: Pairs of utterances with the same audio; None when it was not compared.
     """
     groups = with_originals(groups)
     leaks = [leak for fold in folds for leak in _side_leaks(fold, groups, rule)]

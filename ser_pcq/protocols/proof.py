@@ -127,7 +127,7 @@ def _found_in_training(
 def keep_facts(exp_dir: Path, proof: Proof, out_dir: Path) -> list[Path]:
     """Write what proves the predictions beside a report that goes elsewhere; return the paths.
 
-    What is there of another experiment goes: it would prove what it knows nothing of.
+    Files of another experiment that are already there are deleted: they would prove nothing.
 
     Raises:
         ScoreError: When a file cannot be read.

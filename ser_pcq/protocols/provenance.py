@@ -55,7 +55,7 @@ class Provenance:
         self.seen.setdefault(thing, set()).update(utterance_ids)
 
     def forget(self, thing: str) -> None:
-        """Drop a thing that was fitted and is no part of the model in the end."""
+        """Drop a thing that was fitted but is not part of the final model."""
         self.seen.pop(thing, None)
 
     def to_record(self, fold: Fold, split_sha256: str) -> ProvenanceRecord:

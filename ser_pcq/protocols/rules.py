@@ -32,7 +32,7 @@ class SplitRule:
             a fold), `part` (utterances drawn at random), what the corpus or lists say, or nothing.
         validated: What validation takes whole from the training side.
         apart: Kinds of group that must not be both in the test set and in training or validation.
-            Training and validation themselves are kept apart by `validated`.
+            `validated` separates training and validation from each other.
         summary: In a sentence.
     """
 
@@ -71,7 +71,7 @@ PROTOCOLS: dict[str, SplitRule] = {
         "official", "speaker", ("speaker",), "the partition that the corpus comes with"
     ),
     "fixed": SplitRule("lists", "speaker", ("speaker",), "lists in a file"),
-    "all": SplitRule("nothing", "speaker", ("speaker",), "everybody trains, nobody is tested"),
+    "all": SplitRule("nothing", "speaker", ("speaker",), "all speakers train, none is tested"),
 }
 """Name in the configuration to protocol."""
 
@@ -112,7 +112,7 @@ def keeps_mates_out(name: str) -> bool:
 
 
 def rule_of(name: str, session_mates: str) -> SplitRule:
-    """Return a protocol with what must be apart under these settings."""
+    """Return a protocol with the groups that must be apart under these settings."""
     rule = PROTOCOLS[name]
     if keeps_mates_out(name) and session_mates == "out":
         return replace(rule, apart=(*rule.apart, "session"))
@@ -184,7 +184,7 @@ class UtteranceGroups:
         """Build from what a file holds.
 
         Raises:
-            TypeError: When a kind is unknown, or a name is no text.
+            TypeError: When a kind is unknown, or a name is not text.
         """
         if not all(isinstance(name, str) for name in record.values()):
             raise TypeError(f"a group without a name: {dict(record)}")
@@ -202,7 +202,7 @@ def groups_of(
 
     Args:
         utterances: With what the data directory says of them.
-        audio: Utterance id to the hash of its samples; None when nobody has read them.
+        audio: Utterance id to the hash of its samples; None when they have not been read.
     """
     return {
         u.utterance_id: UtteranceGroups(

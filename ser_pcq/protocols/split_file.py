@@ -160,7 +160,7 @@ def as_groups(folds: Sequence[Fold], data: DataDir, by: Kind) -> list[Fold]:
     """Return folds that list speakers, sessions or sentences instead of their utterances.
 
     Raises:
-        DataError: When a fold takes a group apart.
+        DataError: When a fold splits a group.
     """
     group = {u.utterance_id: group_of(u, by) for u in data.utterances}
     listed = []
@@ -218,7 +218,7 @@ def read_split(path: Path) -> Split:
         raise SplitError(
             "the file with folds has no hash",
             given=path,
-            do="write it with ser_pcq.protocols.split_file.write_split_file, which adds one",
+            do="write it with ser_pcq.write_split_file, which adds one",
         )
     try:
         sha256 = str(content["sha256"])

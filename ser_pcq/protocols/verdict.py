@@ -96,7 +96,7 @@ class Verdict:
             raise LeakageError(
                 "this would leak the test set",
                 given="; ".join(self.leaky),
-                do="mend the data or the split; --allow-leakage goes on all the same, and marks "
+                do="correct the data or the split; --allow-leakage continues anyway, and marks "
                 "every score and model that comes of it as leaky",
             )
 

@@ -45,7 +45,7 @@ class Experiment:
         seed: Of initial weights, shuffling, dropout and augmentation.
         device: `auto`, `cpu` or `cuda`.
         audio: Which recordings are copies of one another.
-        allow_leakage: Go on where the guard finds a leak, and mark scores and models as leaky.
+        allow_leakage: Continue where the guard finds a leak, and mark scores and models as leaky.
     """
 
     config: Config
@@ -85,7 +85,7 @@ class Experiment:
         return make_split(self.folds, self.config.protocol, self.groups)
 
     def record(self) -> dict[str, Any]:
-        """Return what a folder was made with, apart from its split and the encoder's weights."""
+        """Return what a folder was made with, except its split and the encoder's weights."""
         utterances = [(u.utterance_id, u.speaker, u.emotion) for u in self.data.utterances]
         return {
             "config": to_dict(shareable_config(self.config)),
@@ -192,7 +192,7 @@ def open_experiment(
         cache_dir: Folder for what is computed once of each recording.
         seed: Of everything random.
         device: `auto`, `cpu` or `cuda`.
-        allow_leakage: Go on where the guard finds a leak.
+        allow_leakage: Continue where the guard finds a leak.
         on_compare: Called while recordings are compared with one another.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Folds trained side by side, each in a process of its own."""
+"""Folds trained side by side, each in a separate process."""
 
 import os
 import subprocess
@@ -34,5 +34,5 @@ def train_side_by_side(folds: Sequence[Fold], command: Sequence[str], *, jobs: i
     failed = [str(fold.number) for fold, code in zip(folds, codes, strict=True) if code]
     if failed:
         raise SerError(
-            "folds failed", given=", ".join(failed), do="see above, then go on with --resume"
+            "folds failed", given=", ".join(failed), do="see above, then continue with --resume"
         )

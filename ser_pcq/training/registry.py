@@ -27,7 +27,7 @@ class Trainer(Protocol):
             experiment: The experiment.
             fold: One of its folds.
             observer: Watches steps and epochs, where there are any.
-            resume: Go on from the state that an interrupted run left.
+            resume: Continue from the state that an interrupted run left.
             on_prepare: Called while utterances are read and encoded.
 
         Returns:

@@ -33,7 +33,7 @@ def run_fold(
         experiment: The experiment.
         fold: One of its folds.
         observer: Is called after each step and epoch.
-        resume: Go on from a state that an interrupted run left.
+        resume: Continue from the state that an interrupted run left.
         on_prepare: Called while utterances are read and encoded.
 
     Returns:
@@ -61,7 +61,7 @@ def run_fold(
     known = {*fold.train, *fold.valid}
     prints = [one for one in experiment.audio.prints if one.utterance_id in known]
     save_prints(folder / "checkpoint" / PRINTS, prints)
-    # Apart from the checkpoint, which is to be the same when it is trained again.
+    # Not in the checkpoint, which must be the same when it is trained again.
     write_json(
         folder / "finished.json", {**as_json(trained.training), "seconds": round(seconds, 1)}
     )

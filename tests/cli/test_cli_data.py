@@ -59,7 +59,7 @@ def test_validate_tells_each_problem_in_a_line(
 def test_validate_nothing(tmp_path: Path, command: Command) -> None:
     result = command("data", "validate", tmp_path / "none")
     assert result.returncode == 1
-    assert "no such folder" in result.stderr
+    assert "the folder does not exist" in result.stderr
 
 
 def test_summary_table(data_dir: Path, command: Command) -> None:

@@ -344,7 +344,7 @@ def test_msp_reads_rows(made: Path) -> None:
         "20 utterances left out: of Test2, whose speakers may be those of Test1",
         "11 utterances left out: another emotion (O)",
         "11 utterances left out: no agreement of the raters (X)",
-        "16 utterances left out: nobody knows who speaks, perhaps a speaker of the test set",
+        "16 utterances left out: the speaker is not known, perhaps one of the test set",
         "3 files without a row, left out (Test3 has no labels)",
     }
 
@@ -429,7 +429,7 @@ def test_msp_ratings_may_be_missing(made: Path) -> None:
         ("Development", "Dev", "cannot be understood"),
         ("Split_Set", "Split", "no Split_Set"),
         ("0000_0008.wav", "0000_0009.wav", "two rows for a file"),
-        ("MSP-PODCAST_0000_0008.wav", "../0008.wav", "a name that is none"),
+        ("MSP-PODCAST_0000_0008.wav", "../0008.wav", "an invalid name"),
         (",7,Female,Train", ",7,Female,Train,more", "other columns"),
     ],
 )

@@ -278,6 +278,6 @@ def test_a_folder_in_use_for_something_else_is_left_alone(
     else:
         (project / "text").write_text("my thesis")
     before = sorted(project.iterdir())
-    with pytest.raises(DataError, match=r"no data directory.*project with text.*another folder"):
+    with pytest.raises(DataError, match=r"not a data directory.*project with text.*another folder"):
         datadir.write(project, datadir.read(sound).utterances)
     assert sorted(project.iterdir()) == before

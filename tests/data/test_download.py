@@ -306,7 +306,7 @@ def test_a_file_without_checksum_is_named_by_its_own(
     server: Server, link: Link, said: list[str], tmp_path: Path
 ) -> None:
     transfer(RemoteFile("a.zip", server.put("/a", DATA)), tmp_path, link)
-    assert "nobody publishes a checksum" in said[0]
+    assert "no checksum of a.zip is published" in said[0]
     assert hashlib.sha256(DATA).hexdigest() in said[0]
 
 
@@ -757,7 +757,7 @@ def test_an_interrupt_keeps_what_has_come(emodb: Release, server: Server, tmp_pa
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert f"kept in {tmp_path / 'new'}: the same command goes on" in err
+    assert f"kept in {tmp_path / 'new'}: the same command resumes" in err
     assert part.stat().st_size == 700
     assert run(emodb, "emodb", tmp_path / "new")[0] == 0
     assert ranges(server)[-1] == "bytes=700-"

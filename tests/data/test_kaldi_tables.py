@@ -49,7 +49,7 @@ def test_nothing_wrong(sound: Path) -> None:
 def test_folder_that_is_not_there(tmp_path: Path) -> None:
     assert kinds(tmp_path / "none") == ["missing-file"]
     assert kinds(tmp_path) == ["missing-file"] * 3
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="the folder does not exist"):
         datadir.read(tmp_path / "none")
 
 

@@ -120,14 +120,17 @@ def test_databases_that_are_not_clear_are_refused(toy: Path) -> None:
         ({"tables": ("gold.tran",)}, "did you mean 'gold.train'"),
         ({"tables": ("files",)}, "table files has 0 columns.*speaker, transcription"),
         ({"emotion": "mood"}, "no table has emotions.*named mood"),
-        ({"tables": ("gold.train",), "speaker": "who"}, "no such column or scheme; given: who"),
+        (
+            {"tables": ("gold.train",), "speaker": "who"},
+            "the column or scheme does not exist; given: who",
+        ),
     ):
         with pytest.raises(DataError, match=told):
             read_audformat(toy, **options)
     (toy / FILES[0]).unlink()
     with pytest.raises(DataError, match=r"not there.*gold.train: wav/a1.wav"):
         read_audformat(toy, tables=("gold.train",))
-    with pytest.raises(DataError, match="no database in audformat"):
+    with pytest.raises(DataError, match="not a database in audformat"):
         read_audformat(toy / "wav")
 
 
@@ -320,9 +323,9 @@ def test_a_command_that_fails_writes_nothing(
 def test_folders_without_datasets_are_refused(wavs: list[Path], tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     out = tmp_path / "audio"
-    with pytest.raises(DataError, match=r"no datasets in the folder.*ser-data prepare folder"):
+    with pytest.raises(DataError, match=r"the folder holds no datasets.*ser-data prepare folder"):
         read_datasets(tmp_path / "wavs", out)
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="the folder does not exist"):
         read_datasets(tmp_path / "none", out)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "train.parquet").write_text("no table")

@@ -352,7 +352,7 @@ def test_what_is_no_comparison_is_refused():
     with pytest.raises(ScoreError, match=r"tested twice"):
         compare(a, replace(a, rows=(*a.rows, a.rows[0])))
     for pair, empty in (((a, replace(a, rows=())), "B"), ((replace(a, rows=()), a), "A")):
-        with pytest.raises(ScoreError, match=rf"no utterance to compare; .* in {empty}"):
+        with pytest.raises(ScoreError, match=rf"no utterances to compare; .* in {empty}"):
             compare(*pair)
     with pytest.raises(ScoreError, match=r"nothing to compare; given: 0 and 1 runs"):
         compare_seeds({}, {"run": a})

@@ -67,7 +67,7 @@ def test_ctrl_c_does_not_wait_for_a_file_that_hangs(tmp_path):
     _, err = process.communicate(timeout=100)
     assert time.monotonic() - begun < 30
     assert process.returncode == 130
-    assert "go on with --resume" in err
+    assert "continue with --resume" in err
     assert_gone(process.pid)
 
 

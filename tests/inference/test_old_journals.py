@@ -49,7 +49,7 @@ def test_an_unfinished_file_goes_on_and_ends_as_it_would_have(workplace, command
     assert changed != lines[2]
     journal.write_text("\n".join([lines[0], lines[1], changed, *lines[3:]]) + "\n")
     result = command(*FILE, "--resume", cwd=workplace)
-    assert "going on; 5 earlier results are kept" in result.stderr
+    assert "continuing; 5 earlier results are kept" in result.stderr
     assert "2 of 6 files could not be judged" in result.stderr
     assert not journal.exists()
     with (workplace / "emotions.csv").open(newline="") as file:
@@ -68,7 +68,7 @@ def test_an_unfinished_file_goes_on_and_ends_as_it_would_have(workplace, command
 def test_an_unfinished_folder_goes_on(workplace, command):
     shutil.copy(STORED / "labels.unfinished", workplace)
     result = command(*FOLDER, "--resume", cwd=workplace)
-    assert "going on; 5 earlier results are kept" in result.stderr
+    assert "continuing; 5 earlier results are kept" in result.stderr
     assert f"recordings/d.wav: silent: {SILENT}" in result.stderr
     assert not (workplace / "labels.unfinished").exists()
     kept = {path.name: path.read_bytes() for path in (workplace / "labels").iterdir()}

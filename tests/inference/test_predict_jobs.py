@@ -97,7 +97,7 @@ def test_an_interrupted_job_goes_on_and_ends_as_if_nothing_had_happened(tmp_path
     assert journal.exists()
 
     result = command(*call, "--resume")
-    assert f"going on; {n_done} earlier results" in result.stderr
+    assert f"continuing; {n_done} earlier results" in result.stderr
     assert "40 of 400 files" in result.stderr
     assert not journal.exists()
     plain = command("predict", folder, *SMALL, "--format", "jsonl")
@@ -164,7 +164,7 @@ def test_label_files_are_completed_too(tmp_path, command):
     other = command(*call[:2], *SMALL, "--format", "srt", "--output-dir", out, "--resume")
     assert "differs in files" in other.stderr
     result = command(*call, out, "--resume")
-    assert "going on; 5 earlier results" in result.stderr
+    assert "continuing; 5 earlier results" in result.stderr
     assert {path.name: path.read_bytes() for path in out.iterdir()} == expected
     assert not journal_of(out).exists()
 
@@ -378,7 +378,7 @@ def test_samples_in_memory_are_judged_as_a_file_is(tmp_path, seconds, kind):
 def test_samples_that_are_none_are_refused():
     predictor = load("emodb-small")
     for wrong in (np.zeros((2, 3, 4)), np.array(["a"]), np.zeros(5, bool), np.zeros((4, 0))):
-        with pytest.raises(SerError, match="no array of samples"):
+        with pytest.raises(SerError, match="not an array of samples"):
             predictor.predict_samples(wrong, 16_000)
     with pytest.raises(SerError, match="impossible sample rate"):
         predictor.predict_samples(np.zeros(16_000), 10)

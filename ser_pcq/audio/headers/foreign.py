@@ -4,11 +4,11 @@ FOREIGN_SUFFIXES = frozenset(
     {".m4a", ".aac", ".mp4", ".m4b", ".mov", ".wma", ".asf", ".amr", ".3gp", ".3g2", ".webm"}
     | {".mkv", ".mka", ".avi", ".ape", ".wv", ".ac3", ".dts", ".ra", ".tta"}
 )
-"""Recordings that libsndfile cannot decode, in lower case. In a folder they are not passed over in
-silence: the refusal says how to convert what a telephone recorded."""
+"""Recordings that libsndfile cannot decode, in lower case. In a folder they are not skipped
+silently: the refusal says how to convert what a telephone recorded."""
 
 HEAD = 64
-"""How many bytes `content_name` wants to see."""
+"""How many bytes `content_name` needs."""
 
 _MAGIC = (
     (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),

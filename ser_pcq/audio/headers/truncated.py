@@ -34,7 +34,7 @@ def missing_audio(path: Path) -> str | None:
 
     Returns:
         What is missing, as a phrase; None where nothing is, where the header does not say (streams,
-        MP3 without a Xing frame, other formats), or where there is no such regular file.
+        MP3 without a Xing frame, other formats), or where it is not a regular file.
 
     Raises:
         OSError: When the file cannot be read.
@@ -98,7 +98,7 @@ def chunks(
 
 
 def _riff(file: BinaryIO, end: int) -> Size:
-    """WAV of either byte order, and its 64-bit kinds, whose sizes are in a chunk of their own."""
+    """WAV of either byte order, and its 64-bit kinds, whose sizes are in a separate chunk."""
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     long_size = 0

@@ -98,7 +98,7 @@ def _riff(file: BinaryIO, end: int, order: str) -> Patch | None:
 
 
 def _other_chunks_fill(file: BinaryIO, start: int, end: int, order: str) -> bool:
-    """Whether what follows is chunks up to the end of the file: then there really is no sample."""
+    """Whether only chunks follow, up to the end of the file: then it really has no samples."""
     reached = start
     for name, size in chunks(file, start, f"{order}4sI"):
         if not name.isascii():

@@ -38,8 +38,8 @@ def download(
 ) -> None:
     """Download a corpus from its official record, where its owner allows that.
 
-    Run again after a break, it goes on where it stopped. Sizes and checksums are those of the
-    publisher. Prints the folder of the corpus on stdout. Needs the package pooch, which
+    Run again after an interruption, it continues where it stopped. Sizes and checksums are those
+    of the publisher. Prints the folder of the corpus on stdout. Needs the package pooch, which
     'ser-pcq[download]' brings.
     """
     from ser_pcq.data.corpora import CORPORA
@@ -66,7 +66,7 @@ def download(
             keep_archive=keep_archive,
         )
     except KeyboardInterrupt:
-        say(f"\n{NAME}: interrupted; what has come is kept in {folder}: the same command goes on")
+        say(f"\n{NAME}: interrupted; what has come is kept in {folder}: the same command resumes")
         raise typer.Exit(130) from None
     typer.echo(corpus_dir)
     say(f"{NAME}: next: ser-data prepare {corpus} {shlex.quote(str(corpus_dir))} DATA_DIR")
@@ -123,7 +123,7 @@ def _progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def _lines(title: str, total: int | None) -> Callable[[int], None]:
-    """Return a function that says how far it is, at most every 15 s."""
+    """Return a function that reports progress, at most every 15 s."""
     from ser_pcq.data.download.connection import readable
 
     last = time.monotonic()

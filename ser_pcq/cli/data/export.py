@@ -74,6 +74,6 @@ def _done(data: datadir.DataDir, out: Path) -> None:
     say(f"ser-data: wrote {out}: {describe(data)}")
     if data.corpus is not None:
         say(
-            f"ser-data: note: the name of the corpus is not part of it; reading it back wants "
+            f"ser-data: note: the name of the corpus is not part of it; reading it back needs "
             f"--corpus {data.corpus}"
         )

@@ -86,7 +86,7 @@ def _prepare(
 
 
 def _plain(name: str) -> Callable[..., None]:
-    """Make the command of a corpus without options of its own."""
+    """Make the command of a corpus that has no special options."""
 
     def command(
         corpus_dir: CorpusDir, data_dir: DataDir, mapping: Map = None, drop: Drop = None
@@ -126,7 +126,7 @@ def _iemocap(
         Classes,
         typer.Option(
             help="4: anger, happiness (with excitement), neutral, sadness; 5: and frustration; 6: "
-            "excitement apart."
+            "excitement separately."
         ),
     ] = Classes.FOUR,
     part: Annotated[Part, typer.Option(help="Which dialogues.")] = Part.ALL,
@@ -148,7 +148,7 @@ def _msp_podcast(
     unknown_speakers: Annotated[
         UnknownSpeakers,
         typer.Option(
-            help="Utterances of unknown speakers cannot be proved to be apart from the test "
+            help="Utterances of unknown speakers may be of test "
             "speakers; kept, they make every score leaky."
         ),
     ] = UnknownSpeakers.LEAVE_OUT,
@@ -169,7 +169,7 @@ WITH_OPTIONS: dict[str, Callable[..., None]] = {
     "iemocap": _iemocap,
     "msp-podcast": _msp_podcast,
 }
-"""The commands of corpora that have options of their own."""
+"""The commands of corpora that have special options."""
 
 for _name, _corpus in sorted(CORPORA.items()):
     _about = f"{_corpus.title}: {_corpus.language}, {_corpus.size}. Licence: {_corpus.licence}."

@@ -1,4 +1,4 @@
-"""`ser-data prepare folder|csv|audformat|datasets`: data of one's own, however it is stored."""
+"""`ser-data prepare folder|csv|audformat|datasets`: your own data, in several forms."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +17,7 @@ Corpus = Annotated[
     typer.Option(
         metavar="NAME",
         help="Name the corpus: speakers of data directories with different corpus names are "
-        "different people, whatever they are called; without a name equal ids are one person.",
+        "different people, even with equal ids; without a name equal ids are one person.",
     ),
 ]
 
@@ -34,7 +34,7 @@ _WHAT = {
     "original": "Id of the utterance that it is a copy of",
     "ratings": "What single raters said",
 }
-"""What a column holds, where the name of the option does not say it."""
+"""What a column holds, where the name of the option does not make it clear."""
 
 
 def _column(fact: str) -> Any:

@@ -98,7 +98,7 @@ def _utterance(path: Path) -> Utterance:
 
 
 def _genders(table: Path) -> tuple[dict[str, str], list[str]]:
-    """Read actor to gender, and what had to be mended for that."""
+    """Read actor to gender, and what had to be corrected for that."""
     try:
         lines = table.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -123,7 +123,7 @@ def _genders(table: Path) -> tuple[dict[str, str], list[str]]:
         sex = row["Sex"].strip()
         if sex not in _GENDERS:
             raise DataError(
-                "the sex of an actor is none of CREMA-D's",
+                "the sex of an actor is not one of CREMA-D's",
                 given=f"{sex!r} of actor {row['ActorID']} in {table}",
                 accepted=", ".join(_GENDERS),
                 do="take the released file, or move it elsewhere to go without genders",

@@ -88,7 +88,7 @@ def prepare(corpus_dir: Path) -> Prepared:
 
     Raises:
         DataError: When there are no wav files, or the name of one does not follow the corpus, names
-            another speaker than its folder, or is that of a recording that is there already.
+            another speaker than its folder, or occurs twice.
     """
     wavs = _wavs(corpus_dir)
     refuse_lfs_pointers(wavs, "EMOVO")

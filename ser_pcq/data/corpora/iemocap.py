@@ -14,7 +14,7 @@ emotional dyadic motion capture database", Language Resources and Evaluation 42 
 
 Classes: 4, as most papers on speech have it: anger, happiness (excitement merged into it), neutral
 and sadness, 5,531 turns. 6, as papers on emotion in conversation have it (DialogueRNN and what
-followed): excitement apart, and frustration, 7,380 turns. 5 lies between them: the 4 classes and
+followed): excitement separately, and frustration, 7,380 turns. 5 is between them: the 4 classes and
 frustration, the same 7,380 turns. That is the usual set of five; another one, of Wu et al. (ICASSP
 2021), has everything else as its fifth class, and is not offered. Other labels are left out.
 
@@ -23,7 +23,7 @@ speaks; the one in `Ses01F` says who wore the motion capture markers, and public
 for the speaker leaks. Where turns overlap, both actors are heard on the recordings of both. Some
 dialogs have a suffix: `Ses03M_impro05a`, `Ses03M_impro08b`, `Ses05M_script01_1b`. Labels are
 directly in `dialog/EmoEvaluation`; its sub-folders hold other formats. `._` files of macOS lie
-among them. Transcriptions hold turns that nobody labelled (`_MXX0`).
+among them. Transcriptions hold turns without a label (`_MXX0`).
 """
 
 from collections import Counter
@@ -105,7 +105,7 @@ def _session(folder: Path) -> list[LabelFile]:
             "a session of IEMOCAP has no label files",
             given=labels,
             accepted=_LAYOUT,
-            do="unpack the session again, or move it elsewhere to go on without it",
+            do="unpack the session again, or move it elsewhere to continue without it",
         )
     foreign = [f.turns[0].dialog for f in files if f.turns[0].session != folder.name[-1]]
     if foreign:

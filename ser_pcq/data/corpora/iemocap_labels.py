@@ -73,7 +73,7 @@ class Turn:
         part: Whether the dialog is improvised or scripted, by its name.
         label: As released, in `LABELS`.
         vad: Valence, activation and dominance, each from 1 to 5, mean of the raters.
-        ratings: Of single raters, as in `ser_pcq.utterance.Utterance`.
+        ratings: Of single raters, as in `ser_pcq.data.utterance.Utterance`.
     """
 
     turn_id: str
@@ -97,7 +97,7 @@ class LabelFile:
 
     Attributes:
         turns: In the order of the file.
-        unread: File and number of each line that is no turn and gives no rating.
+        unread: File and number of each line that is neither a turn nor a rating.
     """
 
     turns: tuple[Turn, ...]
@@ -148,7 +148,7 @@ def read_labels(path: Path) -> LabelFile:
 def read_transcription(path: Path) -> dict[str, str]:
     """Read what is said in a dialog: turn id to text, the first where a turn is there twice.
 
-    Turns that nobody labelled (`_MXX0`) are among them; remarks without a turn id are not.
+    Turns without a label (`_MXX0`) are among them; remarks without a turn id are not.
 
     Raises:
         DataError: When the file cannot be read.

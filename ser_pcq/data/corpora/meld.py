@@ -13,7 +13,7 @@ Multi-Party Dataset for Emotion Recognition in Conversations", ACL 2019.
 Quirks: the numbers of dialogues begin at 0 in each partition, so ids carry the partition. The
 partition knows the six main roles on all sides: it is not speaker independent. A role is taken for
 a speaker: "Man" or "Woman" are several people, and "All" or "Joey and Ross" are several who
-speak at once; their utterances hold the voices of others. Dialogues are no
+speak at once; their utterances hold the voices of others. Dialogues are not
 sessions here: the main roles meet in nearly all of them, and nothing would be left to train on.
 Typographic signs of Windows-1252 have become control characters in the released tables. One clip
 is damaged and one is missing; the test folder holds clips without a row, and copies that are named
@@ -99,14 +99,14 @@ def prepare(corpus_dir: Path) -> Prepared:
 
     Args:
         corpus_dir: Folder that holds the three tables and the folders of clips, or has them in a
-            folder `MELD.Raw`; each may lie in a folder `train`, `dev` or `test` of its own, tables
+            folder `MELD.Raw`; each may lie in a separate folder `train`, `dev` or `test`, tables
             also in `data/MELD`.
 
     Returns:
         The utterances that have a row and audio, and how they differ from the complete release.
 
     Raises:
-        DataError: When a table, a folder or the audio of clips is not there, or a table does not
+        DataError: When a table, a folder or the audio of clips is missing, or a table does not
             follow the corpus. For clips without audio the message says how to extract it.
     """
     utterances: list[Utterance] = []
@@ -144,7 +144,7 @@ def _table(corpus_dir: Path, part: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise DataError(
-        "a table of MELD is not there",
+        "a table of MELD is missing",
         given=f"no {name} in {corpus_dir}",
         accepted="the released folder MELD.Raw with train, dev and test_sent_emo.csv",
         do="check the path, and that train.tar.gz, dev.tar.gz and test.tar.gz are unpacked too",
@@ -170,7 +170,7 @@ def _audio(corpus_dir: Path, part: str) -> dict[str, Path]:
             '-ar 16000 "${mp4%.mp4}.wav"; done',
         )
     raise DataError(
-        f"the clips of MELD's partition {part} are not there",
+        f"the clips of MELD's partition {part} are missing",
         given=corpus_dir,
         accepted=f"a folder {' or '.join(FOLDERS[part])} with dia0_utt0.wav (or flac) and so on",
         do="check the path, and that train.tar.gz, dev.tar.gz and test.tar.gz are unpacked too",
@@ -184,7 +184,7 @@ def _clips(folder: Path, ending: str) -> dict[str, Path]:
 
 
 def _rows(path: Path, notes: list[str]) -> dict[str, Row]:
-    """Return the name of a clip to its row; what was mended is added to the notes."""
+    """Return the name of a clip to its row; what was corrected is added to the notes."""
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")

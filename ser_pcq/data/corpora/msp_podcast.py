@@ -12,10 +12,10 @@ user's own copy. Cite R. Lotfian, C. Busso, "Building Naturalistic Emotionally B
 Corpus by Retrieving Emotional Speech From Existing Podcast Recordings", IEEE Transactions on
 Affective Computing, 2019, and C. Busso et al., "The MSP-Podcast Corpus", 2025.
 
-Quirks: utterances without agreement (X) and of another emotion (O) are no class. The test sets
+Quirks: utterances without agreement (X) and of another emotion (O) have no class. The test sets
 share speakers with one another, so only one can be used at a time; the labels of Test3 are not
 released. Speakers of part of the training set are not known, and can be anybody. File names do not
-say who speaks, ids here do. Not every segment has a transcript. Segments of one podcast are no
+say who speaks, ids here do. Not every segment has a transcript. Segments of one podcast are not
 sessions here: the partition is by speaker.
 """
 
@@ -80,16 +80,15 @@ def prepare(
         corpus_dir: Folder that holds `Labels` and `Audios` (or `Audio`), or a folder with that one
             in it.
         test_set: 1 or 2: the test set that becomes the test side; the others are left out.
-        unknown_speakers: `leave-out` leaves out utterances of whom nobody knows who speaks, since
-            they cannot be proven to be apart from test speakers; `keep` gives them the speaker
-            `UNKNOWN_SPEAKER`.
+        unknown_speakers: `leave-out` leaves out utterances whose speaker is not known, who may
+            be one of the test speakers; `keep` gives them the speaker `UNKNOWN_SPEAKER`.
 
     Returns:
         The utterances of the eight emotions, and what was left out.
 
     Raises:
         DataError: When the table or the audio is not there, the table does not follow the corpus,
-            or an option is none.
+            or an option is not valid.
     """
     root, table = _root(corpus_dir)
     rows = _rows(table)
@@ -171,7 +170,7 @@ def _rows(path: Path) -> list[Row]:
     counts = Counter(row["FileName"] for row in rows)
     if wrong := [n for n, count in counts.items() if count > 1 or not _NAME.fullmatch(n)]:
         raise DataError(
-            "the table of MSP-Podcast has two rows for a file, or a name that is none",
+            "the table of MSP-Podcast has two rows for a file, or an invalid name",
             given=f"{few(wrong)} in {path}",
             accepted="names such as MSP-PODCAST_0001_0008.wav, once each",
         )
@@ -179,10 +178,10 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _check_options(test_set: int, unknown_speakers: str, rows: Sequence[Row]) -> str:
-    """Refuse options that are none, and return the name of the test set."""
+    """Refuse options that are not valid, and return the name of the test set."""
     if unknown_speakers not in ("leave-out", "keep"):
         raise DataError(
-            "no such treatment of unknown speakers",
+            "unknown treatment of unknown speakers",
             given=unknown_speakers,
             accepted="leave-out or keep",
         )
@@ -208,7 +207,7 @@ def _why_left_out(row: Row, tested: str, unknown_speakers: str, names: set[str])
     if row["FileName"] not in names:
         return "without an audio file"
     if unknown_speakers == "leave-out" and _speaker(row) == UNKNOWN_SPEAKER:
-        return "nobody knows who speaks, perhaps a speaker of the test set"
+        return "the speaker is not known, perhaps one of the test set"
     return None
 
 

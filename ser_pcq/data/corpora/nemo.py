@@ -99,7 +99,7 @@ def prepare(corpus_dir: Path) -> Prepared:
 
 
 def _rows(path: Path) -> tuple[dict[str, Row], list[str]]:
-    """Return file name to row, and a note on what had to be mended."""
+    """Return file name to row, and a note on what had to be corrected."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             reader = csv.DictReader(file, delimiter="\t", restval="")

@@ -10,7 +10,7 @@ Licence: CC BY-NC-SA 4.0. S. R. Livingstone, F. A. Russo, "The Ryerson Audio-Vis
 Emotional Speech and Song (RAVDESS)", PLoS ONE 13(5), 2018; doi:10.5281/zenodo.1188976.
 
 Quirks: five files are stereo. Two files of actor 07 hold the same audio. Some are very quiet. Calm
-is an emotion of its own, neutral has half as many files as the others. Song (channel 02) and the
+is a separate emotion, neutral has half as many files as the others. Song (channel 02) and the
 soundtracks of the videos (modalities 01 and 02) have names of the same form and are left out: the
 audio-only files hold the same performances. A copy that is often downloaded holds everything a
 second time in `audio_speech_actors_01-24`.
@@ -116,11 +116,11 @@ def prepare(corpus_dir: Path) -> Prepared:
             archives of the release unpacked.
 
     Returns:
-        The utterances that are there; what was left out, what is there twice, and how the tree
+        The utterances that were found; what was left out, what was found twice, and how the tree
         differs from the complete release.
 
     Raises:
-        DataError: When there is no speech audio, the name of a wav file does not follow the
+        DataError: Without speech audio, or when the name of a wav file does not follow the
             corpus, files are Git LFS pointers, or two files of one name differ.
     """
     wavs = visible_files(corpus_dir, "**/*.[wW][aA][vV]")

@@ -9,11 +9,11 @@ University of Toronto, 2010; doi:10.5683/SP2/E8H2MF.
 
 Quirks: two files named .wav (YAF_germ_angry, YAF_neat_fear) are AIFF, as their content shows.
 The header of one says 96 kHz: where it is wrong the speech would be almost four times too fast, so
-the file is kept only if it lasts as long as an utterance does; `sox` mends it otherwise.
+the file is kept only if it lasts as long as an utterance does; `sox` corrects it otherwise.
 `OA_bite_neutral.wav` lacks the F of its speaker.
 The folders are named in several ways (`OAF_Pleasant_surprise`, `YAF_pleasant_surprised`,
 `OAF_Fear`), so the emotion is read from the file name. A copy that is often downloaded holds itself
-once more in a folder of its own name. With two speakers a score says little of a third one.
+once more in a folder of the same name. With two speakers a score says little of a third one.
 """
 
 import os
@@ -131,14 +131,14 @@ def _wrong_rates(utterances: Iterable[Utterance]) -> tuple[set[str], list[str]]:
 
 
 def prepare(corpus_dir: Path) -> Prepared:
-    """Read the released tree, whatever its folders are called.
+    """Read the released tree; the names of its folders do not matter.
 
     Args:
         corpus_dir: Folder that holds the wav files, in folders or not.
 
     Returns:
-        The utterances that are there; what was left out or mended, and how the tree differs from
-        the complete release.
+        The utterances that were found; what was left out or corrected, and how the tree differs
+        from the complete release.
 
     Raises:
         DataError: When there are no wav files, the name of one does not follow the corpus, files

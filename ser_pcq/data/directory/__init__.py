@@ -50,7 +50,7 @@ class DataDir:
         path: Where it was read from.
         utterances: In the order of their ids.
         corpus: Name of the corpus: speakers of two corpora with different names are different
-            people, whatever they are called. None where it is not known.
+            people, even with the same id. None where it is not known.
     """
 
     path: Path

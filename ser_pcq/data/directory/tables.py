@@ -261,7 +261,7 @@ def read_tables(
         The tables of the files that are there and well formed, by file name; and all problems.
     """
     if not path.is_dir():
-        return {}, [Problem("missing-file", f"{path}: there is no such folder")]
+        return {}, [Problem("missing-file", f"{path}: the folder does not exist")]
     tables = {}
     problems = []
     for name in FILES:

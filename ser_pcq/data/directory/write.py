@@ -75,11 +75,11 @@ def refusal(wrong: str, path: Path, problems: Sequence[Problem]) -> DataError:
 
 
 def _refuse_foreign(folder: Path, path: Path) -> None:
-    """Refuse a folder in which files of a data directory would take the place of other things."""
+    """Refuse a folder in which files of a data directory would replace other files."""
     there = [name for name in FILES if os.path.lexists(folder / name)]
     if any((folder / name).is_dir() for name in there) or (there and "wav.scp" not in there):
         raise DataError(
-            "the folder is no data directory, and what lies in it would be overwritten",
+            "the folder is not a data directory, and its files would be overwritten",
             given=f"{path} with {', '.join(there)}",
             accepted="a new folder, or a data directory, which is replaced",
             do="choose another folder",
@@ -153,7 +153,7 @@ def _check_words(utterance: Utterance) -> None:
 
 
 def _check_word(what: str, word: str, where: str) -> None:
-    """Refuse a word that would fall apart in a line."""
+    """Refuse a word that would become several in a line."""
     if not word or not word.isprintable() or " " in word:
         raise DataError(
             f"the {what} cannot be written in a data directory",

@@ -38,7 +38,7 @@ def git_commands(source: Checkout, folder: Path) -> list[list[str]]:
 
 
 def checkout(source: Checkout, folder: Path, say: Callable[[str], None], page: str) -> None:
-    """Fetch a commit into a folder, going on where an earlier try stopped; drop the history.
+    """Fetch a commit into a folder, continuing where an earlier try stopped; drop the history.
 
     Args:
         source: What to fetch.
@@ -77,7 +77,7 @@ def _run(command: list[str], page: str) -> None:
     shown = sys.stderr.isatty()
     done = subprocess.run(
         command,
-        # A private repository would ask for a password, and nobody might be there to type one.
+        # A private repository would ask for a password, and wait for ever if no one typed one.
         env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr if shown else subprocess.DEVNULL,
@@ -90,6 +90,6 @@ def _run(command: list[str], page: str) -> None:
         raise DownloadError(
             f"git failed ({lines[-1]})" if lines else "git failed",
             given=shlex.join(command),
-            do="check the connection and run this command again, which goes on where it stopped, "
+            do="check the connection and run this command again, which continues where it stopped, "
             f"or download by hand from {page}",
         )

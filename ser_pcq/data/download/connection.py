@@ -1,4 +1,4 @@
-"""A request over HTTP, made by pooch: what came, or why nothing came, in plain words.
+"""A request over HTTP, made by pooch: the answer, or in plain words why it failed.
 
 Proxies are taken from the environment (`https_proxy` and so on), as `requests` does.
 """
@@ -33,11 +33,11 @@ class DownloadError(SerError):
 
 
 class UnreachableError(DownloadError):
-    """A host that does not answer: no other file of it would come either."""
+    """A host that does not answer: its other files cannot be fetched either."""
 
 
 class PassingError(Exception):
-    """Something went wrong that another try may put right.
+    """A failure after which another try may succeed.
 
     Attributes:
         wait: Seconds that the server asks to be left alone, at least.
@@ -182,7 +182,7 @@ def persist(
                 raise UnreachableError(
                     f"the download failed {tries + 1} times: {broken}",
                     given=url,
-                    do=f"run the command again to go on where it broke off, or {link.hint}",
+                    do=f"run the command again to continue where it broke off, or {link.hint}",
                 ) from None
             pause = max(link.pauses[tries], broken.wait)
             link.say(f"{broken}; trying again in {pause:g} s")

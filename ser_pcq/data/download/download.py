@@ -40,8 +40,8 @@ def download(
 ) -> Path:
     """Fetch a corpus and unpack it to `folder/NAME`.
 
-    What has come so far is kept in `folder`, and a second call goes on with it. `folder/NAME`
-    appears when everything is there.
+    What was fetched so far is kept in `folder`, and a second call continues with it. `folder/NAME`
+    appears when everything is complete.
 
     Args:
         corpus: What to fetch.
@@ -100,7 +100,7 @@ def _announced(corpus: Corpus, release: Release, licence: str) -> Iterator[str]:
 
 @contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Make a folder; take it away again when nothing has come into it."""
+    """Make a folder; remove it again if it stays empty."""
     new = [p for p in (folder, *folder.parents) if not p.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -131,12 +131,12 @@ def lacking(release: Release, folder: Path) -> str:
 
 
 def _is_there(title: str, release: Release, target: Path) -> bool:
-    """Say whether a corpus is complete; refuse to touch what is there instead of it."""
+    """Return whether a corpus is complete; refuse a folder that holds anything else."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     if words := lacking(release, target):
         raise DownloadError(
-            f"there is something else, or only a part of {title}",
+            f"the folder holds something else, or only a part of {title}",
             given=f"{target}: {words}",
             do="move it elsewhere, or choose another folder",
         )
@@ -147,7 +147,7 @@ def _obtain(release: Release, target: Path, link: Link, progress: Progress) -> l
     """Fetch the files of a release and put the corpus in its place; return the archives."""
     folder, part, pattern = target.parent, target.with_name(f"{target.name}.part"), release.holds[0]
     there = all(f.checksum and (folder / f.name).is_file() for f in release.files)
-    # Archives that were fetched by hand are as good, and need no connection.
+    # Archives that were fetched by hand are used too, and need no connection.
     files = release.files if release.files and there else listed_files(release, link)
     archives = _fetch(files, folder, part, link, progress)
     if archives:

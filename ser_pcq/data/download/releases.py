@@ -1,4 +1,4 @@
-"""Where each corpus can be had: its official record, its size and checksum, who may have it.
+"""Where each corpus is available: its official record, its size and checksum, who may use it.
 
 A size or a checksum is given only where its publisher states it: the record on Zenodo, the Git LFS
 pointer on Hugging Face, the commit of a git repository. Where none is stated the field is None, and

@@ -1,6 +1,6 @@
 """One file over HTTP: resumed where it broke off, checked before it gets its name.
 
-While a file is on its way it is called `NAME.part`. A later run goes on with that part, provided
+While a file is on its way it is called `NAME.part`. A later run continues with that part, provided
 that a checksum proves in the end that the halves belong together.
 """
 
@@ -54,7 +54,7 @@ def transfer(
     persist(lambda: _receive(file, part, link, progress), link, file.url, lambda: _size(part))
     if file.checksum is None:
         link.say(
-            f"warning: nobody publishes a checksum of {file.name}, so nothing proves that it came "
+            f"warning: no checksum of {file.name} is published, so nothing proves that it came "
             f"unchanged; write this down to recognise it: {digest(part, 'sha256')}"
         )
     part.replace(target)

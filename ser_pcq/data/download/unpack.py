@@ -1,4 +1,4 @@
-"""Unpacking archives of strangers: nothing outside the folder, no links, no devices, no bombs."""
+"""Unpacking archives from the network: nothing outside the folder, no links, devices or bombs."""
 
 import filecmp
 import shutil
@@ -44,7 +44,7 @@ def unpack(
 ) -> None:
     """Unpack a zip or tar archive, and the archives in it, into a folder.
 
-    What comes from an archive in the archive takes its place, beside where it lay.
+    The content of an archive in the archive replaces it, in the same folder.
 
     Args:
         archive: Zip, or tar with or without compression.
@@ -82,7 +82,7 @@ def merge(source: Path, target: Path) -> None:
 
 
 def safe_path(folder: Path, name: str, source: object) -> Path:
-    """Return the place in a folder of a name that a stranger chose.
+    """Return the place in a folder of a name that an archive or record gives.
 
     Args:
         folder: Where the place must be.
@@ -90,7 +90,7 @@ def safe_path(folder: Path, name: str, source: object) -> Path:
         source: Where the name comes from, for the message.
 
     Raises:
-        DataError: When it leads out of the folder or is no name.
+        DataError: When it leads out of the folder or is not a name.
     """
     parts = PurePosixPath(name).parts
     if (
@@ -118,7 +118,7 @@ def unpacked_size(archive: Path) -> int | None:
 
 
 def _counts(path: Path) -> bool:
-    """Say whether an inner file is an archive, and no `._` companion of one that macOS left."""
+    """Return whether an inner file is an archive, and not a `._` companion that macOS left."""
     return is_archive(path) and not path.name.startswith(".")
 
 
@@ -206,7 +206,7 @@ def _bomb(archive: Path, how_much: str) -> DataError:
 
 
 def corpus_root(folder: Path, pattern: str) -> Path:
-    """Return the folder of a corpus in what was unpacked: what lies there, or in its only folder.
+    """Return the folder of a corpus in what was unpacked: all of it, or its only sub-folder.
 
     What macOS adds to archives (`__MACOSX`) is removed.
 

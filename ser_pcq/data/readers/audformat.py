@@ -24,7 +24,7 @@ Place = tuple[str, str, str | None]
 Key = tuple[str, int, int | None]
 """A file with start and end, ns; the end None where it is the end of the file."""
 
-# Other names could be of tables of their own, and an id has to be unique.
+# Other names could belong to other tables, and an id has to be unique.
 _NAMES = {**DEFAULTS, "id": ("utterance_id",)}
 _FACTS = tuple(fact for fact in _NAMES if fact not in ("path", "start", "end", "emotion"))
 
@@ -48,8 +48,8 @@ def read_audformat(
         speaker: Column or scheme; one that `DEFAULTS` names when None, the empty string for none.
 
     Raises:
-        DataError: When it is no database, its files are not there, or it does not say clearly which
-            emotion is meant.
+        DataError: When it is not a database, its files are missing, or it does not say clearly
+            which emotion is meant.
     """
     database = _load(folder)
     chosen = _tables(database, tables, (emotion,) if emotion else _NAMES["emotion"])
@@ -69,7 +69,7 @@ def read_audformat(
     for fact in _FACTS:
         found = _found(database, wanted[fact], [table for table, *_ in chosen])
         if fact == "speaker" and speaker and not found:
-            raise DataError("there is no such column or scheme", given=speaker)
+            raise DataError("the column or scheme does not exist", given=speaker)
         if found:
             _add(facts, keys, fact, database, found)
     paths = [folder / file for file, *_ in keys]
@@ -103,7 +103,7 @@ def _load(folder: Path) -> Any:
     header = folder / HEADER
     if not header.is_file():
         raise DataError(
-            "this is no database in audformat",
+            "this is not a database in audformat",
             given=folder,
             accepted=f"a folder with {HEADER} and tables",
         )
@@ -132,7 +132,7 @@ def _tables(database: Any, asked: Sequence[str], names: Sequence[str]) -> list[P
     for table in asked:
         if table not in database.tables:
             raise DataError(
-                "there is no such table", given=table, do=suggest(table, database.tables)
+                "the table does not exist", given=table, do=suggest(table, database.tables)
             )
     found = {table: _columns(database, table, names) for table in asked or database.tables}
     if not asked:

@@ -110,7 +110,7 @@ def _named(names: Collection[str], wanted: str, fact: str) -> str:
     alike = [name for name in names if name.lower() == wanted.lower()]
     if len(alike) != 1:
         raise DataError(
-            f"there is no such column for the {fact}", given=wanted, do=suggest(wanted, names)
+            f"the column for the {fact} does not exist", given=wanted, do=suggest(wanted, names)
         )
     return alike[0]
 

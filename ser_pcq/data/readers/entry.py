@@ -1,7 +1,7 @@
 """What a source says of each utterance, in words, and the checked utterances made from that.
 
-A source may be anybody's table, so nothing is guessed: what cannot be read is refused with the
-rows that hold it, and a note says what was mended.
+A source may be any table, so nothing is guessed: what cannot be read is refused with the
+rows that hold it, and a note says what was corrected.
 """
 
 import unicodedata
@@ -60,7 +60,7 @@ def prepared(entries: Sequence[Entry], notes: Sequence[str] = ()) -> Prepared:
             speaker has two genders.
     """
     if not entries:
-        raise DataError("there are no utterances to prepare")
+        raise DataError("no utterances to prepare")
     entries, repeats = _without_repeats(entries)
     said = _read(entries)
     utterances = [_utterance(e, s) for e, s in zip(entries, said, strict=True)]
@@ -228,7 +228,7 @@ def _without_repeats(entries: Sequence[Entry]) -> tuple[list[Entry], list[str]]:
 
 
 def _named(entries: Sequence[Entry], utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Give ids to utterances that came without; refuse an id that two of them have."""
+    """Give ids to utterances that have none; refuse an id that two of them have."""
     if not utterances[0].utterance_id:
         ids = numbered(
             made_id(e.name, None if u.speaker == UNKNOWN_SPEAKER else u.speaker, u.start, u.end)

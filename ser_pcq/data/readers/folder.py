@@ -29,7 +29,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
         folder: The folder.
         pattern: A regular expression that is searched in each path below `folder` (`/` between
             folders) and has groups from `GROUPS`; with a group `emotion`, folders need not be
-            emotions. Without a pattern nobody is known to speak.
+            emotions. Without a pattern the speakers are not known.
 
     Raises:
         DataError: When there is no audio, a recording lies in no folder, or the pattern does not
@@ -38,7 +38,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
     from ser_pcq.audio.find import find_audio
 
     if not folder.is_dir():
-        raise DataError("there is no such folder", given=folder, accepted=_LAYOUT)
+        raise DataError("the folder does not exist", given=folder, accepted=_LAYOUT)
     compiled = None if pattern is None else _compiled(pattern)
     paths = find_audio([folder])
     if locked := [p for p in paths if p.is_dir()]:
@@ -46,7 +46,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
     if not paths:
         closed = [n for n in _others(folder, set()) if Path(n).suffix.lower() in FOREIGN_SUFFIXES]
         raise DataError(
-            "there are no recordings that can be read" if closed else "there are no recordings",
+            "no recordings that can be read" if closed else "no recordings",
             given=f"{folder} with {few(closed)}" if closed else folder,
             accepted=_LAYOUT,
             do=_CONVERT if closed else None,
@@ -125,7 +125,7 @@ def _facts(
 def _notes(
     folder: Path, audio: set[str], facts: list[dict[str, str]], compiled: re.Pattern[str] | None
 ) -> list[str]:
-    """Say what was left out, and which folders are no emotions."""
+    """Return notes on what was left out, and on folders that are not emotions."""
     others = list(_others(folder, audio))
     notes = []
     hidden = [name for name in others if Path(name).name.startswith(".")]

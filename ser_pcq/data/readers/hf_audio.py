@@ -24,7 +24,7 @@ def suffix_of(content: bytes) -> str:
 
 
 def file_names(rows: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Name the files of embedded audio, each differently, whatever the case of letters.
+    """Name the files of embedded audio, each differently, even if case is ignored.
 
     Args:
         rows: For each recording its own name without suffix, its place as in `train[12]`, and its
@@ -41,7 +41,7 @@ def file_names(rows: Sequence[tuple[str, str, str]]) -> list[str]:
 
 @contextmanager
 def placed(folder: Path, files: Iterable[tuple[str, bytes]]) -> Iterator[None]:
-    """Write files into a folder, whole or not at all; take it away when the block raises.
+    """Write files into a folder, whole or not at all; remove it when the block raises.
 
     A folder that is there is replaced when it holds nothing but files that are written again.
 

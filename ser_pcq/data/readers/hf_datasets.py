@@ -40,7 +40,7 @@ class Source:
     files: tuple[Path | None, ...]
 
     def extracted(self, wanted: set[Path]) -> AbstractContextManager[None]:
-        """Write embedded audio, whole or not at all; take it away when the block raises.
+        """Write embedded audio, whole or not at all; remove it when the block raises.
 
         Args:
             wanted: Of the files, those that are needed.
@@ -127,7 +127,7 @@ def _chosen(parts: Sequence[Part], split: str | None) -> list[Part]:
     found = [part for part in parts if part.split == split]
     if not found:
         names = [part.split for part in parts]
-        raise DataError("there is no such split", given=split, do=suggest(split, names))
+        raise DataError("the split does not exist", given=split, do=suggest(split, names))
     return found
 
 

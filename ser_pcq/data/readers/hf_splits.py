@@ -1,4 +1,4 @@
-"""The splits of a folder of Hugging Face datasets, whatever the files they are stored in.
+"""The splits of a folder of Hugging Face datasets, in any of the usual files.
 
 Read are: what `Dataset.save_to_disk` and `DatasetDict.save_to_disk` write; folders with parquet
 files, as repositories on the hub hold them; and audio folders with `metadata.csv` or
@@ -73,7 +73,7 @@ def open_parts(folder: Path) -> list[Part]:
         DataError: When the folder holds no datasets, or more than one kind.
     """
     if not folder.is_dir():
-        raise DataError("there is no such folder", given=folder, accepted=_ACCEPTED)
+        raise DataError("the folder does not exist", given=folder, accepted=_ACCEPTED)
     if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
         return _saved(folder)
     tables = [p for p in _visible(folder, "*.parquet") if p.name != "metadata.parquet"]
@@ -89,7 +89,7 @@ def open_parts(folder: Path) -> list[Part]:
     if metadata:
         return _audio_folder(folder, metadata)
     raise DataError(
-        "there are no datasets in the folder",
+        "the folder holds no datasets",
         given=folder,
         accepted=_ACCEPTED,
         do="folders with a folder for each emotion are read by `ser-data prepare folder`",
@@ -252,5 +252,5 @@ def _metadata_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield dict(json.loads(line))
             except (ValueError, TypeError) as error:
                 raise DataError(
-                    f"line {number} of the metadata is no JSON object ({error})", given=path
+                    f"line {number} of the metadata is not a JSON object ({error})", given=path
                 ) from error

@@ -1,4 +1,4 @@
-"""Ids of utterances that came without: from where they lie and who speaks."""
+"""Ids of utterances that have none: made from their paths and speakers."""
 
 import unicodedata
 from collections.abc import Iterable

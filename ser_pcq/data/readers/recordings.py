@@ -1,4 +1,4 @@
-"""The files that a source names: whether they are there, and what ids can be made from them."""
+"""The files that a source names: whether they exist, and what ids can be made from them."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from ser_pcq.data.readers.entry import refuse
 
 
 def refuse_missing(places: Sequence[str], paths: Sequence[Path], do: str) -> None:
-    """Refuse recordings that are not there, or are Git LFS pointers.
+    """Refuse recordings that are missing, or are Git LFS pointers.
 
     Args:
         places: Where the source names each recording.

@@ -1,4 +1,4 @@
-"""Names that may be a second one of the same person, or nobody's: noted, never changed."""
+"""Speakers who may be one person under two names, or not a person: noted, never changed."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"0*(\d+?)(?:\.0+)?")
 
 
 def speaker_notes(utterances: Iterable[Utterance]) -> list[str]:
-    """Note the speakers that are perhaps one person, or no person.
+    """Note the speakers that are perhaps one person, or not a person.
 
     Compared are names without regard to case, and numbers by their value: `Anna` and `anna`, `3`,
     `03` and `3.0`.
@@ -32,8 +32,8 @@ def speaker_notes(utterances: Iterable[Utterance]) -> list[str]:
     odd = [s for s in speakers if s.casefold() in NOTHING or _is_unknown(s)]
     if odd:
         notes.append(
-            f"speakers that are perhaps nobody's name: {few(odd)}; leave the cell empty where "
-            "nobody knows who speaks"
+            f"speakers that are perhaps not names: {few(odd)}; leave the cell empty where "
+            "the speaker is not known"
         )
     return notes
 

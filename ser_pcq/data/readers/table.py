@@ -80,7 +80,7 @@ def read_cells(table: Path, delimiter: str | None = None) -> Table:
         raise DataError(f"the table cannot be read ({error.strerror})", given=table) from error
     except UnicodeDecodeError as error:
         raise _not_utf8(table, error) from error
-    # Not text.splitlines(), which would also cut cells at separators that are no line ends.
+    # Not text.splitlines(), which would also cut cells at separators that are not line ends.
     lines = text.split("\n")
     if not lines[0].strip():
         raise DataError("the table has no header in its first row", given=table)

@@ -32,7 +32,7 @@ def export_csv(
     """
     if out.exists() and not overwrite:
         raise DataError(
-            "there is such a file already", given=out, do="name another one, or give --overwrite"
+            "the file exists already", given=out, do="name another one, or give --overwrite"
         )
     rows = [facts(u) for u in data.utterances]
     for row, u in zip(rows, data.utterances, strict=True):

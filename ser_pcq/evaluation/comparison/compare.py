@@ -1,6 +1,6 @@
 """Which of two systems is better on the same utterances, by how much, and is it more than chance.
 
-Every difference is **B minus A**: above zero, B is better. Two questions are kept apart. McNemar's
+Every difference is **B minus A**: above zero, B is better. Two questions are answered. McNemar's
 test asks of two trained models whether one is right more often where they disagree, and takes
 utterances for independent. The interval over speakers asks how far the difference would move with
 other speakers, whose utterances succeed and fail together; it is the one to decide by.
@@ -23,7 +23,7 @@ from ser_pcq.files import rounded
 # With n speakers, one system wins for all of them by luck with probability 2 / 2**n; below six
 # speakers that is more than 5 %, so no result could settle the matter at the level of 95 %.
 MIN_SPEAKERS = 6
-# Means over seeds differ in the last bits with the order of the sum; such a difference is none.
+# Means over seeds differ in the last bits with the order of the sum; such a difference is ignored.
 DECIMALS = 12
 
 

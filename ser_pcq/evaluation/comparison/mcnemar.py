@@ -72,7 +72,7 @@ def check_same_utterances(one: tuple[str, Predictions], other: tuple[str, Predic
     """
     (name, a), (other_name, b) = one, other
     for empty in (system for system, run in (one, other) if not run.rows):
-        raise ScoreError("there is no utterance to compare", given=f"no predictions in {empty}")
+        raise ScoreError("no utterances to compare", given=f"no predictions in {empty}")
     rows, other_rows = ({row.utterance_id: row for row in merge([run]).rows} for run in (a, b))
     both = f"{name} and {other_name}"
     for what, here, there in (

@@ -13,7 +13,7 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield the heading, then the rows of one recording after the other.
 
     The columns are path, status, reason, duration, label, confidence, a probability for each label,
-    model, and warnings, joined by ` | `. Numbers have six decimals at most; what is not there is
+    model, and warnings, joined by ` | `. Numbers have six decimals at most; missing values are
     empty.
 
     With `layout.segments` there is a row for each segment: `start` and `end` follow `duration`, and

@@ -14,7 +14,7 @@ class Layout:
     """The emotions that the model knows, in the order of their columns."""
 
     segments: bool = False
-    """Whether each segment gets a row of its own where each recording has one otherwise."""
+    """Whether each segment gets a row, instead of each recording."""
 
     width: int = 40
     """Characters for the name of a file."""
@@ -39,10 +39,10 @@ class Format:
 
     @property
     def one_recording(self) -> bool:
-        """Whether each recording gets a file of its own, as `folder.write_each` writes them."""
+        """Whether each recording gets its own file, as `folder.write_each` writes them."""
         return self.text is not None
 
 
 def encoded(text: str) -> bytes:
-    """Return text in UTF-8; names of files that are no text are shown with escapes."""
+    """Return text in UTF-8; names of files that are not valid text are shown with escapes."""
     return text.encode("utf-8", errors="backslashreplace")

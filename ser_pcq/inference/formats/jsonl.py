@@ -1,4 +1,4 @@
-"""One JSON object for each recording, on a line of its own: all that is known."""
+"""One line for each recording: a JSON object with everything that is known about it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -24,5 +24,5 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
         record["warnings"] = [str(warning) for warning in p.warnings]
         if not p.segments:
             del record["segments"]
-        # ASCII only: file names may hold bytes that are no UTF-8.
+        # ASCII only: file names may hold bytes that are not valid UTF-8.
         yield json.dumps(record) + "\n"

@@ -9,7 +9,7 @@ _Interval = tuple[float, float, str]
 def text(prediction: Prediction) -> str:
     """Write one recording.
 
-    The intervals of each tier cover the recording without a gap, as Praat wants; times have six
+    The intervals of each tier cover the recording without a gap, as Praat needs; times have six
     decimals. Quotes in labels are doubled. A recording without an answer has one empty interval.
     Where its length is not known there is nothing to write, and the text is empty.
     """

@@ -94,7 +94,7 @@ def overview(blocks: Iterable[NDArray[np.float32]], duration: float) -> Overview
             np.add.at(power, columns[kept], spectra[kept])
             np.add.at(counts, columns[kept], 1)
             begin, rest = begin + n_frames * hop, rest[n_frames * hop :]
-    # The first and last columns may hold the middle of no frame: they look like their neighbours.
+    # The first and last columns may hold no middle of a frame: then they copy their neighbours.
     filled = np.flatnonzero(counts)
     power[filled] /= counts[filled, np.newaxis]
     if filled.size:

@@ -24,7 +24,7 @@ class _Run:
         return self.end - self.start
 
     def join(self, later: "_Run") -> None:
-        """Let a run that follows be part of this one; the emotion stays."""
+        """Add the run that follows to this one; the emotion stays."""
         self.end = later.end
         self.total = self.total + later.total
 
@@ -34,7 +34,7 @@ class Runs:
 
     A run shorter than `min_segment` joins the neighbour whose emotion is more probable in it. So a
     segment has the emotion of its longer parts, and its probabilities are the mean over all of it.
-    A stretch of speech that is shorter altogether stays a segment of its own.
+    A whole stretch of speech that is shorter stays a segment.
 
     Args:
         labels: The emotions, in the order of the probabilities.
@@ -55,7 +55,7 @@ class Runs:
         Args:
             start: First sample, where the piece before ended.
             end: The sample after the last.
-            probabilities: (class,); None where nothing was judged: no segment goes on over that.
+            probabilities: (class,); None where nothing was judged: a segment ends there.
         """
         if probabilities is None:
             yield from self.finish()
@@ -91,7 +91,7 @@ class Runs:
                 yield self._segment(run)
 
     def _unite(self) -> None:
-        """Make one run of the two when they have come to have the same emotion."""
+        """Join the two runs if they have the same emotion by now."""
         if self._held and self._last and self._held.target == self._last.target:
             self._held.join(self._last)
             self._held, self._last = None, self._held

@@ -30,7 +30,7 @@ class SpeechStretches:
 
     Args:
         hop: Length of a cell, samples.
-        max_pause: The longest pause that a stretch goes on over, samples.
+        max_pause: The longest pause within a stretch, samples.
 
     Attributes:
         pieces: Those that are complete, in order; whoever uses them takes them out.
@@ -44,7 +44,7 @@ class SpeechStretches:
 
     @property
     def cell(self) -> int:
-        """The earliest cell that a piece still to come can need."""
+        """The earliest cell that a later piece can need."""
         return self._open.cell if self._open else self._now // self._hop
 
     def add(self, is_speech: bool) -> None:
@@ -60,7 +60,7 @@ class SpeechStretches:
         self._reach(self._open, self._now)
 
     def _reach(self, piece: Piece, end: int) -> None:
-        """Let the open stretch go on to `end`, completing the pieces that lie before."""
+        """Extend the open stretch to `end`, completing the pieces before it."""
         while end > (border := (piece.cell + 1) * self._hop):
             piece.end, piece.goes_on = border, True
             self.pieces.append(piece)

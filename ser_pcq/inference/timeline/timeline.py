@@ -64,7 +64,7 @@ class WindowConfig:
                 )
         if self.window_samples % self.hop_samples:
             raise SerError(
-                "the window is no whole number of hops",
+                "the window is not a whole number of hops",
                 given=f"window {self.window} s, hop {self.hop} s",
                 accepted="for example 4 s and 1 s",
             )

@@ -15,7 +15,7 @@ class Windows:
 
     Cell number c is the time from c to c + 1 hops. Window number w begins with cell w. A recording
     that does not end with a window gets one more, moved back so that it is full; one shorter than a
-    window is one window of its own length.
+    window is one shorter window.
 
     Args:
         classifier: What judges.

@@ -61,7 +61,7 @@ class ContextEncoder(nn.Module, ABC):
         self.train(self.training)
 
     def prepare(self, waveform: Tensor) -> Tensor:
-        """Normalise each segment where the configuration wants it, (batch, time) to the same."""
+        """Normalise each segment if the configuration says so, (batch, time) to the same."""
         if not self.config.normalise_waveform:
             return waveform
         centred = waveform - waveform.mean(dim=-1, keepdim=True)
@@ -81,7 +81,7 @@ class ContextEncoder(nn.Module, ABC):
         return EncoderInfo(self.family, self.layers, self.hub_config)
 
     def fingerprint(self) -> str:
-        """Return a hash of everything that the output depends on, apart from the waveform."""
+        """Return a hash of everything that the output depends on, except the waveform."""
         digest = hashlib.sha256()
         about = {**as_json(self.spec()), "normalise": self.config.normalise_waveform}
         digest.update(json.dumps(about, sort_keys=True).encode())

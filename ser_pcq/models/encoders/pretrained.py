@@ -45,7 +45,7 @@ def _resolve_layers(layers: tuple[int, ...], n_layers: int) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep the library's reports of unread upper layers off the terminal; they are meant."""
+    """Hide the library's reports of unread upper layers, which are left out on purpose."""
     from transformers.utils import logging
 
     before = logging.get_verbosity()
@@ -62,7 +62,7 @@ def _find(config: ContextConfig) -> tuple[str, Any]:
     """Return where the model is, a folder or hub name, and its configuration.
 
     Raises:
-        CheckpointError: When there is nothing there.
+        CheckpointError: When nothing is found.
     """
     from transformers import AutoConfig
 

@@ -2,7 +2,7 @@
 
 What the first block of Whisper says of emotion is in its convolutions and in what attention
 gathers around each frame; the feed-forward half of a block is its greater part and can be left out.
-Every linear map left is of low rank. `slimming` makes it from Whisper.
+Every linear map left is of low rank. `ser_pcq.training.linear.slimming` makes it from Whisper.
 
 Nothing here needs transformers.
 """

@@ -89,13 +89,15 @@ def check_features(feature_sets: Mapping[str, Floats], targets: Integers, n_clas
     """Refuse what cannot be fitted or scored.
 
     Raises:
-        SerError: When there are no features, or values, shapes or targets do not fit.
+        SerError: Without features, or when values, shapes or targets do not fit.
     """
     if not feature_sets:
         raise SerError("no features to choose from", accepted="at least one feature set")
     if not set(targets.tolist()) <= set(range(n_classes)):
         span = f"{targets.min()} to {targets.max()}"
-        raise DataError("a target is no class", given=span, accepted=f"0 to {n_classes - 1}")
+        raise DataError(
+            "a target is not one of the classes", given=span, accepted=f"0 to {n_classes - 1}"
+        )
     for name, features in feature_sets.items():
         if features.ndim != 2 or len(features) != len(targets) or not features.size:
             raise DataError(

@@ -1,4 +1,4 @@
-"""openSMILE's functionals: waveform to one vector per utterance, whatever its length."""
+"""openSMILE's functionals: waveform to one vector per utterance of any length."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ class OpenSmileFunctionals:
 
         Raises:
             AudioError: `too_short` (under `SHORTEST`), or `not_finite` when samples or functionals
-                are no numbers.
+                are not numbers.
         """
         if waveform.size < SHORTEST:
             raise AudioError(

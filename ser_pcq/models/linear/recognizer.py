@@ -122,7 +122,7 @@ class Functionals:
         return tuple(self.sets) if self.smile is None else (self.smile.name,)
 
     def fingerprint(self) -> str:
-        """Return what the values depend on, apart from the waveform."""
+        """Return what the values depend on, except the waveform."""
         frontend, segment = self.config.frontend, self.config.segment
         source = LINEAR[self.config.model.name].opensmile
         if self.smile is not None:

@@ -120,7 +120,7 @@ def statistics_over_time(
         deviations for each window and each lag.
 
     Raises:
-        DataError: When there is no frame.
+        DataError: Without any frame.
     """
     speech = torch.ones(frames.shape[1], dtype=torch.bool) if speech is None else speech
     if not speech.any():

@@ -82,7 +82,7 @@ def export_onnx(
             folder, which then predicts without torch.
 
     Raises:
-        CheckpointError: When there is no such model, or it needs more than one recording.
+        CheckpointError: When the model is missing, or needs more than one recording.
         SerError: When the model cannot be written as a graph, a package is missing, or the graph
             does not compute what the model does.
     """
@@ -121,7 +121,7 @@ def export_onnx(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter says to its own developers off the terminal."""
+    """Hide the exporter's messages for its developers from the terminal."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -156,7 +156,7 @@ def _translate(graph: NetworkGraph | LinearGraph) -> Any:
     time = torch.export.Dim("time", min=round(MIN_DURATION * SAMPLE_RATE), max=LONGEST)
     # Two recordings of several segments: what is 1 in the example is taken for a constant.
     segment = graph.cutting.length
-    # Nor may a length that is a multiple of something be taken for a rule.
+    # A length that is a multiple of the segment's could be taken for a rule.
     length = 2 * segment + segment // 2 + 37
     example = torch.randn(2, length, generator=torch.Generator().manual_seed(0))
     with _quiet(), torch.inference_mode(), _translating():

@@ -28,7 +28,7 @@ class PowerSpectrum(nn.Module):
         hop: Samples between frames.
 
     Attributes:
-        row_of_bin: Where each of the bins, 0 to n_fft // 2, lies in what comes out, (bin,).
+        row_of_bin: The row of the output that holds each of the bins 0 to n_fft // 2, (bin,).
 
     Shape:
         (batch, time) to (batch, row, frame): time // hop + 1 frames where `n_fft` is even.
@@ -41,8 +41,8 @@ class PowerSpectrum(nn.Module):
         super().__init__()
         self.n_fft, self.hop, self.step = n_fft, hop, _step(n_fft, hop)
         step, n = self.step, n_fft // self.step
-        # Sample step * tap + phase of a frame, bin low + n * high. What lies over low = n / 2
-        # mirrors what lies under it.
+        # Sample step * tap + phase of a frame, bin low + n * high. The bins over low = n / 2
+        # mirror those under it.
         tap, phase, low, high = (
             torch.arange(size).double() for size in (n, step, n // 2 + 1, step)
         )

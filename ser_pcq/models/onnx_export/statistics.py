@@ -8,7 +8,7 @@ _ROW = 64  # samples that are summed up in single precision
 
 
 def squared(x: Tensor) -> Tensor:
-    """Square each value: as a product, for runtimes take a power for a power."""
+    """Square each value, as a product: runtimes compute powers slowly."""
     return x * x
 
 
@@ -34,7 +34,7 @@ def frame_energies(waveforms: Tensor, n_frames: int) -> Tensor:
     partial = (rows.index_select(1, row) * within.to(rows)).sum(dim=2)
     running = before.index_select(1, row) + partial
     first, last = running.unflatten(1, (2, n_frames)).unbind(1)
-    # What is quiet beside something loud may come out under 0.
+    # Quiet samples beside loud ones may give a sum under 0.
     return ((last - first).clamp_min(0.0) / (end - start)).to(waveforms)
 
 
@@ -44,7 +44,7 @@ def _weights(counted: Tensor) -> Tensor:
 
 
 def _deviations(values: Tensor, weights: Tensor) -> Tensor:
-    """Return deviations of values whose mean is near 0, as single precision wants it.
+    """Return deviations of values whose mean is near 0, as single precision needs it.
 
     Shape:
         values (batch, depth, frame, width), weights (batch, frame), to (batch, depth, width).

@@ -19,7 +19,7 @@ def pooling_matrix(n_in: int, n_out: int) -> NDArray[np.float32]:
 
 
 def translations() -> dict[Any, Any]:
-    """Return how the exporter is to write some operations.
+    """Return how the exporter should write some operations.
 
     Adaptive pooling as products with constants: its own way is a loop over the longest window,
     which it gets wrong for batches of any size. Whole quotients as the bare division: graphs divide

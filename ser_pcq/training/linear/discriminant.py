@@ -113,7 +113,7 @@ class Discriminant(Method):
             utterance goes to the nearest class mean. They are kept in falling order.
 
     Raises:
-        SerError: When there is no shrinkage, or one is out of range.
+        SerError: Without a shrinkage, or when one is out of range.
     """
 
     setting: ClassVar[str] = "shrinkage"

@@ -114,7 +114,7 @@ def _fit_best(
 def _best(candidates: Sequence[Candidate], method: Method) -> Candidate:
     """Return the best candidate; among equals the most cautious, then the first."""
     caution = {setting: place for place, setting in enumerate(method.settings)}
-    # Sums of equal ratios can differ in their last digit, and a tie must not hang on that.
+    # Sums of equal ratios can differ in their last digit, which must not decide a tie.
     return min(candidates, key=lambda k: (-round(k.wa + k.ua, 9), caution[k.setting]))
 
 

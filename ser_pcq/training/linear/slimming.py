@@ -4,7 +4,7 @@ Each map of the slim encoder is a regression of limited rank onto what Whisper h
 the best one in the sense of squared error, every output put on one scale first, since a small
 feature may matter as much as a large one. Its inputs are what the slim encoder computes so far, and
 the last map aims at the state after attention, so each map also corrects errors of those before it.
-There is no gradient, no random number and no label: only speech is needed.
+It needs no gradients, random numbers or labels, only speech.
 
 Source: Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate
 Analysis 5, 1975.

@@ -26,7 +26,7 @@ def _class_duals(
     The score of a class is the mean of its signed distances from its borders to the other classes;
     a distance is a machine's margin over the length of its weight vector (Vapnik 1995). Bare
     margins must not be added: a pair that is hard to separate has a long weight vector and would
-    outweigh all others. Votes (Knerr et al. 1990) are no linear map, and no better on EMO-DB.
+    outweigh all others. Votes (Knerr et al. 1990) are not a linear map, and not better on EMO-DB.
 
     Shape:
         gram, inner products of standardised utterances, (utterance, utterance) to the weights of
@@ -41,7 +41,7 @@ def _class_duals(
         options = {"class_weight": "balanced", "decision_function_shape": "ovo"}
         machines = SVC(C=c, kernel="precomputed", **options).fit(gram, targets)
         # Margins are affine in the products with the training utterances: unit vectors and zeros
-        # give the coefficients, in whatever order the library keeps its support vectors.
+        # give the coefficients, and do not depend on the order of the library's support vectors.
         probes = np.eye(len(targets) + 1, len(targets))
         margins = machines.decision_function(probes).reshape(len(probes), -1).T  # (pair, probe)
         duals, offset = margins[:, :-1] - margins[:, -1:], margins[:, -1:]
@@ -49,7 +49,7 @@ def _class_duals(
         # Of two classes the library calls the second one positive, of more the first of each pair.
         sign = -1.0 if len(present) == 2 else 1.0
         for pair, (first, second) in enumerate(combinations(present, 2)):
-            # Without a length the two classes look the same: there is no border between them.
+            # Without a length the two classes look the same, and have no border between them.
             if lengths[pair] > 1e-9:
                 machine = np.concatenate([duals[pair], offset[pair]]) * sign / lengths[pair]
                 maps[first] += machine / (len(present) - 1)
@@ -68,7 +68,7 @@ class SupportVectorMachine(Method):
             the number of features. They are kept in rising order.
 
     Raises:
-        SerError: When there is no cost, or one is not above 0.
+        SerError: Without a cost, or when one is not above 0.
     """
 
     setting: ClassVar[str] = "cost"

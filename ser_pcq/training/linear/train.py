@@ -88,8 +88,8 @@ def features_of(
 ) -> FeatureSets:
     """Return the functionals of every utterance of the data, (utterance, feature) for each set.
 
-    They depend on no label and on no other utterance, so all folds share them, unless each has a
-    slim encoder of its own; they are kept in the cache under a hash of the recordings' samples and
+    They depend on no label and on no other utterance, so all folds share them, unless each has its
+    own slim encoder; they are kept in the cache under a hash of the recordings' samples and
     of everything else that they depend on.
     """
     digests = [one.digest for one in experiment.audio.prints]
@@ -169,7 +169,7 @@ def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Prove
     discriminant = LINEAR[experiment.config.model.name].method == "discriminant"
     average = discriminant and experiment.config.discriminant.several == "average"
     train, valid = table.rows["train"], table.rows["valid"]
-    # The test fold is among them only where `valid_from` says so, and the guard sees it then.
+    # The test fold is among them only where `valid_from` says so, and the guard reports it.
     chosen_on = fold.valid or fold.train
     if not average:
         provenance.record("hyper-parameters", chosen_on)

@@ -1,7 +1,7 @@
 """Speaker adaptation: features normalised with the unlabelled utterances of their own speaker.
 
 A legitimate task where many recordings of a speaker are at hand, but another one than judging a
-stranger: it is a protocol of its own, and scores name it.
+stranger: it is a separate protocol, and scores name it.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ser_pcq.training.network.dataset import PreparedUtterance
 
-# Less deviation than this is none: a band or a feature that never changes.
+# Less deviation than this counts as none: the band or feature never changes.
 LEAST_DEVIATION = 1e-5
 
 
@@ -39,7 +39,7 @@ def adapt_to_speakers(
 
     Args:
         sides: Prepared utterances of train, valid and test. All utterances of a speaker are used,
-            on whatever side, and none of their labels.
+            on every side, and none of their labels.
         speaker_of: Utterance id to speaker.
     """
     of_speaker: dict[str, dict[str, PreparedUtterance]] = {}

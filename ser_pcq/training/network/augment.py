@@ -45,7 +45,7 @@ def change_voice(waveform: Tensor, pitch: float, tempo: float) -> Tensor:
     # In steps of a hundredth: the resampler's filters stay short.
     moved = change_speed(waveform, round(pitch, 2))
     rate = tempo / round(pitch, 2)
-    # A vocoder that has next to nothing to do still blurs.
+    # A vocoder blurs even at a factor near 1.
     return change_tempo(moved, rate) if abs(rate - 1) > 0.01 else moved
 
 
@@ -110,7 +110,7 @@ def _mask(x: Tensor, dim: int, share: float, fill: Tensor | float) -> Tensor:
 
 
 def _shift(x: Tensor) -> Tensor:
-    """Turn each item round along the last axis, by a distance of its own."""
+    """Rotate each item along the last axis, each by a different distance."""
     size = x.shape[-1]
     start = torch.randint(size, (x.shape[0], 1), device=x.device)
     place = (torch.arange(size, device=x.device) + start) % size  # (batch, size)

@@ -44,8 +44,8 @@ def share_statistics(recognizer: Recognizer, accelerator: Accelerator) -> None:
     """Give every process the mean of the statistics of all.
 
     Each process has seen as many batches of the same size as any other, so the mean over processes
-    is the mean over all batches. Without it each would judge validation speakers with statistics
-    of its own share, and the checkpoint would hold those of the first alone.
+    is the mean over all batches. Without it each process would judge validation speakers with the
+    statistics of its share only, and the checkpoint would hold those of the first process.
 
     Args:
         recognizer: The model, one copy in each process.

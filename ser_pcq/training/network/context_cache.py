@@ -63,7 +63,7 @@ def _is_whole(path: Path) -> bool:
     """Return whether an entry exists and is complete."""
     try:
         with safe_open(path, framework="pt") as entry:
-            return "context" in entry.keys()  # noqa: SIM118 (it is no mapping)
+            return "context" in entry.keys()  # noqa: SIM118 (not a mapping)
     except (OSError, SafetensorError):
         return False
 

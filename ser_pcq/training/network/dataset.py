@@ -40,7 +40,7 @@ class PreparedUtterance:
     context_scale: tuple[Tensor, Tensor] | None = None
 
     def read_context(self, segment: int) -> Tensor | None:
-        """Return the encoder's output for a segment, normalised where the protocol wants it.
+        """Return the encoder's output for a segment, normalised where the protocol says so.
 
         Shape:
             (depth, frame, width), or None without a cache entry.
@@ -113,7 +113,7 @@ def _target_of(utterance: Utterance, labels: Sequence[str]) -> int:
     """Return the index of an utterance's label.
 
     Raises:
-        DataError: When it is none of `labels`.
+        DataError: When it is not one of `labels`.
     """
     if utterance.emotion not in labels:
         raise DataError(
@@ -153,7 +153,7 @@ def prepare_utterances(
         waveform = torch.from_numpy(read_utterance(utterance))
         copies = [waveform]
         if augment is not None:
-            # The noise of an utterance is the same whatever else is in the fold.
+            # The noise of an utterance does not depend on the others of the fold.
             place = zlib.crc32(utterance.utterance_id.encode())
             copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + place)
         for copy in copies:

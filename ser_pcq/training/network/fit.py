@@ -86,8 +86,8 @@ class Fit:
             drop_last=True,
             num_workers=config.workers,
             persistent_workers=config.workers > 0,
-            # Starting to read draws a number; from a generator of its own, so that the number of
-            # readers does not change what dropout and masks draw.
+            # The loader draws a number when it starts. It has a separate generator, so that the
+            # number of readers does not change what dropout and masks draw.
             generator=torch.Generator(),
         )
         self.n_steps = len(loader)
@@ -237,7 +237,7 @@ class Fit:
 
         Args:
             observer: Is called after each step and epoch.
-            resume: Go on from a kept state where there is one.
+            resume: Continue from a kept state where there is one.
             last_epoch: Stop after this one, on the schedule of the whole run; None for the end.
         """
         done = self._restore() if resume and self.state_path.exists() else 0

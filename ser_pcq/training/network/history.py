@@ -15,7 +15,7 @@ class HistoryLog:
     Args:
         folder: The fold's folder.
         observer: Is called as well.
-        history: The records of the run, which grow as it goes on.
+        history: The records of the run, which grow with every epoch.
     """
 
     def __init__(self, folder: Path, observer: Observer, history: Sequence[EpochRecord]) -> None:

@@ -15,7 +15,7 @@ from ser_pcq.training.network.augment import Batch
 
 Named: TypeAlias = Iterable[tuple[str, nn.Parameter]]
 
-# Blocks are counted from 0 in the names of parameters. `conv_layers` are no blocks.
+# Blocks are counted from 0 in the names of parameters. `conv_layers` are not blocks.
 _BLOCK = re.compile(r"(?:^|\.)(?:layers|blocks)\.(\d+)\.")
 
 

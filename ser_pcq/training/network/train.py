@@ -72,7 +72,7 @@ class NetworkTraining:
         experiment: The experiment.
         fold: One of its folds.
         observer: Is called after each step and epoch.
-        resume: Go on from a state that an interrupted run left.
+        resume: Continue from the state that an interrupted run left.
     """
 
     def __init__(
