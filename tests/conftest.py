@@ -102,11 +102,17 @@ def commands_on_path(tmp_path_factory):
 
 # They take longest. Were one of them begun last, the other processes would wait for it.
 LONGEST = (
+    "test_export.py",
     "test_gpu_recipe.py",
     "test_every_corpus.py",
-    "test_train.py",
     "test_cli.py",
+    "test_own_data.py",
+    "test_reproducibility.py",
+    "test_train.py",
+    "test_cost.py",
     "test_recipes.py",
+    "test_decode_check.py",
+    "test_fold.py",
     "test_guard_cli.py",
 )
 LEFT_OUT = pytest.StashKey[int]()
