@@ -69,7 +69,8 @@ def shared_stretches(
 def _wrong_bits(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.int32]:
     """Count the bits in which codes differ."""
     differ = a ^ b
-    return _BITS[differ & 0xFFFF].astype(np.int32) + _BITS[differ >> 16]
+    count: NDArray[np.int32] = _BITS[differ & 0xFFFF].astype(np.int32) + _BITS[differ >> 16]
+    return count
 
 
 def _seeds(codes: Sequence[NDArray[np.uint32]], sides: NDArray[np.bool_]) -> NDArray[np.int64]:

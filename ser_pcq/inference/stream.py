@@ -85,7 +85,7 @@ class PcmFormat:
             values -= full_scale
         with np.errstate(all="ignore"):
             mono = (values / full_scale).reshape(-1, self.channels).mean(axis=1)
-            waveform = mono.astype(np.float32)
+            waveform: NDArray[np.float32] = mono.astype(np.float32)
         if not np.isfinite(waveform).all():
             raise AudioError(
                 "not_finite",
