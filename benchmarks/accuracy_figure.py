@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ser_pcq.cli.app import say
+from ser_pcq.cli.terminal import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from accuracy_figure import System, accuracy_figure, write_figure
 
-from ser_pcq.cli.app import run, say
+from ser_pcq.cli.terminal import run, say
 from ser_pcq.errors import ScoreError, SerError
 
 if TYPE_CHECKING:

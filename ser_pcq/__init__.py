@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ser_pcq.data.utterance import Utterance as Utterance
     from ser_pcq.errors import Reason as Reason
     from ser_pcq.errors import SerError as SerError
+    from ser_pcq.evaluation.calibration import fit_temperature as fit_temperature
     from ser_pcq.evaluation.comparison.compare import compare as compare
     from ser_pcq.evaluation.comparison.compare import compare_seeds as compare_seeds
     from ser_pcq.evaluation.comparison.mcnemar import mcnemar as mcnemar
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from ser_pcq.inference.timeline.timeline import EmotionTimeline as EmotionTimeline
     from ser_pcq.models.checkpoint import load_checkpoint as load_checkpoint
     from ser_pcq.models.onnx_export.export import export_onnx as export_onnx
-    from ser_pcq.models.temperature import fit_temperature as fit_temperature
     from ser_pcq.protocols.split_file import make_split as make_split
     from ser_pcq.protocols.split_file import write_split_file as write_split_file
 
@@ -83,7 +83,7 @@ _HOMES = {
     "compare_seeds": "evaluation.comparison.compare",
     "export_onnx": "models.onnx_export.export",
     "find_audio": "audio.find",
-    "fit_temperature": "models.temperature",
+    "fit_temperature": "evaluation.calibration",
     "format_comparison": "evaluation.comparison.report",
     "journal_of": "inference.journal",
     "live": "inference.stream",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pcq.cli.app import VERSION_OPTION, new_app, run, say, waiting
+from ser_pcq.cli.terminal import VERSION_OPTION, new_app, run, say, waiting
 from ser_pcq.errors import SerError
 
 app = new_app(help="Write a trained model as one ONNX file: waveforms in, probabilities out.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pcq.cli.app import (
+from ser_pcq.cli.terminal import (
     VERSION_OPTION,
     choice,
     end_tidily,

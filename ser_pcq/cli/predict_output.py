@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from ser_pcq.cli.app import progress, say
+from ser_pcq.cli.terminal import progress, say
 from ser_pcq.errors import AudioError
 from ser_pcq.files import rounded, whole_file
 from ser_pcq.inference.formats import FORMATS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pcq.cli.app import VERSION_OPTION, new_app, progress, run, say
+from ser_pcq.cli.terminal import VERSION_OPTION, new_app, progress, run, say
 
 if TYPE_CHECKING:
     from ser_pcq.protocols.rules import Fold

@@ -11,7 +11,12 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss, mean_squared_error
 
 from ser_pcq.errors import ScoreError
-from ser_pcq.evaluation.calibration import N_BINS, calibration_of
+from ser_pcq.evaluation.calibration import (
+    N_BINS,
+    apply_temperature,
+    calibration_of,
+    fit_temperature,
+)
 from ser_pcq.evaluation.risk_coverage import risk_coverage_of
 from ser_pcq.evaluation.table import (
     Predictions,
@@ -19,7 +24,6 @@ from ser_pcq.evaluation.table import (
     read_predictions,
     write_predictions,
 )
-from ser_pcq.models.temperature import apply_temperature, fit_temperature
 
 LABELS = ("anger", "boredom", "fear", "joy")
 seeds = st.integers(0, 2**32 - 1)

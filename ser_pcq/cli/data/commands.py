@@ -1,6 +1,5 @@
 """`ser-data`: make, check and sum up data directories."""
 
-from ser_pcq.cli.app import VERSION_OPTION, new_app, run
 from ser_pcq.cli.data import (
     download,
     export,
@@ -12,6 +11,7 @@ from ser_pcq.cli.data import (
     summary,
     validate,
 )
+from ser_pcq.cli.terminal import VERSION_OPTION, new_app, run
 
 NAME = "ser-data"
 

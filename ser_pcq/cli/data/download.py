@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pcq.cli.app import say
+from ser_pcq.cli.terminal import say
 
 NAME = "ser-data"
 _EVERY = 15.0  # s between lines where no bar can be drawn

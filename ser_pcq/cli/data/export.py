@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ser_pcq.cli.app import new_app, say
 from ser_pcq.cli.data.prepare import describe
+from ser_pcq.cli.terminal import new_app, say
 from ser_pcq.data import directory as datadir
 
 DataDir = Annotated[Path, typer.Argument(metavar="DATA_DIR", help="The data directory.")]

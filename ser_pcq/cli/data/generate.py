@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pcq.cli.app import say
+from ser_pcq.cli.terminal import say
 from ser_pcq.data.corpora import GENERATORS
 from ser_pcq.errors import suggest
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ser_pcq.cli.app import new_app, say, waiting
+from ser_pcq.cli.terminal import new_app, say, waiting
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import CORPORA, iemocap, msp_podcast
 from ser_pcq.data.prepared import Prepared

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ser_pcq.cli.app import waiting
 from ser_pcq.cli.data.prepare import DataDir, Drop, Map, keep
+from ser_pcq.cli.terminal import waiting
 from ser_pcq.data.readers.columns import DEFAULTS, Columns
 from ser_pcq.data.readers.folder import GROUPS
 

@@ -6,8 +6,8 @@ from typing import Annotated, cast
 
 import typer
 
-from ser_pcq.cli.app import say
 from ser_pcq.cli.data.prepare import number
+from ser_pcq.cli.terminal import say
 from ser_pcq.data import directory as datadir
 
 NAME = "ser-data"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ser_pcq.cli.app import progress, say, waiting
 from ser_pcq.cli.data.prepare import describe, number
+from ser_pcq.cli.terminal import progress, say, waiting
 from ser_pcq.data import directory as datadir
 from ser_pcq.processes import TIMEOUT
 

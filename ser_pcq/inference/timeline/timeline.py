@@ -14,8 +14,8 @@ from ser_pcq.audio.speech import FRAME, SpeechDetector
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.inference.prediction import EmotionSegment
+from ser_pcq.inference.timeline.pauses import Piece, SpeechStretches
 from ser_pcq.inference.timeline.segments import Runs
-from ser_pcq.inference.timeline.stretches import Piece, SpeechStretches
 from ser_pcq.inference.timeline.windows import Windows
 from ser_pcq.models.classifier import Classifier
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ser_pcq.config import AugmentConfig
 from ser_pcq.errors import SerError
+from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.files import write_json
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
 from ser_pcq.models.info import CalibrationInfo, NetworkTrainingInfo
 from ser_pcq.models.recognizer import Recognizer
-from ser_pcq.models.temperature import fit_temperature
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import Fold
 from ser_pcq.training.contract import Observer, OnProgress, Trained

@@ -1,4 +1,4 @@
-"""What every command shares: how it is built, how it reports an error, how it ends.
+"""What every command shares: how it is built, what it shows at a terminal, how it ends.
 
 Exit codes: 0 all well, 1 an error that the message explains, 2 wrong usage, 130 interrupted.
 """
