@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ser_pcq.config import Config
 from ser_pcq.data.waveforms import read_utterance
+from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
@@ -29,7 +30,7 @@ from ser_pcq.models.linear.recognizer import (
     check_times,
     with_features,
 )
-from ser_pcq.models.temperature import calibrated, fit_temperature
+from ser_pcq.models.temperature import calibrated
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
 from ser_pcq.training.contract import Observer, OnProgress, Trained
