@@ -1,6 +1,6 @@
 # make demo   set up and predict the emotion in the example recordings
 # make train  set up what training and the recipes need, PyTorch included
-# make test   set up and run every check: format, lint, types, tests; ten minutes on two cores
+# make test   set up and run every check: format, lint, types, tests; ten to twenty minutes on two cores
 # make test-fast   only the tests that are not marked as slow: a minute and a half on two cores
 
 VENV ?= .venv
