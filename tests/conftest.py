@@ -1,8 +1,7 @@
 """What all tests share: where models and corpora lie, small recordings, and running commands."""
 
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import pytest
 import soundfile
-from support import slow
-from support.commands import COMMANDS, Done, run_apart, run_here
+from support import ready, slow
+from support.commands import Done, run_apart, run_here
 from support.paths import ROOT
 
 
@@ -89,15 +88,11 @@ def process() -> Callable[..., Done]:
 
 
 @pytest.fixture(scope="session")
-def commands_on_path(tmp_path_factory):
-    """An environment with the commands on its path, also where tests run from a checkout."""
-    folder = tmp_path_factory.mktemp("bin")
-    for name in COMMANDS:
-        script = folder / f"ser-{name}"
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ser_pcq.cli.{name} "$@"\n')
-        script.chmod(0o755)
-    root = str(ROOT)
-    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": root}
+def commands_on_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """An environment with the commands on its path; they start at once, see `support.ready`."""
+    with ready.commands(tmp_path_factory.mktemp("bin")) as folder:
+        path = f"{folder}:{os.environ['PATH']}"
+        yield {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
 # They take longest. Were one of them begun last, the other processes would wait for it.

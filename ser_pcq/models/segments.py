@@ -85,11 +85,9 @@ class Cutting:
         if self.padding == "none":
             # Equal parts, a multiple of the step, or the whole. The last part starts on the grid,
             # too: it overlaps with the one before, and leaves less than a step at the very end.
-            several = torch.sym_min(n_segments - 1, 1)
             part = hop * ((n_samples + hop * n_segments - 1) // (hop * n_segments))
-            whole = torch.sym_max(n_samples, SHORTEST)
-            size = several * torch.sym_min(size, part) + (1 - several) * whole
-            last = torch.sym_max(n_samples - size, 0) // hop * hop
+            size = torch.sym_min(part, n_samples)
+            last = (n_samples - size) // hop * hop
             start = torch.minimum(order * size, torch.ones_like(order) * last)
         elif self.padding == "repeat":
             # The last start is rounded up to the grid: at most hop - 1 samples of it are padding.
@@ -99,9 +97,9 @@ class Cutting:
         else:
             start = order * size
         n_valid = torch.clamp(n_samples - start, min=0, max=size)
-        # Parts are longer than half of a segment, so only short segments have to be lengthened.
-        short = self.padding == "none" and self.length < 2 * SHORTEST
-        return Places(start, n_valid, torch.sym_max(size, SHORTEST) if short else size)
+        return Places(
+            start, n_valid, torch.sym_max(size, SHORTEST) if self.padding == "none" else size
+        )
 
     def waveforms(self, waveforms: Tensor) -> Tensor:
         """Cut waveforms of one length.

@@ -1,9 +1,7 @@
 """Folders and tables of one's own become sound data directories, or are refused by name."""
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -348,17 +346,6 @@ def test_commands_write_data_directories(tmp_path: Path, tone: Tone, command: Co
         "data", "prepare", "csv", "t.csv", "table", "--emotion", "feeling", cwd=tmp_path
     )
     assert right.returncode == 0, right.stderr
-
-
-@pytest.fixture
-def commands_on_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The installed commands, also where the tests run from a checkout."""
-    folder = tmp_path_factory.mktemp("bin")
-    for name in ("data", "train", "eval", "predict"):
-        script = folder / f"ser-{name}"
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ser_pcq.cli.{name} "$@"\n')
-        script.chmod(0o755)
-    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
 def test_the_page_does_what_it_says(commands_on_path: dict[str, str], tmp_path: Path) -> None:

@@ -108,11 +108,11 @@ def run_here(name: str, *args: object, cwd: Path = ROOT) -> Done:
             sys.argv = arguments
             # As of an installed script; processes that it starts do not import pytest.
             sys.modules["__main__"] = types.ModuleType("__main__")
-            code = _exit_code(entry)
+            code = exit_code(entry)
         return Done(arguments, code, _text(out), _text(err))
 
 
-def _exit_code(entry) -> int:
+def exit_code(entry) -> int:
     """Call an entry point, and return what its process would end with."""
     try:
         entry()
