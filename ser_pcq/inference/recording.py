@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio.channels import mono
 from ser_pcq.audio.decoder import BLOCK, opened, refuse_rate
 from ser_pcq.audio.headers.truncated import missing_audio
+from ser_pcq.audio.headers.understated import understated
 from ser_pcq.audio.signal_faults import SignalMeter
 from ser_pcq.audio.waveform import (
     SAMPLE_RATE,
@@ -50,6 +51,7 @@ REASONS = {
 
 WARNINGS = {
     "truncated": "the file ends earlier than its header says; what it holds was judged",
+    "longer_than_stated": "the file holds more audio than its header says; all of it was judged",
     "damaged": "the decoder gave up before the end; what it decoded was judged",
     "short": "it is under 1 s; the embedded models learnt from recordings of 1.2 s and more",
     "narrow_band": "the sample rate is under 16 kHz, as on the phone: high frequencies are missing",
@@ -255,9 +257,11 @@ def _file_faults(
     """
     faults = []
     try:
-        missing = missing_audio(path)
+        missing, longer = missing_audio(path), understated(path)
     except OSError:
-        missing = None  # it could be read a moment ago
+        missing = longer = None  # it could be read a moment ago
+    if longer:
+        faults.append(Reason("longer_than_stated", str(longer)))
     if missing:
         faults.append(Reason("truncated", missing))
     elif is_damaged:
