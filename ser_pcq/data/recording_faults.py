@@ -29,7 +29,8 @@ class Finding:
 
     Attributes:
         kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `longer-than-stated`, `quiet`,
-            `offset`, `over-scale`, `cancelling-channels`, `duplicate`, `near-duplicate`, `overlap`.
+            `offset`, `over-scale`, `cancelling-channels`, `channels-differ`, `duplicate`,
+            `near-duplicate`, `overlap`.
         utterance_id: Of which.
         detail: What was found, as a phrase.
         other: The utterance that this one is a duplicate of; None for other kinds.
@@ -64,7 +65,7 @@ class Inspection:
 def _measured(utterance: Utterance, duration: float) -> SignalMeter:
     """Measure an utterance of known length, s, as it was stored."""
     with opened(utterance.audio) as file:
-        meter = SignalMeter(file.channels)
+        meter = SignalMeter(file.channels, file.rate)
         # Not as far as the header says, which may be anything.
         n_frames = round(duration * file.rate)
         for block in file.blocks(round((utterance.start or 0.0) * file.rate), n_frames):

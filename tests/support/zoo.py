@@ -96,6 +96,9 @@ def _encodings(zoo):
     zoo.write("stereo.wav", SAME, both)
     zoo.write("eight_channels.wav", SAME, np.stack([zoo.plain] * 8, axis=1))
     zoo.write("left_only.wav", Animal(), both * np.array([1, 0], np.int16))
+    # Another voice says something else: the same syllables, backwards.
+    two = np.stack([zoo.plain, zoo.plain[::-1]], axis=1)
+    zoo.write("two_speakers.wav", warned("channels_differ"), two)
     zoo.write("opposite.wav", warned("cancelling_channels"), both * np.array([1, -1], np.int16))
 
 
