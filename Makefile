@@ -1,4 +1,4 @@
-# make demo   set up and predict the emotion in the example recordings
+# make demo   set up and predict the emotion in the example recordings, beside what was meant
 # make train  set up what training and the recipes need, PyTorch included
 # make test   set up and run every check: format, lint, types, tests; ten to twenty minutes on two cores
 # make test-fast   only the tests that are not marked as slow: a minute and a half on two cores
@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reor
 .PHONY: demo train test test-fast check format clean
 
 demo: $(VENV)/.installed
-	$(BIN)/ser-predict examples
+	$(BIN)/ser-predict examples --format csv | $(BIN)/python examples/compare.py
 
 train: $(VENV)/.installed-train
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import soundfile
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "calm.wav"
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "neutral.wav"
 
 
 def fill(folder: Path, n_files: int) -> None:

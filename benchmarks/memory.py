@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "calm.wav"
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "neutral.wav"
 
 
 def write_speech(path: Path, minutes: float) -> None:

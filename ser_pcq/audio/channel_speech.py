@@ -75,7 +75,8 @@ class ChannelSpeech:
                 lowered = samples[:: self._step].copy()
                 for k in range(1, self._step):
                     lowered += samples[k :: self._step]
-                self._add(lowered.reshape(-1, len(self._window), self._n) / self._step)
+                lowered /= self._step
+                self._add(lowered.reshape(-1, len(self._window), self._n))
 
     def _add(self, frames: NDArray[np.float32]) -> None:
         """Take frames, (frame, time, channel)."""

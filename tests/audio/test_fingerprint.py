@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from support.paths import ROOT
+from support.paths import ROOT, SOUNDS
 
 from ser_pcq.audio.find import find_audio
 from ser_pcq.audio.fingerprint import (
@@ -56,7 +56,7 @@ def emodb_prints(emodb: Recordings) -> list[AudioPrint]:
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
     folder = tmp_path_factory.mktemp("synthetic")
-    return read_all(synthetic.generate(folder)) | read_all(ROOT / "examples")
+    return read_all(synthetic.generate(folder)) | read_all(SOUNDS)
 
 
 def find_altered(recordings: Recordings, all_prints: list[AudioPrint], kind: str) -> list[Copy]:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.paths import ROOT
+from support.paths import SOUNDS
 
 from ser_pcq.audio.find import find_audio
 from ser_pcq.audio.speech import FRAME, EnergyDetector, NoDetector, SileroDetector, speech_detector
@@ -15,7 +15,7 @@ from ser_pcq.audio.steady_sound import SteadyMeter
 from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 from ser_pcq.errors import SerError
 
-EXAMPLES = find_audio([ROOT / "examples"])
+EXAMPLES = find_audio([SOUNDS])
 
 
 def is_steady(samples):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import tiny
 from support.commands import COMMANDS, line, started
+from support.paths import SOUNDS
 
 from ser_pcq.evaluation.table import read_predictions
 
@@ -226,9 +227,7 @@ def test_the_published_configuration_trains_with_a_wavlm_folder(command, workpla
     about = json.loads(text)
     assert about["config"]["context"]["encoder"] == "wavlm"
     assert about["parameters"]["network"] > 3e6
-    example = command(
-        "predict", "examples", "--model", workplace / "published", "--format", "jsonl"
-    )
+    example = command("predict", SOUNDS, "--model", workplace / "published", "--format", "jsonl")
     assert example.returncode == 0, example.stderr
 
 

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile
-from support.paths import ROOT
+from support.paths import ROOT, SOUNDS
 
-EXAMPLES = ROOT / "examples"
+EXAMPLES = SOUNDS
 SMALL = ("--model", "emodb-small", "--speech", "energy")
 
 

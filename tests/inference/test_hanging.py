@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from support.hanging import assert_gone, environment
-from support.paths import ROOT
+from support.paths import SOUNDS
 
 SMALL = ("--model", "emodb-small", "--speech", "energy")
-EXAMPLE = ROOT / "examples" / "calm.wav"
+EXAMPLE = SOUNDS / "calm.wav"
 
 
 def started(tmp_path, *options):

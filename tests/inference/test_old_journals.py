@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from support.paths import ROOT
+from support.paths import ROOT, SOUNDS
 
 STORED = ROOT / "tests" / "support" / "stored_983a9ba" / "journals"
 THEN = 1_700_000_000 * 10**9  # ns; when the files of that job were changed last
@@ -20,12 +20,12 @@ def workplace(tmp_path):
     """The recordings and the model of that job; the last recording was not judged in it."""
     recordings = tmp_path / "recordings"
     recordings.mkdir()
-    samples, rate = soundfile.read(ROOT / "examples" / "calm.wav", dtype="int16")
+    samples, rate = soundfile.read(SOUNDS / "calm.wav", dtype="int16")
     soundfile.write(recordings / "a.wav", samples, rate)
     soundfile.write(recordings / "b.wav", samples[: rate // 2], 8000)
     (recordings / "c.wav").write_text("no audio\n")
     soundfile.write(recordings / "d.wav", np.zeros(rate, np.int16), rate)
-    shutil.copy(ROOT / "examples" / "slow.flac", recordings / "e.flac")
+    shutil.copy(SOUNDS / "slow.flac", recordings / "e.flac")
     soundfile.write(recordings / "z.wav", samples[rate:], rate)
     shutil.copytree(ROOT / "ser_pcq" / "models" / "embedded" / "emodb-small", tmp_path / "model")
     for path in (*recordings.iterdir(), *(tmp_path / "model").iterdir()):

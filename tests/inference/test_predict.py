@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 from support import tiny
+from support.paths import SOUNDS
 
 from ser_pcq.errors import SerError
 from ser_pcq.inference.predictor import PredictOptions, Predictor, load
@@ -239,13 +240,13 @@ def test_an_embedded_model_hears_emotion_in_real_speech(model, emodb_dir):
     assert answers == {path.stem: names[path.stem[5]] for path in present}
 
 
-def test_the_examples_of_the_repository_work_with_the_embedded_model(command):
-    result = command("predict", "examples", "--format", "jsonl")
+def test_a_folder_works_with_each_embedded_model(command):
+    result = command("predict", SOUNDS, "--format", "jsonl")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 0, result.stderr
     assert len(lines) >= 4
     assert {line["model"] for line in lines} == {DEFAULT_MODEL}
-    small = command("predict", "examples", "--format", "jsonl", "--model", "emodb-small")
+    small = command("predict", SOUNDS, "--format", "jsonl", "--model", "emodb-small")
     assert small.returncode == 0, small.stderr
     answers = [json.loads(line) for line in small.stdout.splitlines()]
     assert [one["path"] for one in answers] == [line["path"] for line in lines]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import tiny
 from support.commands import line, started
-from support.paths import ROOT
+from support.paths import ROOT, SOUNDS
 
 from ser_pcq import PredictOptions, Predictor, load
 from ser_pcq.errors import SerError
@@ -30,7 +30,7 @@ from ser_pcq.models.classifier_onnx import load_onnx
 from ser_pcq.models.folder import embedded_models
 
 SMALL = ("--model", "emodb-small", "--speech", "energy")
-EXAMPLE = ROOT / "examples" / "calm.wav"
+EXAMPLE = SOUNDS / "calm.wav"
 
 
 def fill(folder, n, seconds=0.5):

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 from support import tiny
-from support.paths import ROOT
+from support.paths import ROOT, SOUNDS
 
 from ser_pcq.audio.waveform import read_waveform
 from ser_pcq.errors import CheckpointError, SerError
@@ -230,7 +230,7 @@ def test_a_plain_installation_is_enough_for_the_embedded_models():
     code = f"import sys; {blocked}from ser_pcq.cli.predict import app; app()"
     for model in ("emodb-large", "emodb-small"):
         result = subprocess.run(
-            [sys.executable, "-c", code, "examples", "--model", model, "--segments"],
+            [sys.executable, "-c", code, str(SOUNDS), "--model", model, "--segments"],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from support.paths import ROOT
+from support.paths import SOUNDS
 
 RATE = 16_000
 
@@ -40,7 +40,7 @@ def rejected(reason):
 
 def speech(seconds=2.5, rate=RATE):
     """Synthetic speech, (time,), peak 0.8."""
-    samples, own = soundfile.read(ROOT / "examples" / "calm.wav", dtype="float32")
+    samples, own = soundfile.read(SOUNDS / "calm.wav", dtype="float32")
     samples = soxr.resample(np.resize(samples, round(seconds * own)), own, rate)
     return (0.8 * samples / np.abs(samples).max()).astype(np.float32)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import tiny
 from support.observers import Silent
-from support.paths import ROOT
+from support.paths import ROOT, SOUNDS
 
 from ser_pcq import load
 from ser_pcq.config.toml import from_dict
@@ -25,7 +25,7 @@ def test_a_stored_model_answers_as_it_did(name):
         pytest.importorskip("opensmile")
     predictor = load(str(MODELS / name), speech="energy")
     for recording, expected in ANSWERS[name].items():
-        prediction = predictor.predict(str(ROOT / "examples" / recording))
+        prediction = predictor.predict(str(SOUNDS / recording))
         assert prediction.status == "ok"
         assert list(prediction.probabilities) == list(expected)
         found, kept = (np.array(list(p.values())) for p in (prediction.probabilities, expected))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make the example recordings again: bash examples/make.sh (needs espeak-ng and sox).
+# Make the sounds for tests again: bash tests/support/sounds/make.sh (needs espeak-ng and sox).
 set -euo pipefail
 cd "$(dirname "$0")"
 
