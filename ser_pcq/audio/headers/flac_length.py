@@ -8,6 +8,7 @@ from ser_pcq.audio.headers.tail import without_tags
 TOTAL = 21
 """Where the head states the samples: 36 bits, after 4 bits of something else."""
 
+_HEAD = 42  # bytes before the first frame or more metadata
 _WINDOW = 1 << 18  # bytes before the end that hold the last two frames, with up to 8 channels
 _LONGEST = 16  # bytes of a frame's head
 _MOST = 6  # what looks like the head of a frame and is none, before it is given up
@@ -29,9 +30,9 @@ def flac_samples(file: BinaryIO, end: int) -> tuple[int, int, bytes] | None:
     file.seek(TOTAL)
     packed = int.from_bytes(file.read(5), "big")
     stated = packed & 0xF_FFFF_FFFF
-    if kind & 0x7F or not stated or not longest:
+    begin = max(_HEAD, end - _WINDOW)
+    if kind & 0x7F or not stated or not longest or end <= begin:
         return None
-    begin = max(42, end - _WINDOW)
     end = without_tags(file, begin, end)
     file.seek(begin)
     window = file.read(end - begin)
