@@ -176,7 +176,7 @@ def test_the_same_command_and_seed_give_the_same_predictions(command, workplace)
 def test_an_interrupted_training_goes_on(process, workplace):
     arguments = (
         "train", workplace / "tiny.toml", workplace / "data", workplace / "stopped",
-        "--device", "cpu", "--fold", "1", "--set", "train.epochs=60",
+        "--device", "cpu", "--fold", "1", "--set", "train.epochs=30",
     )  # fmt: skip
     state = workplace / "stopped" / "fold_01" / "state.pt"
     with started(line(*arguments), stderr=subprocess.DEVNULL) as running:
@@ -190,7 +190,7 @@ def test_an_interrupted_training_goes_on(process, workplace):
     resumed = process(*arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     history = (workplace / "stopped" / "fold_01" / "history.csv").read_text().splitlines()
-    assert [int(line.split(",")[0]) for line in history[1:]] == list(range(1, 61))
+    assert [int(line.split(",")[0]) for line in history[1:]] == list(range(1, 31))
 
 
 @pytest.mark.parametrize(
@@ -230,27 +230,6 @@ def test_the_published_configuration_trains_with_a_wavlm_folder(command, workpla
         "predict", "examples", "--model", workplace / "published", "--format", "jsonl"
     )
     assert example.returncode == 0, example.stderr
-
-
-def test_several_processes_train_one_fold_together(workplace):
-    """`torchrun` with two processes on this machine, and an encoder that is trained along."""
-    folder = workplace / "wavlm-beside"
-    tiny.random_encoder().model.save_pretrained(folder)
-    exp = workplace / "together"
-    arguments = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        "-m", "ser_pcq.cli.train", workplace / "tiny.toml", workplace / "data", exp, "--fold", "1",
-        "--device", "cpu", "--set", f"context.encoder={folder}", "--set", "context.layers=[1, 2]",
-        "--set", "context.fine_tune=true", "--set", "train.epochs=2",
-    ]  # fmt: skip
-    result = subprocess.run(
-        [*map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stderr.count("epoch 2/2") == 1  # one process speaks
-    tested = read_predictions(exp / "fold_01" / "predictions.csv").rows
-    split = json.loads((exp / "split.json").read_text())
-    assert {row.utterance_id for row in tested} == set(split["folds"][0]["test"])
 
 
 def test_a_run_is_not_resumed_with_other_labels_or_another_encoder(command, workplace):

@@ -16,6 +16,7 @@ from support.paths import ROOT
 from support.trees import iemocap
 
 from ser_pcq.config.toml import load_config, to_dict
+from ser_pcq.evaluation.table import read_predictions
 
 PAGE = ROOT / "recipes" / "iemocap" / "gpu.md"
 CONF = ROOT / "recipes" / "conf"
@@ -124,11 +125,23 @@ def test_what_the_commands_change_is_changed(done):
     assert config(fine_tuned)["context"]["encoder"] == "wavlm-base-plus"
     assert config(experiments / "published" / "clean" / "seed_0")["train"]["accumulate"] == 4
     assert load_config(root / "exp" / "gpu" / "small-gpu.toml").train.accumulate == 4
-    # Of the two folds of two GPUs each was trained by one launcher.
-    together = root / "exp" / "gpu" / "together"
-    assert {p.parent.name for p in together.glob("*/finished.json")} == {"fold_01", "fold_02"}
     tried = json.loads((root / "exp/gpu/layers/fold_01/candidates.json").read_text())
     assert {str(layer) for layer in range(1, 13)} <= set(re.findall(r"\d+", json.dumps(tried)))
+
+
+def test_two_processes_train_one_fold_together_and_one_of_them_speaks(done):
+    """Of the two folds of two GPUs each was trained by one launcher."""
+    root, result = done
+    together = root / "exp" / "gpu" / "together"
+    assert {p.parent.name for p in together.glob("*/finished.json")} == {"fold_01", "fold_02"}
+    split = json.loads((together / "split.json").read_text())
+    for fold in split["folds"][:2]:
+        tested = read_predictions(together / f"fold_0{fold['fold']}" / "predictions.csv").rows
+        assert {row.utterance_id for row in tested} == set(fold["test"])
+    # In its own experiment, in the trial (the first alone) and together, twice for what it is
+    # compared with.
+    assert result.stderr.count("fold 1 (1) epoch 1/1") == 5
+    assert result.stderr.count("fold 2 (2) epoch 1/1") == 4
 
 
 def test_a_fine_tuned_encoder_is_in_the_checkpoint_and_a_frozen_one_as_it_was(done):

@@ -51,15 +51,11 @@ def commands(folder: Path) -> Iterator[Path]:
     """Write all commands into a folder, for a path; they work until the context ends."""
     import subprocess
 
-    from support.commands import COMMANDS
+    from support.commands import write_scripts
     from support.paths import ROOT
 
     address = folder / "socket"
-    for name in COMMANDS:
-        script = folder / f"ser-{name}"
-        line = f'exec "{sys.executable}" -S "{__file__}" "{address}" {name} "$@"'
-        script.write_text(f"#!/bin/sh\n{line}\n")
-        script.chmod(0o755)
+    write_scripts(folder, f'"{sys.executable}" -S "{__file__}" "{address}" {{}}')
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(str(address))
         listening.listen(64)
