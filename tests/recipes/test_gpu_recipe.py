@@ -28,6 +28,8 @@ STUBS = {
     "python": ":",
     "python3": 'mkdir -p "$3/bin"; touch "$3/bin/activate"',
     "hf": 'while [ "$1" != --local-dir ]; do shift; done; mkdir -p "$2"; cp "$HUB"/* "$2"',
+    # What launchers start in the place of `python -u -m ser_pcq.cli.train`: the same, sooner.
+    "launched": '[ "$3" = ser_pcq.cli.train ] && shift 3 && exec ser-train "$@"',
     "torchrun": f'exec "{sys.executable}" -m torch.distributed.run "$@"',
     # Any free port: other tests may be launching as well.
     "accelerate": f"""
@@ -85,7 +87,12 @@ def done(tmp_path_factory, commands_on_path):
     result = subprocess.run(
         ["bash", "-c", commands],
         cwd=root,
-        env={**commands_on_path, "PATH": path, "HUB": str(root / "hub")},
+        env={
+            **commands_on_path,
+            "PATH": path,
+            "HUB": str(root / "hub"),
+            "PYTHON_EXEC": str(root / "bin" / "launched"),
+        },
         capture_output=True,
         text=True,
         timeout=580,
