@@ -95,6 +95,15 @@ def test_help_loads_nothing_heavy(name):
     assert result.stderr.strip() == "[]"
 
 
+def test_predicting_with_a_graph_loads_nothing_of_training():
+    """The configurations alone took a sixth of the start of a prediction."""
+    code = "import sys\nfrom ser_pcq import load\nload('emodb-small')\nprint(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = out.stdout.split()
+    assert "ser_pcq.models.classifier_onnx" in loaded
+    assert not [name for name in loaded if name.split(".")[:2] == ["ser_pcq", "config"]]
+
+
 def test_importing_the_package_loads_nothing_and_changes_nothing():
     code = (
         "import importlib, random, sys, os, warnings\n"
