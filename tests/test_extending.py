@@ -1,11 +1,14 @@
 """Extending: what the page says is done to a copy of the package, word for word, and then used."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.commands import environment, write_scripts
 from support.paths import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
@@ -62,7 +65,7 @@ def changed_files(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("title", LIMITS)
-def test_an_addition_touches_few_files_and_works(title, tmp_path, commands_on_path):
+def test_an_addition_touches_few_files_and_works(title, tmp_path):
     text = section(title)
     folder = copy_of_the_checkout(tmp_path)
     for name, content in NEW_FILE.findall(text):
@@ -79,10 +82,14 @@ def test_an_addition_touches_few_files_and_works(title, tmp_path, commands_on_pa
 
     (commands,) = COMMANDS.findall(text)
     (printed,) = PRINTED.findall(text)
+    (tmp_path / "bin").mkdir()
+    # Each a process that imports this copy.
+    scripts = write_scripts(tmp_path / "bin", f'"{sys.executable}" -m ser_pcq.cli.{{}}')
+    path = f"{scripts}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-e", "-c", commands],
         cwd=folder,
-        env={**commands_on_path, "PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(folder)},
+        env=environment(PATH=path, PYTHONPATH=str(folder), XDG_CACHE_HOME=str(folder)),
         capture_output=True,
         text=True,
         timeout=300,

@@ -21,12 +21,12 @@ from safetensors.torch import load_file, save_file
 from ser_pcq.config import Config
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.files import whole_file, write_json, write_text
+from ser_pcq.models.data_info import DataInfo
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.spec import encoder_from_spec
 from ser_pcq.models.folder import ABOUT, CARD, FORMAT, WEIGHTS, find_model
 from ser_pcq.models.info import (
     CalibrationInfo,
-    DataInfo,
     ModelInfo,
     TrainingInfo,
     Versions,

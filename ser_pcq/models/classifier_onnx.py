@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
+from ser_pcq.models.data_info import DataInfo, Plain, as_json, texts
 from ser_pcq.models.folder import WEIGHTS
-from ser_pcq.models.info import DataInfo, Plain, as_json, texts
 from ser_pcq.models.shared_weights import session_options
 
 INPUT, OUTPUT = "waveform", "probabilities"

@@ -7,8 +7,9 @@ from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_pre
 from ser_pcq.files import write_json
 from ser_pcq.models.checkpoint import describe as describe_recognizer
 from ser_pcq.models.checkpoint import save_checkpoint
+from ser_pcq.models.data_info import DataInfo, as_json
 from ser_pcq.models.folder import PRINTS
-from ser_pcq.models.info import DataInfo, ModelInfo, as_json
+from ser_pcq.models.info import ModelInfo
 from ser_pcq.protocols.leakage import check_provenance
 from ser_pcq.protocols.provenance import Provenance, write_provenance
 from ser_pcq.protocols.rules import Fold, protocol_name, rule_of

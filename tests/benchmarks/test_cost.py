@@ -108,6 +108,12 @@ def test_counting_leaves_torch_as_it_was():
 # ---- models
 
 
+@pytest.fixture
+def without_memory(monkeypatch):
+    """Do not measure memory, for which a process predicts: five to ten seconds for each model."""
+    monkeypatch.setattr("model_cost.peak_memory", lambda folder, duration: 1)
+
+
 def test_the_cost_of_the_embedded_model():
     (cost,) = measure(["emodb-large"], rounds=1)
     about = json.loads((EMBEDDED / "emodb-large" / ABOUT).read_text())
@@ -126,7 +132,7 @@ def test_the_cost_of_the_embedded_model():
 
 
 @pytest.mark.parametrize("fine_tune", [False, True])
-def test_an_encoder_is_frozen_unless_it_is_fine_tuned(fine_tune, tmp_path):
+def test_an_encoder_is_frozen_unless_it_is_fine_tuned(fine_tune, without_memory, tmp_path):
     recognizer = tiny.recognizer(with_encoder=True)
     if fine_tune:
         tuned = {"encoder": "wavlm-base-plus", "layers": [1, 2], "fine_tune": True}
@@ -139,7 +145,7 @@ def test_an_encoder_is_frozen_unless_it_is_fine_tuned(fine_tune, tmp_path):
         assert cost.frozen_parameters == tiny.ENCODER_SIZES["hidden_size"]
 
 
-def test_what_opensmile_computes_is_not_known(tmp_path):
+def test_what_opensmile_computes_is_not_known(without_memory, tmp_path):
     pytest.importorskip("opensmile")
     config = tiny.config(model={"name": "egemaps-svm"})
     recognizer = LinearRecognizer(config, tiny.LABELS, None, 88).eval()
@@ -220,7 +226,7 @@ def test_a_fold_without_epochs_records_its_time_itself_and_a_damaged_record_is_r
         training_of(tmp_path)
 
 
-def test_of_an_experiment_the_first_fold_is_measured(tmp_path):
+def test_of_an_experiment_the_first_fold_is_measured(without_memory, tmp_path):
     (tmp_path / "config.json").write_text("{}")
     other = tiny.recognizer(model={"channels": [4, 4, 8, 16]})
     for name, recognizer in (("fold_01", tiny.recognizer()), ("fold_02", other)):
@@ -248,7 +254,7 @@ def test_the_command_prints_one_row_for_each_model_that_plots_can_read(tmp_path)
     assert counted == {str(folders[0]): counts, "mine": counts, "other": 12}
 
 
-def test_the_table_in_markdown(capsys, tmp_path):
+def test_the_table_in_markdown(capsys, without_memory, tmp_path):
     costs = measure([str(save(tmp_path / "model"))], duration=1.0, rounds=1)
     BENCHMARK["print_table"](costs, markdown=True)
     header, rule, row = capsys.readouterr().out.splitlines()

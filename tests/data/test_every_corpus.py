@@ -126,12 +126,28 @@ def test_iemocap_as_published_is_what_the_paper_did():
     assert leaky
 
 
+def one_epoch(folder: Path) -> Path:
+    """Write a configuration of one epoch."""
+    path = folder / "one.toml"
+    path.write_text(TINY.read_text().replace("epochs = 8", "epochs = 1"))
+    return path
+
+
 def test_iemocap_from_the_release_to_scores(commands_on_path, tmp_path):
     released = tree("iemocap", tmp_path)
-    options = ("--conf", TINY, "--seeds", "0", "--jobs", 1, "--work-dir", tmp_path / "work")
+    options = (
+        "--conf",
+        one_epoch(tmp_path),
+        "--seeds",
+        "0",
+        "--jobs",
+        1,
+        "--work-dir",
+        tmp_path / "work",
+    )
     done = run("iemocap", "--corpus-dir", released, *options, env=commands_on_path)
     assert done.returncode == 0, done.stderr
-    exp = tmp_path / "work" / "exp" / "iemocap" / "pcq-tiny" / "clean"
+    exp = tmp_path / "work" / "exp" / "iemocap" / "one" / "clean"
     scores = json.loads((exp / "seed_0" / "scores.json").read_text())
     assert scores["protocol"] == "leave-one-session-out"
     assert scores["n_folds"] == 5
@@ -176,11 +192,8 @@ def test_recipes_run_in_a_folder_of_any_name(commands_on_path, command, tmp_path
     done = command("data", "prepare", "ravdess", tree("ravdess", odd / "released"), data)
     assert done.returncode == 0, done.stderr
     options = ("--seeds", "0", "--jobs", 1, "--work-dir", odd, "--stage", 2)
-    one_epoch = odd / "one.toml"
-    one_epoch.write_text(TINY.read_text().replace("epochs = 8", "epochs = 1"))
-    done = run(
-        "ravdess", *options, "--conf", one_epoch, env=commands_on_path, recipes=odd / "recipes"
-    )
+    options = (*options, "--conf", one_epoch(odd))
+    done = run("ravdess", *options, env=commands_on_path, recipes=odd / "recipes")
     assert done.returncode == 0, done.stderr
 
 
@@ -191,14 +204,12 @@ def test_training_on_one_corpus_goes_on_past_what_cannot_be_scored(
         released = tree(name, tmp_path / name)
         done = command("data", "prepare", name, released, tmp_path / "data" / name)
         assert done.returncode == 0, done.stderr
-    one_epoch = tmp_path / "one.toml"
-    one_epoch.write_text(TINY.read_text().replace("epochs = 8", "epochs = 1"))
     # Its labels have other names.
     known = datadir.read(tmp_path / "data" / "savee").utterances
     foreign = [dataclasses.replace(u, emotion=f"x{u.emotion}") for u in known]
     datadir.write(tmp_path / "data" / "own words", foreign, corpus="own")
     # Two speakers: as in its recipe, nobody validates.
-    options = ("--data-dir", tmp_path / "data", "--train", "tess", "--conf", one_epoch)
+    options = ("--data-dir", tmp_path / "data", "--train", "tess", "--conf", one_epoch(tmp_path))
     work = ("--work-dir", tmp_path / "work", "--map", "calm=neutral")
     shutil.copytree(tmp_path / "data" / "tess", tmp_path / "data" / "tess-2")
     done = run("cross_corpus", *options, *work, env=commands_on_path)

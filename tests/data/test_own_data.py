@@ -350,7 +350,10 @@ def test_commands_write_data_directories(tmp_path: Path, tone: Tone, command: Co
 
 def test_the_page_does_what_it_says(commands_on_path: dict[str, str], tmp_path: Path) -> None:
     pytest.importorskip("audformat")
-    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    conf = "recipes/synthetic/conf/pcq-tiny.toml"
+    (tmp_path / conf).parent.mkdir(parents=True)
+    # What is learnt does not matter here.
+    (tmp_path / conf).write_text((ROOT / conf).read_text().replace("epochs = 8", "epochs = 2"))
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 9
     outputs = []

@@ -16,6 +16,7 @@ from support.paths import ROOT
 from support.trees import iemocap
 
 from ser_pcq.config.toml import load_config, to_dict
+from ser_pcq.evaluation.table import read_predictions
 
 PAGE = ROOT / "recipes" / "iemocap" / "gpu.md"
 CONF = ROOT / "recipes" / "conf"
@@ -27,6 +28,8 @@ STUBS = {
     "python": ":",
     "python3": 'mkdir -p "$3/bin"; touch "$3/bin/activate"',
     "hf": 'while [ "$1" != --local-dir ]; do shift; done; mkdir -p "$2"; cp "$HUB"/* "$2"',
+    # What launchers start in the place of `python -u -m ser_pcq.cli.train`: the same, sooner.
+    "launched": '[ "$3" = ser_pcq.cli.train ] && shift 3 && exec ser-train "$@"',
     "torchrun": f'exec "{sys.executable}" -m torch.distributed.run "$@"',
     # Any free port: other tests may be launching as well.
     "accelerate": f"""
@@ -84,7 +87,12 @@ def done(tmp_path_factory, commands_on_path):
     result = subprocess.run(
         ["bash", "-c", commands],
         cwd=root,
-        env={**commands_on_path, "PATH": path, "HUB": str(root / "hub")},
+        env={
+            **commands_on_path,
+            "PATH": path,
+            "HUB": str(root / "hub"),
+            "PYTHON_EXEC": str(root / "bin" / "launched"),
+        },
         capture_output=True,
         text=True,
         timeout=580,
@@ -124,11 +132,23 @@ def test_what_the_commands_change_is_changed(done):
     assert config(fine_tuned)["context"]["encoder"] == "wavlm-base-plus"
     assert config(experiments / "published" / "clean" / "seed_0")["train"]["accumulate"] == 4
     assert load_config(root / "exp" / "gpu" / "small-gpu.toml").train.accumulate == 4
-    # Of the two folds of two GPUs each was trained by one launcher.
-    together = root / "exp" / "gpu" / "together"
-    assert {p.parent.name for p in together.glob("*/finished.json")} == {"fold_01", "fold_02"}
     tried = json.loads((root / "exp/gpu/layers/fold_01/candidates.json").read_text())
     assert {str(layer) for layer in range(1, 13)} <= set(re.findall(r"\d+", json.dumps(tried)))
+
+
+def test_two_processes_train_one_fold_together_and_one_of_them_speaks(done):
+    """Of the two folds of two GPUs each was trained by one launcher."""
+    root, result = done
+    together = root / "exp" / "gpu" / "together"
+    assert {p.parent.name for p in together.glob("*/finished.json")} == {"fold_01", "fold_02"}
+    split = json.loads((together / "split.json").read_text())
+    for fold in split["folds"][:2]:
+        tested = read_predictions(together / f"fold_0{fold['fold']}" / "predictions.csv").rows
+        assert {row.utterance_id for row in tested} == set(fold["test"])
+    # In its own experiment, in the trial (the first alone) and together, twice for what it is
+    # compared with.
+    assert result.stderr.count("fold 1 (1) epoch 1/1") == 5
+    assert result.stderr.count("fold 2 (2) epoch 1/1") == 4
 
 
 def test_a_fine_tuned_encoder_is_in_the_checkpoint_and_a_frozen_one_as_it_was(done):

@@ -50,6 +50,19 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, **ENVIRONMENT, **more}
 
 
+def write_scripts(folder: Path, start: str) -> Path:
+    """Write all commands into a folder, for a path; return the folder.
+
+    Args:
+        start: What a script runs, with {} for the name of the command.
+    """
+    for name in COMMANDS:
+        script = folder / f"ser-{name}"
+        script.write_text(f'#!/bin/sh\nexec {start.format(name)} "$@"\n')
+        script.chmod(0o755)
+    return folder
+
+
 def run_apart(name: str, *args: object, cwd: Path = ROOT, **variables: str) -> Done:
     """Run a command in a process of its own, as a user does."""
     return subprocess.run(

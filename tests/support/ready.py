@@ -12,6 +12,7 @@ imported for that.
 import array
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -51,34 +52,33 @@ def commands(folder: Path) -> Iterator[Path]:
     """Write all commands into a folder, for a path; they work until the context ends."""
     import subprocess
 
-    from support.commands import COMMANDS
+    from support.commands import write_scripts
     from support.paths import ROOT
 
     address = folder / "socket"
-    for name in COMMANDS:
-        script = folder / f"ser-{name}"
-        line = f'exec "{sys.executable}" -S "{__file__}" "{address}" {name} "$@"'
-        script.write_text(f"#!/bin/sh\n{line}\n")
-        script.chmod(0o755)
+    write_scripts(folder, f'"{sys.executable}" -S "{__file__}" "{address}" {{}}')
+    ends, held = os.pipe()  # closed with this process, however that ends
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(str(address))
         listening.listen(64)
-        number = listening.fileno()
+        numbers = [listening.fileno(), ends]
         server = subprocess.Popen(
-            [sys.executable, "-P", __file__, "--serve", str(number)],
+            [sys.executable, "-P", __file__, "--serve", *map(str, numbers)],
             env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
-            pass_fds=[number],
+            pass_fds=numbers,
             start_new_session=True,
         )
+    os.close(ends)
     try:
         yield folder
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+        os.close(held)
 
 
-def serve(listening: socket.socket) -> None:
-    """Import what commands import; then fork a process for each request, for ever."""
+def serve(listening: socket.socket, ends: int) -> None:
+    """Import what commands import; then fork a process for each request, until `ends` is closed."""
     import gc
     import importlib
 
@@ -101,7 +101,7 @@ def serve(listening: socket.socket) -> None:
     gc.collect()
     gc.freeze()  # what is collected here is not looked at, and so not copied, in every child
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes of requests
-    while True:
+    while ends not in select.select([listening, ends], [], [])[0]:
         connection, _ = listening.accept()
         if os.fork() == 0:
             listening.close()
@@ -157,6 +157,6 @@ def _run(request: dict, streams: list[int]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--serve":
-        serve(socket.socket(fileno=int(sys.argv[2])))
+        serve(socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3]))
     else:
         sys.exit(ask(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -9,8 +9,9 @@ from ser_pcq.config.toml import from_dict
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import synthetic
 from ser_pcq.models.checkpoint import AnyRecognizer, describe
+from ser_pcq.models.data_info import DataInfo
 from ser_pcq.models.encoders.context import WaveContext
-from ser_pcq.models.info import CalibrationInfo, DataInfo, ModelInfo, NetworkTrainingInfo
+from ser_pcq.models.info import CalibrationInfo, ModelInfo, NetworkTrainingInfo
 from ser_pcq.models.recognizer import Recognizer
 
 LABELS = ("anger", "neutral", "sadness")

@@ -40,25 +40,27 @@ class Silent:
     def on_step(self, *seen): pass
     def on_epoch(self, *seen): pass
 
-folder, kind, parts = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+folder = Path(sys.argv[1])
 data = datadir.read(folder / "data")
-recognizer = tiny.recognizer(train={
-    "epochs": 2, "select": "last", "batch_statistics": kind, "accumulate": parts,
-})
-train, valid = (
-    prepare_utterances([u for u in data.utterances if u.speaker in side], recognizer, None)
-    for side in (data.speakers[:3], data.speakers[3:])
-)
-recognizer.frontend.fit(torch.cat([u.spectrogram for u in train]))
-accelerator = new_accelerator("cpu", recognizer.config.train)
-fit = Fit(
-    recognizer, train, valid, recognizer.config.train,
-    seed=0, accelerator=accelerator, state_path=folder / kind / "state.pt",
-)
-history = fit.run(Silent())
-rank = accelerator.process_index
-torch.save(recognizer.state_dict(), folder / kind / f"{rank}.pt")
-(folder / kind / f"{rank}.json").write_text(json.dumps([r.valid_loss for r in history]))
+for kind, parts in (("recomputed", 1), ("running", 2)):
+    recognizer = tiny.recognizer(train={
+        "epochs": 2, "select": "last", "batch_statistics": kind, "accumulate": parts,
+    })
+    train, valid = (
+        prepare_utterances([u for u in data.utterances if u.speaker in side], recognizer, None)
+        for side in (data.speakers[:3], data.speakers[3:])
+    )
+    recognizer.frontend.fit(torch.cat([u.spectrogram for u in train]))
+    accelerator = new_accelerator("cpu", recognizer.config.train)
+    (folder / kind).mkdir(exist_ok=True)
+    fit = Fit(
+        recognizer, train, valid, recognizer.config.train,
+        seed=0, accelerator=accelerator, state_path=folder / kind / "state.pt",
+    )
+    history = fit.run(Silent())
+    rank = accelerator.process_index
+    torch.save(recognizer.state_dict(), folder / kind / f"{rank}.pt")
+    (folder / kind / f"{rank}.json").write_text(json.dumps([r.valid_loss for r in history]))
 """
 
 
@@ -247,24 +249,25 @@ def test_parts_are_smaller_than_the_batch_in_every_pass(prepared, tmp_path):
     assert sum(learns for learns, _ in seen) == sum(not learns for learns, _ in seen) > 0
 
 
-@pytest.mark.parametrize(("kind", "parts"), [("recomputed", 1), ("running", 2)])
-def test_every_process_holds_and_judges_with_the_same_statistics(
-    kind, parts, data, prepared, tmp_path
-):
-    (tmp_path / "two.py").write_text(TWO_PROCESSES)
-    (tmp_path / "data").symlink_to(data.path)
-    (tmp_path / kind).mkdir()
-    root = str(ROOT)
+@pytest.fixture(scope="module")
+def by_two(data, tmp_path_factory):
+    """What two processes trained together, by how statistics are made."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "two.py").write_text(TWO_PROCESSES)
+    (folder / "data").symlink_to(data.path)
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         str(tmp_path / "two.py"), str(tmp_path), kind, str(parts)],
-        env={**os.environ, "PYTHONPATH": f"{root}:{root}/tests"},
+         str(folder / "two.py"), str(folder)],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    first, second = (
-        torch.load(tmp_path / kind / f"{rank}.pt", weights_only=True) for rank in (0, 1)
-    )
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["recomputed", "running"])
+def test_every_process_holds_and_judges_with_the_same_statistics(kind, by_two, prepared, tmp_path):
+    first, second = (torch.load(by_two / kind / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     norms = [name for name in first if name.endswith(("running_mean", "running_var"))]
     assert norms
     for name in first:
@@ -275,7 +278,7 @@ def test_every_process_holds_and_judges_with_the_same_statistics(
     recognizer.load_state_dict(first)
     rows = score_utterances(recognizer, valid, torch.device("cpu"))
     loss = -sum(row[u.target].item() for row, u in zip(rows, valid, strict=True)) / len(valid)
-    judged = json.loads((tmp_path / kind / "1.json").read_text())
+    judged = json.loads((by_two / kind / "1.json").read_text())
     assert loss == pytest.approx(judged[-1], rel=1e-5)
     if kind == "recomputed":
         # The first norms see the same input however it is shared out.

@@ -18,8 +18,9 @@ from torch.nn import functional as F
 
 from ser_pcq.config import ContextConfig
 from ser_pcq.errors import ConfigError
+from ser_pcq.models.data_info import Plain, as_json
 from ser_pcq.models.encoders.whisper_input import HOP, WhisperLogMel
-from ser_pcq.models.info import EncoderInfo, Plain, as_json
+from ser_pcq.models.info import EncoderInfo
 
 
 class ContextEncoder(nn.Module, ABC):

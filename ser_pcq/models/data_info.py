@@ -1,0 +1,69 @@
+"""The data that a model was trained on, as packages and graphs record it.
+
+Apart from `info`, so that predicting with a graph does not load the configurations of training.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Plain: TypeAlias = Mapping[str, Any]
+"""A JSON object as it was read."""
+
+
+def as_json(info: "DataclassInstance") -> dict[str, Any]:
+    """Return a flat dataclass as a JSON object, tuples as lists."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(info).items()}
+
+
+def texts(values: Any) -> tuple[str, ...]:
+    """Return a list of strings as a tuple.
+
+    Raises:
+        TypeError: For anything else.
+    """
+    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+        raise TypeError(f"not a list of strings: {values!r}")
+    return tuple(values)
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """The data that a model was trained on.
+
+    Attributes:
+        name: Of the data directory.
+        corpus: What the directory is made of; None where that is not known.
+        utterances: Number of training utterances.
+        train_speakers: Who was trained on, sorted.
+        valid_speakers: Who the epoch or the settings were chosen on.
+        test_speakers: Who was held out.
+    """
+
+    name: str
+    corpus: str | None
+    utterances: int
+    train_speakers: tuple[str, ...]
+    valid_speakers: tuple[str, ...]
+    test_speakers: tuple[str, ...]
+
+    @property
+    def known_speakers(self) -> frozenset[str]:
+        """Whoever the model was trained or chosen on."""
+        return frozenset({*self.train_speakers, *self.valid_speakers})
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "DataInfo":
+        """Read the object `data`. The speakers have to be there: scoring relies on them."""
+        return cls(
+            name=str(plain["name"]),
+            # Older packages do not name their corpus.
+            corpus=plain.get("corpus"),
+            utterances=int(plain["utterances"]),
+            train_speakers=texts(plain["train_speakers"]),
+            valid_speakers=texts(plain["valid_speakers"]),
+            test_speakers=texts(plain["test_speakers"]),
+        )
