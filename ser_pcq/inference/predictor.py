@@ -15,7 +15,7 @@ from ser_pcq.audio.speech import SpeechDetector, speech_detector
 from ser_pcq.audio.steady_sound import STEADY, SteadyMeter, no_speech, refuse_steady
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import AudioError, Reason, SerError
-from ser_pcq.inference.channels import Channels, Heard, hear_mixed, joined
+from ser_pcq.inference.channels import Channels, Heard, hear_mixed, joined, refuse_mix
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
@@ -59,8 +59,7 @@ class Predictor:
     def predict(self, path: str | Path) -> Prediction:
         """Predict the emotion of one recording.
 
-        A bad file gives a rejected prediction, a low confidence one that abstains. With the mix
-        `split` the results are those in its `channels`.
+        A bad file is rejected, a low confidence abstains; split channels are in its `channels`.
         """
         return self._judge([hear_mixed(Path(path), self.options.mix)])[0]
 
@@ -78,6 +77,7 @@ class Predictor:
         Raises:
             SerError: When the array is of another kind, or the rate is impossible.
         """
+        refuse_mix(self.options.mix)
         return self._judge([hear_samples(samples, sample_rate, Path(name))])[0]
 
     def predict_all(

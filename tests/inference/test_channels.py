@@ -76,6 +76,17 @@ def test_other_ways_to_mix_are_refused(mix):
         PredictOptions(mix=mix)
 
 
+def test_samples_in_memory_are_not_taken_apart():
+    with pytest.raises(SerError, match=r"only the channels of files.*samples\[:, 0\]"):
+        load("emodb-small", mix="2").predict_samples(np.zeros((RATE, 2)), RATE)
+
+
+def test_pictures_are_drawn_of_each_channel(folder, tmp_path, command):
+    pytest.importorskip("matplotlib")
+    command("predict", folder / "call.wav", *SMALL, "--mix", "split", "--plot", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"call-1.png", "call-2.png"}
+
+
 def test_every_format_says_which_channel(folder, tmp_path, command):
     split = ("predict", folder, *SMALL, "--mix", "split")
     rows = list(csv.DictReader(io.StringIO(command(*split, "--format", "csv").stdout)))
