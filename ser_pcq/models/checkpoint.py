@@ -75,10 +75,37 @@ class Checkpoint:
             AudioError: When the model cannot use the audio.
             RuntimeError, MemoryError: When it cannot be computed.
         """
+        return self.outputs(waveforms)[0]
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding."""
+        return self.recognizer.width
+
+    def embeddings(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return what enters the last layer, averaged over segments; as `Classifier` says.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (recording, width).
+
+        Raises:
+            AudioError: When the model cannot use the audio.
+            RuntimeError, MemoryError: When it cannot be computed.
+        """
+        return self.outputs(waveforms)[1]
+
+    def outputs(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return `probabilities` and `embeddings`, computed together.
+
+        Raises:
+            AudioError: When the model cannot use the audio.
+            RuntimeError, MemoryError: When it cannot be computed.
+        """
         tensors = [torch.from_numpy(np.ascontiguousarray(one)) for one in waveforms]
-        scores = self.recognizer.batch_log_probabilities(tensors)
-        probabilities: NDArray[np.float64] = scores.double().softmax(dim=1).numpy()
-        return probabilities
+        scores, embeddings = self.recognizer.batch_outputs(tensors)
+        return scores.double().softmax(dim=1).numpy(), embeddings.float().numpy()
 
 
 def shareable_config(config: Config) -> Config:

@@ -26,7 +26,7 @@ from ser_pcq.models.linear.statistics import (
     speech_frames,
     statistics_over_time,
 )
-from ser_pcq.models.segments import SHORTEST, Cutting
+from ser_pcq.models.segments import SHORTEST, Cutting, not_numbers
 from ser_pcq.models.temperature import calibrated
 
 
@@ -244,20 +244,42 @@ class LinearRecognizer(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits, (batch, feature) to (batch, class), before the temperature."""
-        return self.classify((features - self.mean) / self.scale)
+        return self.classify(self.standardised(features))
+
+    def standardised(self, features: Tensor) -> Tensor:
+        """Return what enters the linear map, (batch, feature) to the same."""
+        return (features - self.mean) / self.scale
 
     @torch.inference_mode()
+    def batch_outputs(self, waveforms: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Score and embed utterances together; an embedding is the standardised features.
+
+        A sample that is NaN or infinite makes all of them NaN.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities and
+            (utterance, width) embeddings, both on the CPU.
+        """
+        heard = [waveform.cpu() for waveform in waveforms]
+        nothing = torch.stack([not_numbers(waveform) for waveform in heard])
+        if self.encoder is not None:
+            # Which frames are speech could not be said; openSMILE refuses such samples itself.
+            heard = [torch.where(waveform.isfinite(), waveform, 0.0) for waveform in heard]
+        values = self.functionals.of_all(heard)
+        features = torch.stack([torch.cat(list(one.values())) for one in values])
+        embeddings = self.standardised(features.to(self.mean.device))
+        # One by one: what a product of matrices rounds to depends on how many rows it has.
+        rows = [self.classify(row.unsqueeze(0)) for row in embeddings]
+        scores = calibrated(torch.cat(rows).cpu(), self.temperature).log_softmax(dim=-1)
+        return scores + nothing, embeddings.cpu() + nothing
+
     def batch_log_probabilities(self, waveforms: Sequence[Tensor]) -> Tensor:
         """Score utterances together.
 
         Shape:
             waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
         """
-        values = self.functionals.of_all([waveform.cpu() for waveform in waveforms])
-        features = torch.stack([torch.cat(list(one.values())) for one in values])
-        # One by one: what a product of matrices rounds to depends on how many rows it has.
-        rows = [self(row.unsqueeze(0)) for row in features.to(self.mean.device)]
-        return calibrated(torch.cat(rows).cpu(), self.temperature).log_softmax(dim=-1)
+        return self.batch_outputs(waveforms)[0]
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """Score one utterance.
@@ -271,6 +293,11 @@ class LinearRecognizer(nn.Module):
     def n_features(self) -> int:
         """Length of the vector of features, all sets together."""
         return self.mean.numel()
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding."""
+        return self.n_features
 
     def parameter_counts(self) -> ParameterCounts:
         """Return the number of parameters of the encoder and of the linear map."""

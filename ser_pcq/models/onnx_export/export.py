@@ -27,6 +27,7 @@ from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.models.checkpoint import Checkpoint, load_checkpoint, refuse_adapted
 from ser_pcq.models.classifier_onnx import (
+    EMBEDDING,
     INFO_KEY,
     INPUT,
     OUTPUT,
@@ -166,7 +167,7 @@ def _translate(graph: NetworkGraph | LinearGraph) -> Any:
             dynamo=True,
             dynamic_shapes=({0: batch, 1: time},),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[OUTPUT, EMBEDDING],
             opset_version=OPSET,
             custom_translation_table=translations(),
             verbose=False,
