@@ -35,6 +35,7 @@ from ser_pcq.models.info import (
 )
 from ser_pcq.models.linear.recognizer import LinearRecognizer
 from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.models.sharing.files import weight_files
 from ser_pcq.version import __version__
 
 AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
@@ -212,7 +213,9 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
     info = read_info(folder)
     try:
         recognizer = _build(info)
-        tensors = load_file(folder / WEIGHTS)
+        tensors: dict[str, torch.Tensor] = {}
+        for file in weight_files(folder):
+            tensors |= load_file(file)
         recognizer.load_state_dict({k: _full(v) for k, v in tensors.items()})
     except ConfigError as error:
         raise CheckpointError(f"checkpoint {folder} does not fit this version: {error}") from error

@@ -13,7 +13,10 @@ from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.models.folder import WEIGHTS
 from ser_pcq.models.info import DataInfo, Plain, as_json, texts
-from ser_pcq.models.shared_weights import session_options
+from ser_pcq.models.sharing.graphs import session_options
+
+LENGTHS = "lengths"
+"""Name of the second input of graphs that take padded batches: samples of each, (batch,)."""
 
 INPUT, OUTPUT, EMBEDDING = "waveform", "probabilities", "embedding"
 """Names of the graph's input, (batch, time) at 16 kHz, and of its outputs, (batch, class) and
@@ -149,8 +152,14 @@ class OnnxClassifier:
         self.card: str = metadata.get("card", "")
         # In 8 bits, activations are scaled over a whole batch, so neighbours would matter.
         self._alone = self.info.precision == "int8"
+        self._takes_lengths = any(one.name == LENGTHS for one in session.get_inputs())
         widths = [one.shape[1] for one in session.get_outputs() if one.name == EMBEDDING]
         self._width: int | None = widths[0] if widths else None
+
+    @property
+    def has_embeddings(self) -> bool:
+        """Whether the file gives embeddings."""
+        return self._width is not None
 
     @property
     def width(self) -> int:
@@ -226,10 +235,12 @@ class OnnxClassifier:
         try:
             for same in by_length.values():
                 batch = np.stack([waveforms[k] for k in same])
-                for result, rows in zip(
-                    results, self._session.run(list(wanted), {INPUT: batch}), strict=True
-                ):
-                    result[same] = rows
+                inputs = {INPUT: batch}
+                if self._takes_lengths:
+                    inputs[LENGTHS] = np.full(len(batch), batch.shape[1], np.int64)
+                rows = self._session.run(list(wanted), inputs)
+                for result, part in zip(results, rows, strict=True):
+                    result[same] = part
         except Exception as error:  # its errors share no class
             raise RuntimeError(next(iter(str(error).split("\n")), "") or repr(error)) from error
         return results
@@ -252,9 +263,8 @@ def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClass
     if not path.is_file():
         raise CheckpointError("no such model file", given=path)
     options = keep = None
-    weights = path.with_name(WEIGHTS)
-    if path.with_suffix(".json").is_file() and weights.is_file():
-        options, keep = session_options(path, weights)
+    if path.with_suffix(".json").is_file() and path.with_name(WEIGHTS).is_file():
+        options, keep = session_options(path)
     try:
         session = new_session(str(path), device=device, threads=threads, options=options)
     except RuntimeError as error:

@@ -128,7 +128,9 @@ def test_graphs_of_linear_models_compute_what_the_models_do(name):
             expected, vector = recognizer.batch_outputs([sound])
             probabilities, embedding = graph(sound[None])
             torch.testing.assert_close(probabilities, expected.exp(), atol=1e-4, rtol=0)
-            torch.testing.assert_close(embedding, vector, atol=1e-4, rtol=1e-4)
+            # Statistics of a few frames of noise are up to 30 deviations from those of speech.
+            exact = 1e-4 * float(vector.abs().max())
+            torch.testing.assert_close(embedding, vector, atol=exact, rtol=0)
 
 
 @pytest.fixture(scope="module")

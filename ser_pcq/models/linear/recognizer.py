@@ -252,19 +252,16 @@ class LinearRecognizer(nn.Module):
 
     @torch.inference_mode()
     def batch_outputs(self, waveforms: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Score and embed utterances together; an embedding is the standardised features.
-
-        A sample that is NaN or infinite makes all of them NaN.
+        """Score and embed utterances together; one sample that is no number makes all of it NaN.
 
         Shape:
             waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities and
             (utterance, width) embeddings, both on the CPU.
         """
         heard = [waveform.cpu() for waveform in waveforms]
-        nothing = torch.stack([not_numbers(waveform) for waveform in heard])
-        if self.encoder is not None:
-            # Which frames are speech could not be said; openSMILE refuses such samples itself.
-            heard = [torch.where(waveform.isfinite(), waveform, 0.0) for waveform in heard]
+        nothing = torch.stack([not_numbers(one) for one in heard])
+        if self.encoder is not None:  # openSMILE refuses such samples itself
+            heard = [torch.where(one.isfinite(), one, 0.0) for one in heard]
         values = self.functionals.of_all(heard)
         features = torch.stack([torch.cat(list(one.values())) for one in values])
         embeddings = self.standardised(features.to(self.mean.device))
@@ -274,11 +271,7 @@ class LinearRecognizer(nn.Module):
         return scores + nothing, embeddings.cpu() + nothing
 
     def batch_log_probabilities(self, waveforms: Sequence[Tensor]) -> Tensor:
-        """Score utterances together.
-
-        Shape:
-            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
-        """
+        """Score utterances together: the first of `batch_outputs`."""
         return self.batch_outputs(waveforms)[0]
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
@@ -294,10 +287,8 @@ class LinearRecognizer(nn.Module):
         """Length of the vector of features, all sets together."""
         return self.mean.numel()
 
-    @property
-    def width(self) -> int:
-        """Length of an embedding."""
-        return self.n_features
+    width = n_features
+    """Length of an embedding."""
 
     def parameter_counts(self) -> ParameterCounts:
         """Return the number of parameters of the encoder and of the linear map."""
