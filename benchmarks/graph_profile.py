@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ser_pcq.audio.waveform import read_waveform
 from ser_pcq.models.classifier_onnx import INPUT, new_session
-from ser_pcq.models.folder import GRAPH, WEIGHTS, find_model
-from ser_pcq.models.shared_weights import session_options
+from ser_pcq.models.folder import GRAPH, find_model
+from ser_pcq.models.sharing.graphs import session_options
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     given = parser.parse_args()
     files = sorted(given.folder.glob("*.wav"))
     graph = find_model(given.model) / GRAPH
-    options, kept = session_options(graph, graph.with_name(WEIGHTS))
+    options, kept = session_options(graph)
     with tempfile.TemporaryDirectory() as folder:
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, "profile"))

@@ -29,8 +29,9 @@ from training_time import Training, finished_folds, training_of
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.models.checkpoint import AnyRecognizer, load_checkpoint
-from ser_pcq.models.folder import EMBEDDED, WEIGHTS, embedded_models, find_model
+from ser_pcq.models.folder import EMBEDDED, embedded_models, find_model
 from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.models.sharing.files import weight_files
 
 MATRIX = 1024
 """Side of the float32 matrices whose product is the unit of time."""
@@ -118,7 +119,7 @@ def measure(models: Sequence[str], *, duration: float = 3.0, rounds: int = 10) -
                 network_parameters=counts.network,
                 frozen_parameters=sum(p.numel() for p in encoder if not p.requires_grad),
                 macs=None if macs is None else macs / duration,
-                weights=(folder / WEIGHTS).stat().st_size,
+                weights=sum(file.stat().st_size for file in weight_files(folder)),
                 seconds=seconds / duration,
                 matmuls=seconds / duration / unit,
                 memory=peak_memory(folder, duration),

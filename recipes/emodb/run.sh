@@ -10,7 +10,8 @@ if at 5; then
   # Only a model that is as its card says gets into the package.
   if grep -qs "^Configuration: \`$conf\`" "$here/cards/$model.md"; then
     shipped=$here/../../ser_pcq/models/embedded/$model
-    mkdir -p "$shipped" && cp "$everybody/all/checkpoint/"*.{safetensors,json} "$shipped"
+    # Encoder and fingerprints are stored once for all models that have them.
+    ser-export "$everybody/all/checkpoint" "$shipped" --folder --common "$shipped/../shared"
     cat "$everybody/all/checkpoint/README.md" "$here/cards/$model.md" > "$shipped/README.md"
     ser-export "$shipped" "$shipped/model.onnx" --share-weights --precision "$precision"
   else

@@ -9,7 +9,9 @@ import typer
 from ser_pcq.cli.terminal import VERSION_OPTION, new_app, run, say, waiting
 from ser_pcq.errors import SerError
 
-app = new_app(help="Write a trained model as one ONNX file: waveforms in, probabilities out.")
+app = new_app(
+    help="Write a model as one ONNX file: waveforms in, probabilities and embeddings out."
+)
 
 
 class Precision(StrEnum):
@@ -19,36 +21,98 @@ class Precision(StrEnum):
     int8 = "int8"
 
 
+ModelArgument = Annotated[str, typer.Argument(help="Embedded name or path of a model.")]
+OutArgument = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The file to write, or with --folder the folder.")
+]
+PrecisionOption = Annotated[
+    Precision | None,
+    typer.Option(
+        help="int8 is smaller and faster, and a little off. Default: that of the graph that MODEL "
+        "has, as embedded models do, which needs no PyTorch; else float32.",
+    ),
+]
+LengthsOption = Annotated[
+    bool,
+    typer.Option(
+        "--lengths",
+        help="Add an input with true lengths: each row of a padded batch is judged as if alone.",
+    ),
+]
+OpsetOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="17..20",
+        help="Version of the ONNX operators, an older one for older runtimes. Default: 20.",
+    ),
+]
+ShareOption = Annotated[
+    bool,
+    typer.Option(
+        "--share-weights",
+        help="Leave out the weights that MODEL's folder has; for OUT in that folder.",
+    ),
+]
+FolderOption = Annotated[
+    bool,
+    typer.Option("--folder", help="Write the folder of MODEL, complete in itself, and no file."),
+]
+CommonOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="With --folder: keep a frozen encoder and fingerprints in DIR, once for all models "
+        "that have them.",
+    ),
+]
+
+
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(help="Embedded name or path of a model.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
-    precision: Annotated[
-        Precision, typer.Option(help="int8 is smaller and faster, and a little off.")
-    ] = Precision.float32,
-    share_weights: Annotated[
-        bool,
-        typer.Option(
-            "--share-weights",
-            help="Leave out the weights that MODEL's folder has; for OUT in that folder.",
-        ),
-    ] = False,
+    model: ModelArgument,
+    out: OutArgument,
+    precision: PrecisionOption = None,
+    lengths: LengthsOption = False,
+    opset: OpsetOption = None,
+    share_weights: ShareOption = False,
+    folder: FolderOption = False,
+    common: CommonOption = None,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Write MODEL as an ONNX file, labels and card in its metadata.
 
     Exit code: 0 all well, 1 an error that stderr explains, 2 wrong usage.
     """
+    if folder:
+        if precision or lengths or opset or share_weights:
+            raise SerError("--folder has no ONNX options", accepted="--common")
+        from ser_pcq.models.sharing.packages import write_package
+
+        write_package(model, out, common=common)
+        say(f"ser-export: wrote {out}")
+        return
+    if common is not None:
+        raise SerError("--common is for folders", given=common, do="add --folder")
     if out.suffix.lower() != ".onnx":
         # ser-predict knows an ONNX file by its name.
-        raise SerError("the name of the file must end in .onnx", given=out)
-    with waiting("translating, about a minute"):
+        raise SerError(
+            "the name of the file must end in .onnx", given=out, do="for a folder, add --folder"
+        )
+    with waiting("writing; a model without a graph takes about a minute"):
         from ser_pcq.models.onnx_export.export import export_onnx
 
-        written = export_onnx(model, out, precision=precision.value, share_weights=share_weights)
+        written = export_onnx(
+            model,
+            out,
+            precision=None if precision is None else precision.value,
+            share_weights=share_weights,
+            lengths=lengths,
+            opset=opset,
+        )
+    beside = "of the model" if written.is_translated else "of the graph that the model has"
     say(
         f"ser-export: wrote {written.path}, {written.size / 1e6:.1f} MB, {written.precision}; "
-        f"probabilities within {written.difference:.1g} of the model on made-up sounds"
+        f"probabilities within {written.difference:.1g} {beside} on made-up sounds"
     )
 
 

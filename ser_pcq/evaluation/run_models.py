@@ -13,8 +13,9 @@ from ser_pcq.evaluation.common_labels import CommonLabels, common_labels
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
 from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
 from ser_pcq.models.device import resolve_device
-from ser_pcq.models.folder import ABOUT, PRINTS, find_model
+from ser_pcq.models.folder import ABOUT, find_model
 from ser_pcq.models.info import ModelInfo, read_info
+from ser_pcq.models.sharing.files import prints_file
 from ser_pcq.protocols.copies import prints_of
 from ser_pcq.protocols.proof import Proof
 from ser_pcq.protocols.split_file import SPLIT, SplitError, read_split
@@ -208,10 +209,11 @@ def _judge(
         mine = [one for one in prints if fold_of[speaker[one.utterance_id]] == fold]
         if not mine:
             continue
-        if not (folder / PRINTS).exists():
+        kept = prints_file(folder)
+        if kept is None:
             compared = False
             continue
-        pairs = find_copies(load_prints(folder / PRINTS), mine)
+        pairs = find_copies(load_prints(kept), mine)
         if pairs:
             message = "recordings that the model was trained on, or nearly so"
             names = tuple(f"{copy.b} = {copy.a}" for copy in pairs)

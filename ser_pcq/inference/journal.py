@@ -12,7 +12,8 @@ from ser_pcq.errors import Reason, SerError
 from ser_pcq.files import whole_file
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
-from ser_pcq.models.folder import GRAPH, WEIGHTS, find_model
+from ser_pcq.models.folder import GRAPH, find_model
+from ser_pcq.models.sharing.files import weight_files
 from ser_pcq.version import __version__
 
 _ALIKE = frozenset({"0.1.0"})  # earlier versions, whose results are those of this one
@@ -173,7 +174,7 @@ def _stamp(path: Path) -> Stamp:
 def _weights(model: str) -> list[Stamp]:
     """Return the stamps of a model: they change when it is trained again."""
     path = find_model(model)
-    files = [path] if path.is_file() else [path / GRAPH, path / WEIGHTS]
+    files = [path] if path.is_file() else [path / GRAPH, *weight_files(path)]
     return [_stamp(file) for file in files]
 
 

@@ -35,6 +35,7 @@ from ser_pcq.models.info import (
 )
 from ser_pcq.models.linear.recognizer import LinearRecognizer
 from ser_pcq.models.recognizer import Recognizer
+from ser_pcq.models.sharing.files import weight_files
 from ser_pcq.version import __version__
 
 AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
@@ -75,10 +76,37 @@ class Checkpoint:
             AudioError: When the model cannot use the audio.
             RuntimeError, MemoryError: When it cannot be computed.
         """
+        return self.outputs(waveforms)[0]
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding."""
+        return self.recognizer.width
+
+    def embeddings(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return what enters the last layer, averaged over segments; as `Classifier` says.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (recording, width).
+
+        Raises:
+            AudioError: When the model cannot use the audio.
+            RuntimeError, MemoryError: When it cannot be computed.
+        """
+        return self.outputs(waveforms)[1]
+
+    def outputs(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return `probabilities` and `embeddings`, computed together.
+
+        Raises:
+            AudioError: When the model cannot use the audio.
+            RuntimeError, MemoryError: When it cannot be computed.
+        """
         tensors = [torch.from_numpy(np.ascontiguousarray(one)) for one in waveforms]
-        scores = self.recognizer.batch_log_probabilities(tensors)
-        probabilities: NDArray[np.float64] = scores.double().softmax(dim=1).numpy()
-        return probabilities
+        scores, embeddings = self.recognizer.batch_outputs(tensors)
+        return scores.double().softmax(dim=1).numpy(), embeddings.float().numpy()
 
 
 def shareable_config(config: Config) -> Config:
@@ -185,7 +213,9 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
     info = read_info(folder)
     try:
         recognizer = _build(info)
-        tensors = load_file(folder / WEIGHTS)
+        tensors: dict[str, torch.Tensor] = {}
+        for file in weight_files(folder):
+            tensors |= load_file(file)
         recognizer.load_state_dict({k: _full(v) for k, v in tensors.items()})
     except ConfigError as error:
         raise CheckpointError(f"checkpoint {folder} does not fit this version: {error}") from error

@@ -42,6 +42,42 @@ class Classifier(Protocol):
         """
         ...
 
+    @property
+    def width(self) -> int:
+        """Length of an embedding.
+
+        Raises:
+            SerError: When the model is an ONNX file without embeddings, as they once were.
+        """
+        ...
+
+    def embeddings(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return a vector for each recording: what enters the last linear layer.
+
+        Of a linear model these are its standardised statistics, with mean 0 and deviation 1 over
+        the training utterances; of a network the mean over the segments. The vectors are not scaled
+        to length 1. None of them depends on the others.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (recording, width).
+
+        Raises:
+            SerError: When the model is an ONNX file without embeddings, as they once were.
+            RuntimeError, MemoryError: When it cannot be computed, for lack of memory for example.
+        """
+        ...
+
+    def outputs(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return `probabilities` and `embeddings`, computed together.
+
+        Raises:
+            SerError: When the model is an ONNX file without embeddings, as they once were.
+            RuntimeError, MemoryError: When it cannot be computed, for lack of memory for example.
+        """
+        ...
+
 
 def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
     """Load a model: with ONNX Runtime where it is an ONNX file or has one, else with PyTorch.

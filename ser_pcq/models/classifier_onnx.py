@@ -13,10 +13,14 @@ from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.models.folder import WEIGHTS
 from ser_pcq.models.info import DataInfo, Plain, as_json, texts
-from ser_pcq.models.shared_weights import session_options
+from ser_pcq.models.sharing.graphs import session_options
 
-INPUT, OUTPUT = "waveform", "probabilities"
-"""Names of the graph's input, (batch, time) at 16 kHz, and of its output, (batch, class)."""
+LENGTHS = "lengths"
+"""Name of the second input of graphs that take padded batches: samples of each, (batch,)."""
+
+INPUT, OUTPUT, EMBEDDING = "waveform", "probabilities", "embedding"
+"""Names of the graph's input, (batch, time) at 16 kHz, and of its outputs, (batch, class) and
+(batch, width); files of 0.2.0 and before have no embedding."""
 
 INFO_KEY = "ser-pcq"
 """Where a file's metadata holds its `GraphInfo`, as JSON."""
@@ -148,6 +152,30 @@ class OnnxClassifier:
         self.card: str = metadata.get("card", "")
         # In 8 bits, activations are scaled over a whole batch, so neighbours would matter.
         self._alone = self.info.precision == "int8"
+        self._takes_lengths = any(one.name == LENGTHS for one in session.get_inputs())
+        widths = [one.shape[1] for one in session.get_outputs() if one.name == EMBEDDING]
+        self._width: int | None = widths[0] if widths else None
+
+    @property
+    def has_embeddings(self) -> bool:
+        """Whether the file gives embeddings."""
+        return self._width is not None
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding.
+
+        Raises:
+            SerError: When the file has none.
+        """
+        if self._width is None:
+            raise SerError(
+                "this ONNX file gives no embeddings",
+                given=self.name,
+                accepted="files that ser-export of version 0.3.0 or later wrote",
+                do="write it again with ser-export",
+            )
+        return self._width
 
     def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Score recordings; none of them depends on the others, and nothing is padded.
@@ -158,18 +186,71 @@ class OnnxClassifier:
         Raises:
             RuntimeError: When it cannot be computed, for lack of memory for example.
         """
-        scores = np.empty((len(waveforms), len(self.labels)))
+        return _normalised(self._run(waveforms, {OUTPUT: len(self.labels)})[0])
+
+    def embeddings(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return what enters the last layer, averaged over segments; as `Classifier` says.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (recording, width).
+
+        Raises:
+            SerError: When the file has no embeddings.
+            RuntimeError: When it cannot be computed, for lack of memory for example.
+        """
+        return self._run(waveforms, {EMBEDDING: self.width})[0]
+
+    def outputs(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return `probabilities` and `embeddings`, computed together.
+
+        Raises:
+            SerError: When the file has no embeddings.
+            RuntimeError: When it cannot be computed, for lack of memory for example.
+        """
+        wanted = {OUTPUT: len(self.labels), EMBEDDING: self.width}
+        scores, embeddings = self._run(waveforms, wanted)
+        return _normalised(scores), embeddings
+
+    def _run(
+        self, waveforms: Sequence[NDArray[np.float32]], wanted: dict[str, int]
+    ) -> list[NDArray[np.float32]]:
+        """Run the graph, once for all waveforms of one length.
+
+        Args:
+            waveforms: Each (time,) at 16 kHz.
+            wanted: Names of outputs, and their widths.
+
+        Returns:
+            (recording, width) for each output.
+
+        Raises:
+            RuntimeError: When it cannot be computed.
+        """
+        results = [np.empty((len(waveforms), width), np.float32) for width in wanted.values()]
         by_length: dict[int, list[int]] = {}
         for k, waveform in enumerate(waveforms):
             by_length.setdefault(-1 - k if self._alone else len(waveform), []).append(k)
         try:
             for same in by_length.values():
                 batch = np.stack([waveforms[k] for k in same])
-                scores[same] = self._session.run([OUTPUT], {INPUT: batch})[0]
+                inputs = {INPUT: batch}
+                if self._takes_lengths:
+                    inputs[LENGTHS] = np.full(len(batch), batch.shape[1], np.int64)
+                rows = self._session.run(list(wanted), inputs)
+                for result, part in zip(results, rows, strict=True):
+                    result[same] = part
         except Exception as error:  # its errors share no class
             raise RuntimeError(next(iter(str(error).split("\n")), "") or repr(error)) from error
-        normalised: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
-        return normalised
+        return results
+
+
+def _normalised(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return probabilities that sum to 1 in double precision; (recording, class) to the same."""
+    wide = scores.astype(np.float64)
+    normalised: NDArray[np.float64] = wide / wide.sum(axis=1, keepdims=True)
+    return normalised
 
 
 def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClassifier:
@@ -182,9 +263,8 @@ def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClass
     if not path.is_file():
         raise CheckpointError("no such model file", given=path)
     options = keep = None
-    weights = path.with_name(WEIGHTS)
-    if path.with_suffix(".json").is_file() and weights.is_file():
-        options, keep = session_options(path, weights)
+    if path.with_suffix(".json").is_file() and path.with_name(WEIGHTS).is_file():
+        options, keep = session_options(path)
     try:
         session = new_session(str(path), device=device, threads=threads, options=options)
     except RuntimeError as error:

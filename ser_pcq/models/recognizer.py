@@ -16,7 +16,7 @@ from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.frontend import Frontend
 from ser_pcq.models.info import ParameterCounts
 from ser_pcq.models.registry import NETWORKS
-from ser_pcq.models.segments import Cutting, utterance_log_probabilities
+from ser_pcq.models.segments import Cutting, not_numbers, utterance_log_probabilities
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,11 @@ class Recognizer(nn.Module):
         )
 
     @property
+    def width(self) -> int:
+        """Length of an embedding."""
+        return self.network.width
+
+    @property
     def caches_context(self) -> bool:
         """Whether the encoder's output never changes and so can be kept."""
         return self.encoder is not None and not self.config.context.fine_tune
@@ -108,34 +113,60 @@ class Recognizer(nn.Module):
             spectrogram, raw, (batch, channel, frequency, frame); waveform (batch, time), or context
             (batch, depth, frame, width) where it is at hand already; to (batch, class).
         """
-        if context is None and waveform is not None:
-            context = self.encode(waveform)
-        return self.network(self.frontend(spectrogram), context)
+        return self.network.last(self.features(spectrogram, waveform, context))
 
-    @torch.inference_mode()
-    def batch_log_probabilities(
-        self, waveforms: Sequence[Tensor], *, batch_size: int = 16
+    def features(
+        self, spectrogram: Tensor, waveform: Tensor | None = None, context: Tensor | None = None
     ) -> Tensor:
-        """Score utterances together; call `eval()` before.
-
-        All segments have the same length, so those of several utterances can form one batch.
+        """Return what enters the last layer for a batch of segments.
 
         Shape:
-            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+            As of `forward`, to (batch, feature).
+        """
+        if context is None and waveform is not None:
+            context = self.encode(waveform)
+        return self.network.features(self.frontend(spectrogram), context)
+
+    @torch.inference_mode()
+    def batch_outputs(
+        self, waveforms: Sequence[Tensor], *, batch_size: int = 16
+    ) -> tuple[Tensor, Tensor]:
+        """Score and embed utterances together; call `eval()` before.
+
+        All segments have the same length, so those of several utterances can form one batch. The
+        embedding of an utterance is the mean of what enters the last layer for its segments. A
+        sample that is NaN or infinite makes all of them NaN.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities and
+            (utterance, width) embeddings, both on the CPU.
         """
         device = next(self.network.parameters()).device
         cut = [self.segments(waveform.to(device)) for waveform in waveforms]
         pieces = [
-            self(spectrogram, piece)
+            self.features(spectrogram, piece)
             for spectrogram, piece in zip(
                 torch.cat([one.spectrogram for one in cut]).split(batch_size),
                 torch.cat([one.waveform for one in cut]).split(batch_size),
                 strict=True,
             )
         ]
-        logits = torch.cat(pieces).split([len(one.waveform) for one in cut])
+        sizes = [len(one.waveform) for one in cut]
+        logits = torch.cat([self.network.last(piece) for piece in pieces]).split(sizes)
         scores = [utterance_log_probabilities(one, self.temperature) for one in logits]
-        return torch.stack(scores).cpu()
+        means = [one.mean(dim=0) for one in torch.cat(pieces).split(sizes)]
+        nothing = torch.stack([not_numbers(waveform) for waveform in waveforms]).cpu()
+        return torch.stack(scores).cpu() + nothing, torch.stack(means).cpu() + nothing
+
+    def batch_log_probabilities(
+        self, waveforms: Sequence[Tensor], *, batch_size: int = 16
+    ) -> Tensor:
+        """Score utterances together; call `eval()` before.
+
+        Shape:
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+        """
+        return self.batch_outputs(waveforms, batch_size=batch_size)[0]
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """Score one utterance; call `eval()` before.

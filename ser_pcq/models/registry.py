@@ -7,11 +7,10 @@ own rooms, which read them there, and can be imported from here too. The keys ar
 
 from typing import Protocol
 
-from torch import nn
-
 from ser_pcq.config import ModelConfig
 from ser_pcq.models.encoders import ENCODERS
 from ser_pcq.models.linear import LINEAR
+from ser_pcq.models.network import Network
 from ser_pcq.models.pcq import HEADS
 from ser_pcq.models.pcq.network import PCQ
 from ser_pcq.models.residual import ResidualNetwork
@@ -29,7 +28,7 @@ class NewNetwork(Protocol):
         n_classes: int,
         image_shape: tuple[int, int, int],
         context_shape: tuple[int, int, int] | None,
-    ) -> nn.Module:
+    ) -> Network:
         """Return a network: image and context in, logits out.
 
         Args:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ser_pcq.config import ModelConfig
 from ser_pcq.errors import ConfigError
+from ser_pcq.models.network import Network
 from ser_pcq.models.pcq.mlcnn import ChannelAttention
 
 POOLS = ((2, 2), (2, 1), (2, 2))
@@ -63,7 +64,7 @@ class FrameBlock(nn.Module):
         return x + torch.relu(self.norm(self.conv(x)))
 
 
-class ResidualNetwork(nn.Module):
+class ResidualNetwork(Network):
     """The network without its frontend.
 
     Args:
@@ -125,13 +126,18 @@ class ResidualNetwork(nn.Module):
         x = self.blocks(x).flatten(1, 2)
         return self.over_frames(torch.relu(self.join_norm(self.join(x))))
 
-    def forward(self, image: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return logits.
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that makes logits of the features."""
+        return self.classify
+
+    def features(self, image: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return what enters the last layer: mean and deviation over frames, normalised.
 
         Shape:
-            image (batch, channel, frequency, frame) to (batch, class); there is no context.
+            image (batch, channel, frequency, frame) to (batch, 2 * hidden); there is no context.
         """
         frames = self.frames(image)
         deviation = (frames.var(dim=2, unbiased=False) + 1e-5).sqrt()
         pooled = self.pooled_norm(torch.cat([frames.mean(dim=2), deviation], dim=1))
-        return self.classify(self.dropout(pooled))
+        return self.dropout(pooled)

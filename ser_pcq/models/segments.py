@@ -193,6 +193,17 @@ def _table(
     return torch.where(real, start + place, 0), real
 
 
+def not_numbers(waveforms: Tensor) -> Tensor:
+    """Return NaN for waveforms with a sample that is NaN or infinite, 0 for others.
+
+    Added to a result, it keeps a comparison or a maximum within the model from hiding such samples.
+
+    Shape:
+        (..., time) to (..., 1).
+    """
+    return (waveforms - waveforms).sum(dim=-1, keepdim=True)
+
+
 def utterance_scores(logits: Tensor) -> Tensor:
     """Score utterances: the mean of their segments' log-softmax.
 

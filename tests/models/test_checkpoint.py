@@ -16,6 +16,7 @@ from ser_pcq.models.folder import (
     embedded_models,
     find_model,
 )
+from ser_pcq.models.sharing.files import shared_files
 
 
 def fitted(**options):
@@ -112,7 +113,8 @@ def test_damage_is_one_clear_error(spoil, message, tmp_path):
 def test_an_embedded_model_is_small_complete_and_described(name, size, parameters):
     assert name in embedded_models()
     folder = EMBEDDED / name
-    assert sum(p.stat().st_size for p in folder.iterdir()) <= size
+    shared = [one.path(folder) for one in shared_files(folder).values()]
+    assert sum(p.stat().st_size for p in [*folder.iterdir(), *shared]) <= size
     loaded = load_checkpoint(name)
     counts = loaded.recognizer.parameter_counts()
     assert counts == loaded.info.parameters

@@ -58,8 +58,10 @@ def test_graphs_of_networks_compute_what_networks_do(changes):
     graph = as_graph(recognizer)
     with torch.inference_mode():
         for sound in map(torch.from_numpy, sounds()):
-            expected = recognizer.log_probabilities(sound).exp()
-            torch.testing.assert_close(graph(sound[None])[0], expected, atol=1e-5, rtol=0)
+            expected, vector = recognizer.batch_outputs([sound])
+            probabilities, embedding = graph(sound[None])
+            torch.testing.assert_close(probabilities, expected.exp(), atol=1e-5, rtol=0)
+            torch.testing.assert_close(embedding, vector, atol=1e-4, rtol=1e-4)
 
 
 # Each with another spectrogram, so that three files have all of both; writing one takes half a
@@ -84,6 +86,31 @@ def test_every_network_becomes_a_file(name, tmp_path):
         expected = recognizer.log_probabilities(torch.from_numpy(sound)).exp().numpy()
         np.testing.assert_allclose(scores, expected, atol=1e-4)
     assert_batches_are_as_one(classifier)
+    checkpoint = load_checkpoint(str(tmp_path / "model"))
+    assert_embeddings_are_those_of(classifier, checkpoint, sounds())
+    for judge in (classifier, checkpoint):
+        assert_what_is_no_number_gives_none(judge)
+
+
+def assert_what_is_no_number_gives_none(judge):
+    """One sample, even the last, makes all of an answer NaN, and no answer beside it."""
+    good, *bad = (sounds()[6].copy() for _ in range(4))
+    bad[0][0], bad[1][5_000], bad[2][-1] = np.nan, np.inf, np.nan
+    scores, vectors = judge.outputs([good, *bad])
+    assert scores[0].sum() == pytest.approx(1)
+    assert np.isfinite(vectors[0]).all()
+    assert np.isnan(scores[1:]).all()
+    assert np.isnan(vectors[1:]).all()
+
+
+def assert_embeddings_are_those_of(classifier, checkpoint, waveforms):
+    vectors = classifier.embeddings(waveforms)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (len(waveforms), classifier.width))
+    assert classifier.width == checkpoint.width
+    np.testing.assert_allclose(vectors, checkpoint.embeddings(waveforms), atol=1e-4, rtol=1e-4)
+    scores, again = classifier.outputs(waveforms)
+    np.testing.assert_array_equal(again, vectors)
+    np.testing.assert_array_equal(scores, classifier.probabilities(waveforms))
 
 
 def assert_batches_are_as_one(classifier):
@@ -98,8 +125,12 @@ def test_graphs_of_linear_models_compute_what_the_models_do(name):
     graph = as_graph(recognizer)
     with torch.inference_mode():
         for sound in map(torch.from_numpy, sounds()):
-            expected = recognizer.log_probabilities(sound).exp()
-            torch.testing.assert_close(graph(sound[None])[0], expected, atol=1e-4, rtol=0)
+            expected, vector = recognizer.batch_outputs([sound])
+            probabilities, embedding = graph(sound[None])
+            torch.testing.assert_close(probabilities, expected.exp(), atol=1e-4, rtol=0)
+            # Statistics of a few frames of noise are up to 30 deviations from those of speech.
+            exact = 1e-4 * float(vector.abs().max())
+            torch.testing.assert_close(embedding, vector, atol=exact, rtol=0)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +162,35 @@ def test_a_file_gives_the_probabilities_of_its_model_and_batches_those_of_one(ex
         together = classifier.probabilities(batch)
         alone = np.concatenate([classifier.probabilities(one[np.newaxis]) for one in batch])
         np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_file_gives_the_embeddings_of_its_model(exported, emodb_dir):
+    """Of real speech: standardised statistics of noise are far from 0, and less exact."""
+    waveforms = [read_waveform(file) for file in sorted((emodb_dir / "wav").glob("*.wav"))[::60]]
+    classifier, checkpoint = load_onnx(exported / "float32.onnx"), load_checkpoint("emodb-small")
+    assert_embeddings_are_those_of(classifier, checkpoint, waveforms)
+    # The last layer makes probabilities of them.
+    logits = checkpoint.recognizer.classify(torch.from_numpy(classifier.embeddings(waveforms)))
+    scores = (logits / checkpoint.recognizer.temperature).softmax(dim=1).detach()
+    np.testing.assert_allclose(scores, classifier.probabilities(waveforms), atol=1e-4)
+    rounded = load_onnx(exported / "int8.onnx")
+    vectors = rounded.embeddings(waveforms)
+    assert vectors.shape == (len(waveforms), checkpoint.width)
+    np.testing.assert_array_equal(vectors[1:2], rounded.embeddings(waveforms[1:2]))
+
+
+def test_a_file_without_embeddings_predicts_and_says_how_to_get_them():
+    classifier = load_onnx(ROOT / "tests/support/stored_983a9ba/models/pcq.onnx")
+    assert classifier.probabilities(sounds()[:1]).sum() == pytest.approx(1)
+    for ask in (classifier.embeddings, classifier.outputs):
+        with pytest.raises(SerError, match=r"gives no embeddings.*write it again with ser-export"):
+            ask(sounds()[:1])
+
+
+@pytest.mark.parametrize("name", ["emodb-small", "emodb-large"])
+def test_a_sample_that_is_no_number_never_gives_a_class(name):
+    for judge in (load_classifier(name), load_checkpoint(name)):
+        assert_what_is_no_number_gives_none(judge)
 
 
 def test_8_bits_decide_as_the_model_does(exported, emodb_dir):

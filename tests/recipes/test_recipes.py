@@ -191,7 +191,12 @@ def test_only_a_model_that_is_as_its_card_says_gets_into_the_package(commands_on
     )
     stub.chmod(0o755)
     export = stub.with_name("ser-export")
-    export.write_text('#!/usr/bin/env bash\nset -eu\ngrep -q Limits "$1/README.md"\ntouch "$2"\n')
+    # It writes the folder without a card, then the graph beside the card.
+    export.write_text(
+        "#!/usr/bin/env bash\nset -eu\n"
+        'if [ "$3" = --folder ]; then mkdir -p "$2" "$5"; exit; fi\n'
+        'grep -q Limits "$1/README.md"\ntouch "$2"\n'
+    )
     export.chmod(0o755)
     env = commands_on_path | {"PATH": f"{stub.parent}:{commands_on_path['PATH']}"}
     options = ("--stage", 5, "--stop-stage", 5, "--work-dir", tmp_path / "work")

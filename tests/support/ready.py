@@ -29,6 +29,11 @@ def ask(address: str, name: str, arguments: list[str]) -> int:
     Returns:
         Its exit status, with 128 and more for a signal, as shells give it.
     """
+    root = str(Path(__file__).parents[2])
+    if os.environ.get("PYTHONPATH", root) != root:
+        # A copy of the package: nothing of it was imported.
+        module = f"ser_pcq.cli.{name}"
+        os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
     request = {
         "name": name,
         "arguments": arguments,

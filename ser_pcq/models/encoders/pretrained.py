@@ -115,7 +115,8 @@ def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder |
     The embedded model holds it frozen, in the precision of the release: blocks 1 to 3, and the
     positions of 10 s.
     """
-    from ser_pcq.models.folder import ABOUT, EMBEDDED, LARGE_MODEL, WEIGHTS
+    from ser_pcq.models.folder import ABOUT, EMBEDDED, LARGE_MODEL
+    from ser_pcq.models.sharing.files import weight_files
 
     folder = EMBEDDED / LARGE_MODEL
     if config.encoder != "whisper-base" or not (folder / ABOUT).is_file():
@@ -126,7 +127,8 @@ def _shipped_whisper(config: ContextConfig, duration: float) -> ContextEncoder |
     layers = _resolve_layers(config.layers, shipped.config["encoder_layers"])
     tensors = {
         name.removeprefix("encoder."): value.float()
-        for name, value in load_file(folder / WEIGHTS).items()
+        for file in weight_files(folder)
+        for name, value in load_file(file).items()
         if name.startswith("encoder.")
     }
     n_positions, width = tensors["positions.weight"].shape

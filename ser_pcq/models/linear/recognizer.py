@@ -26,7 +26,7 @@ from ser_pcq.models.linear.statistics import (
     speech_frames,
     statistics_over_time,
 )
-from ser_pcq.models.segments import SHORTEST, Cutting
+from ser_pcq.models.segments import SHORTEST, Cutting, not_numbers
 from ser_pcq.models.temperature import calibrated
 
 
@@ -244,20 +244,35 @@ class LinearRecognizer(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits, (batch, feature) to (batch, class), before the temperature."""
-        return self.classify((features - self.mean) / self.scale)
+        return self.classify(self.standardised(features))
+
+    def standardised(self, features: Tensor) -> Tensor:
+        """Return what enters the linear map, (batch, feature) to the same."""
+        return (features - self.mean) / self.scale
 
     @torch.inference_mode()
-    def batch_log_probabilities(self, waveforms: Sequence[Tensor]) -> Tensor:
-        """Score utterances together.
+    def batch_outputs(self, waveforms: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Score and embed utterances together; one sample that is no number makes all of it NaN.
 
         Shape:
-            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities on the CPU.
+            waveforms, each (time,) at 16 kHz, to (utterance, class) log-probabilities and
+            (utterance, width) embeddings, both on the CPU.
         """
-        values = self.functionals.of_all([waveform.cpu() for waveform in waveforms])
+        heard = [waveform.cpu() for waveform in waveforms]
+        nothing = torch.stack([not_numbers(one) for one in heard])
+        if self.encoder is not None:  # openSMILE refuses such samples itself
+            heard = [torch.where(one.isfinite(), one, 0.0) for one in heard]
+        values = self.functionals.of_all(heard)
         features = torch.stack([torch.cat(list(one.values())) for one in values])
+        embeddings = self.standardised(features.to(self.mean.device))
         # One by one: what a product of matrices rounds to depends on how many rows it has.
-        rows = [self(row.unsqueeze(0)) for row in features.to(self.mean.device)]
-        return calibrated(torch.cat(rows).cpu(), self.temperature).log_softmax(dim=-1)
+        rows = [self.classify(row.unsqueeze(0)) for row in embeddings]
+        scores = calibrated(torch.cat(rows).cpu(), self.temperature).log_softmax(dim=-1)
+        return scores + nothing, embeddings.cpu() + nothing
+
+    def batch_log_probabilities(self, waveforms: Sequence[Tensor]) -> Tensor:
+        """Score utterances together: the first of `batch_outputs`."""
+        return self.batch_outputs(waveforms)[0]
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """Score one utterance.
@@ -271,6 +286,9 @@ class LinearRecognizer(nn.Module):
     def n_features(self) -> int:
         """Length of the vector of features, all sets together."""
         return self.mean.numel()
+
+    width = n_features
+    """Length of an embedding."""
 
     def parameter_counts(self) -> ParameterCounts:
         """Return the number of parameters of the encoder and of the linear map."""

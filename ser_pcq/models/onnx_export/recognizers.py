@@ -17,15 +17,15 @@ from ser_pcq.models.onnx_export.encoders import graph_encoder
 from ser_pcq.models.onnx_export.spectra import SpectrogramGraph
 from ser_pcq.models.onnx_export.statistics import frame_energies, masked_statistics
 from ser_pcq.models.recognizer import Recognizer
-from ser_pcq.models.segments import SHORTEST, utterance_scores
+from ser_pcq.models.segments import SHORTEST, not_numbers, utterance_scores
 from ser_pcq.models.temperature import calibrated
 
 
 class NetworkGraph(nn.Module):
-    """A trained network, from waveforms to probabilities.
+    """A trained network, from waveforms to probabilities and embeddings.
 
     Shape:
-        (batch, time) at 16 kHz to (batch, class).
+        (batch, time) at 16 kHz to (batch, class) and (batch, width).
     """
 
     def __init__(self, recognizer: Recognizer) -> None:
@@ -37,8 +37,8 @@ class NetworkGraph(nn.Module):
         if recognizer.encoder is not None:
             self.encoder = graph_encoder(recognizer.encoder, recognizer.cutting.length)
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Return probabilities."""
+    def forward(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities and embeddings."""
         batch, n_samples = waveforms.shape
         cleaned = self.frontend.clean(waveforms)
         fill = self.frontend.fill
@@ -47,16 +47,18 @@ class NetworkGraph(nn.Module):
         context = None
         if self.encoder is not None:
             context = self.encoder(self.cutting.waveforms(cleaned).flatten(0, 1))
-        logits = self.network(self.frontend(image.flatten(0, 1)), context)
-        scores = utterance_scores(logits.view(batch, n_segments, -1))
-        return calibrated(scores, self.temperature).softmax(dim=-1)
+        features = self.network.features(self.frontend(image.flatten(0, 1)), context)
+        scores = utterance_scores(self.network.last(features).view(batch, n_segments, -1))
+        embeddings = features.view(batch, n_segments, -1).mean(dim=1)
+        probabilities = calibrated(scores, self.temperature).softmax(dim=-1)
+        return probabilities + not_numbers(waveforms), embeddings + not_numbers(waveforms)
 
 
 class LinearGraph(nn.Module):
-    """A linear recognizer over an encoder's statistics, from waveforms to probabilities.
+    """A linear recognizer over an encoder's statistics: waveforms to probabilities and embeddings.
 
     Shape:
-        (batch, time) at 16 kHz to (batch, class).
+        (batch, time) at 16 kHz to (batch, class) and (batch, width).
 
     Raises:
         SerError: For openSMILE's functionals, which only openSMILE computes.
@@ -81,8 +83,8 @@ class LinearGraph(nn.Module):
         self.register_buffer("mean", recognizer.mean)
         self.register_buffer("scale", recognizer.scale)
 
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Return probabilities."""
+    def forward(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities and embeddings."""
         frontend = self.config.frontend
         level = peak_normalise(waveforms) if frontend.level == "peak" else waveforms
         cleaned = preemphasise(level, frontend.preemphasis)
@@ -94,8 +96,9 @@ class LinearGraph(nn.Module):
         frames = context.unflatten(0, (batch, n_segments)).transpose(1, 2).flatten(2, 3)
         energy = energy.view(batch, -1)
         features = torch.cat([self._statistics(one, frames, energy) for one in self.sets], dim=1)
-        logits = self.classify((features - self.mean) / self.scale)
-        return calibrated(logits, self.temperature).softmax(dim=-1)
+        embeddings = (features - self.mean) / self.scale
+        probabilities = calibrated(self.classify(embeddings), self.temperature).softmax(dim=-1)
+        return probabilities + not_numbers(waveforms), embeddings + not_numbers(waveforms)
 
     def _statistics(self, chosen: FeatureSet, frames: Tensor, energy: Tensor) -> Tensor:
         """Return one feature set, (batch, feature)."""
@@ -112,7 +115,7 @@ class LinearGraph(nn.Module):
 
 
 def as_graph(recognizer: AnyRecognizer) -> NetworkGraph | LinearGraph:
-    """Return the module that computes a recognizer's probabilities without branches.
+    """Return the module that computes what a recognizer does without branches.
 
     Raises:
         SerError: When the recognizer needs more than its waveform and weights.

@@ -35,19 +35,32 @@ class Head(nn.Module, ABC):
 
     A head is built from the `[model]` section, the sizes of what it reads and the number of
     emotions.
+
+    Attributes:
+        classify: The last layer, which makes logits of the features.
     """
+
+    classify: nn.Linear
 
     def __init__(self, config: ModelConfig, sizes: HeadSizes, n_classes: int) -> None:
         super().__init__()
 
     @abstractmethod
+    def features(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
+        """Return what enters the last layer: the embedding of each segment.
+
+        Shape:
+            pooled (batch, pooled channel), last (batch, channel, frequency, frame) and context
+            (batch, depth, frame, width) or None, to (batch, feature).
+        """
+
     def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
         """Return logits.
 
         Shape:
-            pooled (batch, pooled channel), last (batch, channel, frequency, frame) and context
-            (batch, depth, frame, width) or None, to (batch, class).
+            As of `features`, to (batch, class).
         """
+        return self.classify(self.features(pooled, last, context))
 
 
 class PaperHead(Head):
@@ -73,13 +86,13 @@ class PaperHead(Head):
         self.second = nn.Linear(hidden, hidden)
         self.classify = nn.Linear(hidden, n_classes)
 
-    def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
-        """Return logits.
+    def features(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
+        """Return the second of the two layers.
 
         Shape:
             pooled (batch, pooled_channels), last (batch, channel, frequency, frame), context
             (batch, depth, frame, width) or None, of which the deepest layer is used, to
-            (batch, class).
+            (batch, hidden).
         """
         parts = [torch.relu(self.maps(self.dropout(pooled)))]
         if self.weigh is not None and context is not None:
@@ -88,8 +101,7 @@ class PaperHead(Head):
             parts.append(F.adaptive_avg_pool1d(summed, self.hidden))
         joined = torch.cat(parts, dim=1)
         hidden = self.dropout(torch.relu(self.first(joined)))
-        hidden = self.dropout(torch.relu(self.second(hidden)))
-        return self.classify(hidden)
+        return self.dropout(torch.relu(self.second(hidden)))
 
 
 def _statistics_over_time(context: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,12 +149,12 @@ class LightHead(Head):
         self.dropout = nn.Dropout(config.dropout)
         self.classify = nn.Linear(size, n_classes)
 
-    def forward(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
-        """Return logits.
+    def features(self, pooled: Tensor, last: Tensor, context: Tensor | None) -> Tensor:
+        """Return the normalised statistics.
 
         Shape:
             pooled (batch, pooled_channels), last unused, context (batch, depth, frame, width) or
-            None, to (batch, class).
+            None, to (batch, pooled_channels + 2 * depth * width).
         """
         parts = [pooled]
         if context is not None:
@@ -155,4 +167,4 @@ class LightHead(Head):
                 [self.pooled_channels, features.shape[1] - self.pooled_channels], dim=1
             )
             features = torch.cat([maps * kept, rest], dim=1)
-        return self.classify(self.dropout(features))
+        return self.dropout(features)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ser_pcq.config import ModelConfig
 from ser_pcq.errors import ConfigError
+from ser_pcq.models.network import Network
 from ser_pcq.models.pcq import HEADS
 from ser_pcq.models.pcq.channel_query import ChannelQuery, QueryMaps
 from ser_pcq.models.pcq.heads import HeadSizes
@@ -31,7 +32,7 @@ def _check_sizes(sizes: list[tuple[int, int]], image_shape: tuple[int, int, int]
         )
 
 
-class PCQ(nn.Module):
+class PCQ(Network):
     """The network without its frontend and its encoder.
 
     Args:
@@ -106,12 +107,17 @@ class PCQ(nn.Module):
         joined = [query(stages[k + 1], stages[k], maps[k]) for k, query in enumerate(self.queries)]
         return [*joined, stages[3]]
 
-    def forward(self, image: Tensor, context: Tensor | None) -> Tensor:
-        """Return logits.
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that makes logits of the features."""
+        return self.head.classify
+
+    def features(self, image: Tensor, context: Tensor | None) -> Tensor:
+        """Return what enters the last layer.
 
         Shape:
             image (batch, channel, frequency, frame), context (batch, depth, frame, width) or None,
-            to (batch, class).
+            to (batch, feature).
         """
         if self.mlcnn is None:
             pooled, last = image.new_zeros(image.shape[0], 0), image
@@ -119,4 +125,4 @@ class PCQ(nn.Module):
             maps = self.joined_maps(image, context)
             last = maps[3]
             pooled = torch.cat([m.mean(dim=(2, 3)) for m in maps], dim=1)
-        return self.head(pooled, last, context)
+        return self.head.features(pooled, last, context)

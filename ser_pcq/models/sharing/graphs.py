@@ -1,6 +1,6 @@
 """A graph without its large weights, which it takes from the package beside it when it is loaded.
 
-An embedded model has its weights in `model.safetensors`, for training and for torch. The graph with
+An embedded model has its weights in safetensors files, for training and for torch. The graph with
 which it predicts without torch needs the same numbers, in other shapes or rounded to 8 bits; they
 are made when it is loaded, which takes a tenth of a second, instead of stored a second time. A JSON
 file beside the graph says which initializer comes from which tensor.
@@ -8,7 +8,6 @@ file beside the graph says which initializer comes from which tensor.
 Exporting writes such files and predicting reads them, so this is not part of `onnx_export`.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from ser_pcq.errors import CheckpointError
 from ser_pcq.files import write_json
+from ser_pcq.models.sharing.files import Weights, read_weights
 
 LEAST = 16_384
 """Bytes; smaller initializers stay in the graph."""
@@ -99,51 +99,75 @@ def _made(source: Mapping[str, str], held: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(rounded(shaped) if source["dtype"] == "int8" else shaped)
 
 
-def write_sources(path: Path, sources: Mapping[str, Mapping[str, str]], weights: Path) -> None:
-    """Write beside a graph what its initializers are made of, and of which file.
+def write_sources(path: Path, sources: Mapping[str, Mapping[str, str]], weights: Weights) -> None:
+    """Write beside a graph what its initializers are made of, and of which weights.
 
     Args:
         path: The JSON file.
         sources: As `without_weights` gives them.
-        weights: The package's `model.safetensors`.
+        weights: Of the package.
     """
-    write_json(path, {"weights_sha256": _sha256(weights), "sources": sources})
+    write_json(path, {"weights_sha256": weights.sha256, "sources": sources})
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def session_options(graph: Path, weights: Path) -> tuple[Any, list[Any]]:
-    """Return `onnxruntime.SessionOptions` that give a graph its weights, and these.
-
-    ONNX Runtime does not copy the weights: they have to be kept as long as the session.
-
-    Args:
-        graph: A file that `without_weights` made, with its sources beside it.
-        weights: The package's `model.safetensors`.
+def _arrays(graph: Path) -> dict[str, NDArray[Any]]:
+    """Return the weights that a graph is without, by the name of their initializer.
 
     Raises:
-        CheckpointError: When the two do not belong together, or one is damaged.
+        CheckpointError: When the graph does not belong to the weights beside it, or one is damaged.
     """
-    import onnxruntime
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
 
     try:
         about = json.loads(graph.with_suffix(".json").read_text(encoding="utf-8"))
-        if about["weights_sha256"] != _sha256(weights):
-            raise ValueError(f"{weights.name} is not the one that {graph.name} was made of")
-        sources = about["sources"]
-        tensors = load_file(weights)
-        arrays = {
-            name: _made(source, tensors[source["tensor"]]) for name, source in sources.items()
+        weights = read_weights(graph.parent)
+        if about["weights_sha256"] != weights.sha256:
+            raise ValueError(f"the weights are not those that {graph.name} was made of")
+        return {
+            name: _made(source, weights.tensors[source["tensor"]])
+            for name, source in about["sources"].items()
         }
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             "damaged model", given=graph.parent, do=f"install or copy it again ({error})"
         ) from error
+
+
+def with_weights(graph: Path) -> bytes:
+    """Return a graph with the weights that it is without: the content of a file that is complete.
+
+    Args:
+        graph: A file that `without_weights` made, with its sources and its package beside it.
+
+    Raises:
+        CheckpointError: When it does not belong to the weights beside it, or one is damaged.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    arrays = _arrays(graph)
+    model = onnx.load(str(graph), load_external_data=False)
+    for one in model.graph.initializer:
+        if one.name in arrays:
+            one.CopyFrom(numpy_helper.from_array(arrays[one.name], one.name))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def session_options(graph: Path) -> tuple[Any, list[Any]]:
+    """Return `onnxruntime.SessionOptions` that give a graph its weights, and these.
+
+    ONNX Runtime does not copy the weights: they have to be kept as long as the session.
+
+    Args:
+        graph: A file that `without_weights` made, with its sources and its package beside it.
+
+    Raises:
+        CheckpointError: When it does not belong to the weights beside it, or one is damaged.
+    """
+    import onnxruntime
+
+    arrays = _arrays(graph)
     options = onnxruntime.SessionOptions()
     # What numpy holds is not copied either, so it is kept beside.
     held = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
