@@ -19,7 +19,7 @@ GAINS = (0, 3, 6, 10)  # dB
 
 def _share(samples: np.ndarray) -> float:
     """Return the share of clipped samples, (time, channel)."""
-    meter = SignalMeter(samples.shape[1])
+    meter = SignalMeter(samples.shape[1], 16_000)
     meter.add(samples)
     return meter.clipped_share
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.audio.headers.foreign import HEAD, content_name
-from ser_pcq.audio.headers.unknown_length import PatchedFile, length_patch
+from ser_pcq.audio.headers.understated import understated
+from ser_pcq.audio.headers.unknown_length import Patch, PatchedFile, length_patch
 from ser_pcq.errors import AudioError, SerError
 from ser_pcq.processes import sign_of_life
 
@@ -158,15 +159,16 @@ def opened(path: Path) -> Iterator[Decoder]:
 @contextmanager
 def _source(path: Path) -> Iterator[Any]:
     """Yield what soundfile is to open."""
-    patch = length_patch(path)
-    if patch is None and path.suffix.lower() == ".raw":
-        # By its name soundfile would take it for samples without a header.
-        patch = (0, b"")
-    if patch is None:
+    patch, end = length_patch(path), None
+    patches: tuple[Patch, ...] = () if patch is None else (patch,)
+    if not patches and (longer := understated(path)):
+        patches, end = longer.patches, longer.end
+    # By the name .raw soundfile would take it for samples without a header.
+    if not patches and path.suffix.lower() != ".raw":
         # As bytes, since soundfile cannot encode a name that is not UTF-8.
         yield os.fsencode(path)
         return
-    with io.BufferedReader(PatchedFile(path, patch), 1 << 18) as file:
+    with io.BufferedReader(PatchedFile(path, patches, end), 1 << 18) as file:
         yield file
 
 

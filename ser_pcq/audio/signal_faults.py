@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_pcq.audio.channel_speech import ChannelSpeech
 from ser_pcq.audio.channels import ChannelLevels
 from ser_pcq.audio.waveform import SILENCE_PEAK
 from ser_pcq.errors import Reason
@@ -94,19 +95,22 @@ class SignalMeter:
 
     Args:
         channels: How many.
+        rate: Hz.
 
     Attributes:
         levels: What decides how channels become one.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, rate: int) -> None:
         self.levels = ChannelLevels(channels)
+        self._speech = ChannelSpeech(channels, rate)
         self._n_zero = 0
         self._tops = [(_FlatTops(1), _FlatTops(-1)) for _ in range(channels)]
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """Take the next samples as decoded, (frame, channel), at the rate of the file."""
         low, high = self.levels.add(samples)
+        self._speech.add(samples)
         zero = samples == 0
         self._n_zero += int(np.count_nonzero(zero if zero.shape[1] == 1 else zero.all(axis=1)))
         for k, ((upper, lower), channel) in enumerate(zip(self._tops, samples.T, strict=True)):
@@ -138,7 +142,7 @@ class SignalMeter:
         """Return each fault of audio that is not silent.
 
         The words: `mostly_silent`, `clipped`, `quiet`, `offset`, `over_scale`,
-        `cancelling_channels`.
+        `cancelling_channels`, `channels_differ`.
         """
         levels = self.levels
         n = levels.channels
@@ -148,6 +152,12 @@ class SignalMeter:
         if (channel := levels.chosen()) is not None:
             detail = f"they cancel one another out; only channel {channel + 1} is taken"
             faults.append(Reason("cancelling_channels", detail))
+        elif (pair := self._speech.unlike()) is not None:
+            first, second, alike = pair
+            detail = (
+                f"channels {first + 1} and {second + 1} hold different speech ({alike:.2f} alike)"
+            )
+            faults.append(Reason("channels_differ", f"{detail}; it was judged mixed"))
         if (share := self.zero_share) > ZERO_SHARE:
             faults.append(Reason("mostly_silent", f"{share:.1%} of the samples are exactly 0"))
         if (share := self.clipped_share) > CLIP_SHARE:

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio.speech import band_levels
 from ser_pcq.audio.waveform import SAMPLE_RATE
+from ser_pcq.errors import AudioError
+
+STEADY = "this is a steady sound such as noise, hum or a tone, and no speech"
 
 SPREAD = 3.0
 """dB; see `SteadyMeter`."""
@@ -65,3 +68,20 @@ def _changes(samples: NDArray[np.float32]) -> bool:
         return True
     low, high = np.percentile(band_levels(frames), [5, 95])
     return bool(high - low >= SPREAD)
+
+
+def refuse_steady(samples: NDArray[np.float32]) -> None:
+    """Refuse noise, hum and tones, (time,): a model would name an emotion even for them.
+
+    Raises:
+        AudioError: With the reason `no_speech`.
+    """
+    meter = SteadyMeter()
+    meter.add(samples)
+    if meter.is_steady:
+        raise no_speech(STEADY)
+
+
+def no_speech(wrong: str) -> AudioError:
+    """Return the refusal of a recording without speech."""
+    return AudioError("no_speech", wrong, do="check the recording")

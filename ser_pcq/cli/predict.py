@@ -19,6 +19,7 @@ from ser_pcq.cli.terminal import (
 )
 from ser_pcq.errors import SerError
 from ser_pcq.inference.formats import FORMATS
+from ser_pcq.inference.mix import checked_mix
 from ser_pcq.processes import TIMEOUT
 
 if TYPE_CHECKING:
@@ -113,6 +114,13 @@ Plot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Draw each recording and its segments as PNG into a folder."),
 ]
+Mix = Annotated[
+    str,
+    typer.Option(
+        metavar="all|split|N",
+        help="Channels of files: all mixed, each for itself, or only one, from 1.",
+    ),
+]
 Stream = Annotated[
     bool,
     typer.Option(
@@ -137,6 +145,7 @@ def predict(
     jobs: Jobs = 1,
     timeout: Timeout = None,
     plot: Plot = None,
+    mix: Mix = "all",
     stream: Stream = False,
     rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
     channels: Annotated[int, typer.Option(help="Channels, of --stream.")] = 1,
@@ -150,8 +159,9 @@ def predict(
     """
     name = output_format or _by_name(output)
     if stream:
-        others = (paths, segments, output, output_dir, resume, plot, min_confidence, jobs > 1)
-        _stream(model, name, speech, device, (encoding, rate, channels), alone=not any(others))
+        others = (paths, segments, output, output_dir, resume, plot, min_confidence)
+        alone = not any((*others, jobs > 1, mix != "all"))
+        _stream(model, name, speech, device, (encoding, rate, channels), alone=alone)
         return
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
@@ -161,10 +171,14 @@ def predict(
     if "" in paths:
         # A path would take it for the current folder.
         raise typer.BadParameter("a path is empty", param_hint="PATH...")
+    try:
+        mix = checked_mix(mix)
+    except SerError as error:
+        raise typer.BadParameter(str(error), param_hint="--mix") from error
     files = _recordings(list(map(Path, paths)))
     timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
-        job = _load(files, model, device, min_confidence, timed, speech, jobs, timeout)
+        job = _load(files, model, device, min_confidence, timed, speech, mix, jobs, timeout)
     from ser_pcq.cli.predict_output import into_file, into_folder, to_terminal
 
     if output_dir is not None:
@@ -230,6 +244,7 @@ def _load(
     min_confidence: float,
     segments: bool,
     speech: Speech,
+    mix: str,
     jobs: int,
     timeout: float | None,
 ) -> "Job":
@@ -244,6 +259,7 @@ def _load(
         min_confidence=min_confidence,
         segments=segments,
         speech=speech.value,
+        mix=mix,
     )
     return Job(predictor, files, jobs, timeout or TIMEOUT)
 

@@ -19,6 +19,7 @@ from ser_pcq.inference.formats.format import Format, Layout, encoded
 from ser_pcq.inference.formats.values import percent
 from ser_pcq.inference.jobs import Job, JobProgress
 from ser_pcq.inference.journal import Journal
+from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.prediction import Prediction
 from ser_pcq.inference.stream import LiveResult, PcmFormat
 from ser_pcq.processes import Progress
@@ -109,6 +110,11 @@ def _lines(predictions: Iterator[Prediction], name: str, layout: Layout) -> Iter
     return lines(predictions, layout)
 
 
+def _layout(job: Job, width: int, *, segments: bool) -> Layout:
+    """Return how the results of a job are laid out, names being `width` characters wide."""
+    return Layout(job.predictor.labels, segments, width, job.predictor.options.mix != ALL)
+
+
 def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segments: bool) -> None:
     """Print each prediction as soon as it is known."""
     # A file name may hold bytes that are not text; it is shown with escapes then.
@@ -117,7 +123,7 @@ def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segm
     # Paths are shown whole, unless a terminal is too narrow for them.
     longest = max(len(str(file)) for file in job.files)
     room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
-    layout = Layout(job.predictor.labels, segments, max(4, min(longest, room)))
+    layout = _layout(job, max(4, min(longest, room)), segments=segments)
     for part in _lines(predictions, name, layout):
         sys.stdout.write(part)
         sys.stdout.flush()  # a line is seen as soon as its file is done
@@ -128,7 +134,7 @@ def _write_output(
 ) -> None:
     """Write all predictions into one file, whole or not at all, and print its name."""
     width = max(4, *(len(str(file)) for file in job.files))
-    layout = Layout(job.predictor.labels, segments, width)
+    layout = _layout(job, width, segments=segments)
     with whole_file(output) as temporary, temporary.open("wb") as file:
         for part in _lines(predictions, name, layout):
             file.write(encoded(part))
@@ -162,7 +168,10 @@ def _interruptible(journal: Journal) -> Iterator[None]:
 def _with_plots(
     predictions: Iterator[Prediction], files: list[Path], folder: Path | None
 ) -> Iterator[Prediction]:
-    """Pass predictions on, and draw each recording that could be read into a folder, if any."""
+    """Pass predictions on, and draw each recording that could be read into a folder, if any.
+
+    Channels that were split are drawn one by one, as `talk-1.png`, `talk-2.png`.
+    """
     if folder is None:
         yield from predictions
         return
@@ -171,9 +180,13 @@ def _with_plots(
 
     names = output_names(files, ".png")
     for prediction, file, name in zip(predictions, files, names, strict=True):
-        if prediction.duration is not None:
+        for one in prediction.each_channel():
+            if one.duration is None:
+                continue
+            split = "" if one is prediction else f"-{one.channel}"
+            picture = folder / f"{name.removesuffix('.png')}{split}.png"
             try:
-                plot_timeline(listen(file).blocks(), prediction, folder / name)
+                plot_timeline(listen(file, one.channel).blocks(), one, picture)
             except AudioError as error:  # it could be read a moment ago
                 say(f"ser-predict: no picture of {file}: {error}")
         yield prediction

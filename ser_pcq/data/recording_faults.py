@@ -7,8 +7,9 @@ from pathlib import Path
 from ser_pcq.audio.decoder import opened
 from ser_pcq.audio.fingerprint import AudioPrint, audio_print
 from ser_pcq.audio.headers.truncated import missing_audio
+from ser_pcq.audio.headers.understated import understated
 from ser_pcq.audio.signal_faults import SignalMeter
-from ser_pcq.audio.waveform import SAMPLE_RATE, SILENCE_PEAK, read_waveform
+from ser_pcq.audio.waveform import SAMPLE_RATE, SILENCE_PEAK, duration, read_waveform
 from ser_pcq.data.directory.values import SEGMENT_SLACK
 from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import AudioError, Reason
@@ -27,8 +28,9 @@ class Finding:
     """One thing that was found in an utterance.
 
     Attributes:
-        kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `quiet`, `offset`,
-            `over-scale`, `cancelling-channels`, `duplicate`, `near-duplicate`, `overlap`.
+        kind: One of `STOPPING`; or `silent`, `clipped`, `truncated`, `longer-than-stated`, `quiet`,
+            `offset`, `over-scale`, `cancelling-channels`, `channels-differ`, `duplicate`,
+            `near-duplicate`, `overlap`.
         utterance_id: Of which.
         detail: What was found, as a phrase.
         other: The utterance that this one is a duplicate of; None for other kinds.
@@ -63,7 +65,7 @@ class Inspection:
 def _measured(utterance: Utterance, duration: float) -> SignalMeter:
     """Measure an utterance of known length, s, as it was stored."""
     with opened(utterance.audio) as file:
-        meter = SignalMeter(file.channels)
+        meter = SignalMeter(file.channels, file.rate)
         # Not as far as the header says, which may be anything.
         n_frames = round(duration * file.rate)
         for block in file.blocks(round((utterance.start or 0.0) * file.rate), n_frames):
@@ -109,12 +111,22 @@ def _cut_off(path: Path) -> str | None:
     return None
 
 
+def _beyond_stated(path: Path) -> tuple[str, float] | None:
+    """Say what a recording holds beyond what its header states, and from when on, s."""
+    try:
+        longer = understated(path)
+        return None if longer is None else (str(longer), longer.share * duration(path))
+    except (AudioError, OSError):
+        return None  # reading the audio finds other faults
+
+
 def inspect_recording(utterances: Sequence[Utterance]) -> list[Inspection]:
     """Decode the utterances of one recording, and say what is wrong with each.
 
     An utterance is read as training reads it (`ser_pcq.audio.waveform.read_waveform`), and once
     more as it is stored: clipping shows only before resampling. Of a recording that was cut off
-    only the utterances that lose something are reported.
+    only the utterances that lose something are reported, and of one that is longer than its header
+    states those that reach beyond it.
 
     Args:
         utterances: All of one file.
@@ -123,12 +135,21 @@ def inspect_recording(utterances: Sequence[Utterance]) -> list[Inspection]:
         What was found, in the same order.
     """
     missing = _cut_off(utterances[0].audio)
-    return [_inspect(utterance, missing) for utterance in utterances]
+    longer = _beyond_stated(utterances[0].audio)
+    return [
+        _inspect(u, missing, longer[0] if longer and (u.end is None or u.end > longer[1]) else None)
+        for u in utterances
+    ]
 
 
-def _inspect(utterance: Utterance, missing: str | None) -> Inspection:
-    """Decode one utterance; `missing` says what its recording lacks at its end."""
-    u = utterance
+def _inspect(u: Utterance, missing: str | None, longer: str | None) -> Inspection:
+    """Decode one utterance.
+
+    Args:
+        u: The utterance.
+        missing: What its recording lacks at its end.
+        longer: What its recording holds beyond what the header states, where it reaches that far.
+    """
     found = []
     waveform = None
     lacks = 0.0
@@ -142,6 +163,8 @@ def _inspect(utterance: Utterance, missing: str | None) -> Inspection:
         found += _faults(_measured(u, duration))
     if missing and (waveform is None or u.end is None or lacks > _LOST):
         found.append(("truncated", missing))
+    if longer:
+        found.append(("longer-than-stated", longer))
     if lacks > SEGMENT_SLACK:
         found.append(("bad-segment", f"reaches {lacks:.2f} s beyond the end of its recording"))
     silent = any(kind == "silent" for kind, _ in found)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ser_pcq.errors import Reason, SerError
 from ser_pcq.files import whole_file
+from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
 from ser_pcq.models.folder import GRAPH, find_model
@@ -54,6 +55,8 @@ class Journal:
     ) -> None:
         self.path = path
         self._header = {"ser-pcq": __version__, **asdict(options)}
+        if options.mix == ALL:
+            del self._header["mix"]  # as before there was a choice
         self._header["weights"] = _weights(options.model)
         if files is not None:
             named = "\0".join(map(str, files)).encode(errors="surrogateescape")
@@ -186,6 +189,7 @@ def _prediction(record: dict[str, Any]) -> Prediction:
         "reason": None if reason is None else _reason(reason),
         "warnings": tuple(map(_reason, record["warnings"])),
         "segments": tuple(EmotionSegment(**one) for one in record["segments"]),
+        "channels": tuple(map(_prediction, record.get("channels", ()))),
     }
     return Prediction(**(record | typed))
 

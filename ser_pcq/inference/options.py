@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ser_pcq.errors import SerError
+from ser_pcq.inference.mix import ALL, checked_mix
 from ser_pcq.models.folder import DEFAULT_MODEL
 
 
@@ -11,7 +12,7 @@ class PredictOptions:
     """How to predict; what `load` is called with.
 
     Raises:
-        SerError: When `min_confidence` is out of range.
+        SerError: When `min_confidence` is out of range, or `mix` is none of these.
     """
 
     model: str = DEFAULT_MODEL
@@ -30,7 +31,12 @@ class PredictOptions:
     speech: str = "auto"
     """What finds the pauses in long recordings and between segments: `speech.DETECTORS`."""
 
+    mix: str = ALL
+    """Which channels of a file are judged: `all` mixes them, a number takes one, counted from 1,
+    and `split` judges each for itself."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "mix", checked_mix(self.mix))
         if not 0 <= self.min_confidence <= 1:
             raise SerError(
                 "min_confidence is out of range", given=self.min_confidence, accepted="0 to 1"

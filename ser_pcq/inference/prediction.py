@@ -62,6 +62,10 @@ class Prediction:
         warnings: What makes an answer doubtful, with words from `WARNINGS`; mostly empty.
         segments: How the emotion changes over time, in order, without overlap; pauses are left
             out. Empty unless asked for.
+        channel: The channel that was judged, from 1; None where all were mixed.
+        channels: A result for each channel, in order, where the channels were split: label,
+            confidence, probabilities, warnings and segments are theirs then, and `status` is `ok`
+            where one of them has an answer. Empty otherwise.
     """
 
     path: str
@@ -74,6 +78,12 @@ class Prediction:
     model: str
     warnings: tuple[Reason, ...] = ()
     segments: tuple[EmotionSegment, ...] = ()
+    channel: int | None = None
+    channels: tuple["Prediction", ...] = ()
+
+    def each_channel(self) -> tuple["Prediction", ...]:
+        """Return the result for each channel; of a recording that was not split, its only one."""
+        return self.channels or (self,)
 
     def segments_or_whole(self) -> tuple[EmotionSegment, ...]:
         """Return the segments; a recording that was judged as a whole is one segment.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.audio.speech import SpeechDetector, speech_detector
-from ser_pcq.audio.steady_sound import SteadyMeter
+from ser_pcq.audio.steady_sound import STEADY, SteadyMeter, no_speech, refuse_steady
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import AudioError, Reason, SerError
+from ser_pcq.inference.channels import Channels, Heard, hear_mixed, joined
+from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
-from ser_pcq.inference.recording import Recording, Refusal, failed, hear, hear_samples
+from ser_pcq.inference.recording import Recording, Refusal, failed, hear_samples
 from ser_pcq.inference.timeline.timeline import EmotionTimeline
 from ser_pcq.models.classifier import Classifier, load_classifier
 from ser_pcq.models.folder import DEFAULT_MODEL
 from ser_pcq.processes import TIMEOUT, Crash, Progress, each_isolated, no_progress
 
 Probabilities = dict[str, float]
-
-_STEADY = "this is a steady sound such as noise, hum or a tone, and no speech"
 
 
 class Predictor:
@@ -59,9 +59,10 @@ class Predictor:
     def predict(self, path: str | Path) -> Prediction:
         """Predict the emotion of one recording.
 
-        A bad file gives a rejected prediction, a low confidence one that abstains.
+        A bad file gives a rejected prediction, a low confidence one that abstains. With the mix
+        `split` the results are those in its `channels`.
         """
-        return self._judge([hear(Path(path))])[0]
+        return self._judge([hear_mixed(Path(path), self.options.mix)])[0]
 
     def predict_samples(
         self, samples: NDArray[Any], sample_rate: int, *, name: str = ""
@@ -103,12 +104,14 @@ class Predictor:
             SerError: When processes cannot be started.
         """
         if jobs <= 1:
-            yield from self._judge_all((hear(Path(path)) for path in paths), on_progress)
+            heard = (hear_mixed(Path(path), self.options.mix) for path in paths)
+            yield from self._judge_all(heard, on_progress)
             return
         files = [Path(path) for path in paths]
         if self.classifier.batch_size > 1:
-            heard = each_isolated(hear, files, jobs=jobs, timeout=timeout)
-            yield from self._judge_all(map(_or_refusal, files, heard), on_progress)
+            hear = partial(hear_mixed, mix=self.options.mix)
+            read = each_isolated(hear, files, jobs=jobs, timeout=timeout)
+            yield from self._judge_all(map(_or_refusal, files, read), on_progress)
         else:
             yield from self._predict_elsewhere(files, jobs, timeout)
 
@@ -131,16 +134,27 @@ class Predictor:
         for file, result in zip(files, results, strict=True):
             yield self._unanswered(_crashed(file, result)) if isinstance(result, Crash) else result
 
-    def _judge_all(
-        self, heard: Iterable[Recording | Refusal], on_progress: Progress
-    ) -> Iterator[Prediction]:
+    def _judge_all(self, heard: Iterable[Heard], on_progress: Progress) -> Iterator[Prediction]:
         """Judge recordings in order, as many at once as suits the model."""
         waiting = iter(heard)
         while batch := list(islice(waiting, self.classifier.batch_size)):
             yield from self._judge(batch, on_progress)
 
     def _judge(
-        self, heard: Sequence[Recording | Refusal], on_progress: Progress = no_progress
+        self, heard: Sequence[Heard], on_progress: Progress = no_progress
+    ) -> list[Prediction]:
+        """Judge recordings together; those that are split, channel by channel."""
+        each = [one.each if isinstance(one, Channels) else (one,) for one in heard]
+        results = iter(self._judge_each([part for parts in each for part in parts], on_progress))
+        return [
+            joined(one.path, list(islice(results, len(one.each))))
+            if isinstance(one, Channels)
+            else next(results)
+            for one in heard
+        ]
+
+    def _judge_each(
+        self, heard: Sequence[Recording | Refusal], on_progress: Progress
     ) -> list[Prediction]:
         """Judge recordings together."""
         whole = {
@@ -163,19 +177,20 @@ class Predictor:
 
     def _unanswered(self, refusal: Refusal, duration: float | None = None) -> Prediction:
         """Return the prediction of a file without an answer."""
-        path, name = str(refusal.path), self.classifier.name
-        return Prediction(path, refusal.status, refusal.reason, duration, None, None, {}, name)
+        status, reason, channel = refusal.status, refusal.reason, refusal.channel
+        about = (str(refusal.path), status, reason, duration, None, None)
+        return Prediction(*about, {}, self.classifier.name, channel=channel)
 
     def _judge_one(
         self, recording: Recording, scores: NDArray[np.float64] | None, on_progress: Progress
     ) -> Prediction:
         """Judge one recording, whose probabilities, (class,), may be known."""
-        path, duration = recording.path, recording.duration
+        path, duration, channel = recording.path, recording.duration, recording.channel
         try:
             if recording.waveform is None:
                 shares, segments = self._over_time(recording, on_progress)
             else:
-                _refuse_steady(recording.waveform)
+                refuse_steady(recording.waveform)
                 if scores is None:
                     scores = self.classifier.probabilities([recording.waveform])[0]
                 shares = dict(zip(self.labels, scores.tolist(), strict=True))
@@ -183,10 +198,10 @@ class Predictor:
                 if self.options.segments:
                     _, segments = self._over_time(recording, on_progress)
         except AudioError as error:
-            return self._unanswered(Refusal(path, Status.REJECTED, error.reason), duration)
+            return self._unanswered(Refusal(path, Status.REJECTED, error.reason, channel), duration)
         except (RuntimeError, MemoryError) as error:
             # The other files are still judged.
-            return self._unanswered(Refusal(path, Status.ERROR, failed(error)), duration)
+            return self._unanswered(Refusal(path, Status.ERROR, failed(error), channel), duration)
         return self._answer(recording, shares, segments)
 
     def _over_time(
@@ -215,7 +230,7 @@ class Predictor:
                 segments.append(segment)
         whole = timeline.whole()
         if recording.waveform is None and (steady.is_steady or whole is None):
-            raise _no_speech(_STEADY if steady.is_steady else "no speech was found")
+            raise no_speech(STEADY if steady.is_steady else "no speech was found")
         return whole.probabilities if whole else {}, tuple(segments)
 
     def _answer(
@@ -234,6 +249,7 @@ class Predictor:
             self.classifier.name,
             warnings=recording.warnings,
             segments=segments,
+            channel=recording.channel,
         )
         # Rounded as printed: a confidence shown as equal to the threshold must not abstain.
         shown, least = round(shares[best], 6), self.options.min_confidence
@@ -243,23 +259,6 @@ class Predictor:
         return replace(answer, status=Status.ABSTAINED, reason=reason, label=None)
 
 
-def _refuse_steady(samples: NDArray[np.float32]) -> None:
-    """Refuse noise, hum and tones, (time,): a model would name an emotion even for them.
-
-    Raises:
-        AudioError: With the reason `no_speech`.
-    """
-    meter = SteadyMeter()
-    meter.add(samples)
-    if meter.is_steady:
-        raise _no_speech(_STEADY)
-
-
-def _no_speech(wrong: str) -> AudioError:
-    """Return the refusal of a recording without speech."""
-    return AudioError("no_speech", wrong, do="check the recording")
-
-
 def load(
     model: str | Path = DEFAULT_MODEL,
     *,
@@ -267,18 +266,19 @@ def load(
     min_confidence: float = 0.0,
     segments: bool = False,
     speech: str = "auto",
+    mix: str = ALL,
 ) -> Predictor:
     """Load a model, ready to predict; arguments as in `PredictOptions`.
 
     Raises:
         CheckpointError: When the model is missing or damaged.
-        SerError: For a `min_confidence` out of range, or an unknown device or speech detector.
+        SerError: For a `min_confidence` or `mix` out of range, or an unknown device or detector.
     """
-    options = PredictOptions(str(model), device, min_confidence, segments, speech)
+    options = PredictOptions(str(model), device, min_confidence, segments, speech, mix)
     return Predictor(load_classifier(options.model, device=device), options)
 
 
-def _or_refusal(file: Path, result: Recording | Refusal | Crash) -> Recording | Refusal:
+def _or_refusal(file: Path, result: Heard | Crash) -> Heard:
     """Return what another process read, or why it could not."""
     return _crashed(file, result) if isinstance(result, Crash) else result
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio.channels import mono
 from ser_pcq.audio.decoder import BLOCK, opened, refuse_rate
 from ser_pcq.audio.headers.truncated import missing_audio
+from ser_pcq.audio.headers.understated import understated
 from ser_pcq.audio.signal_faults import SignalMeter
 from ser_pcq.audio.waveform import (
     SAMPLE_RATE,
@@ -43,6 +44,7 @@ REASONS = {
     "no_speech": "it is a steady sound (noise, hum, a tone), or over 30 s without any speech",
     "unsure": "the confidence is under `--min-confidence`",
     "failed": "the model could not compute it, for lack of memory for example",
+    "no_channel": "the recording does not have the channel that `--mix` names",
     "crashed": "the decoder ended the process that read it (with `--jobs`)",
     "timeout": "nothing happened for the seconds of `--timeout` (with `--jobs`)",
 }
@@ -50,6 +52,7 @@ REASONS = {
 
 WARNINGS = {
     "truncated": "the file ends earlier than its header says; what it holds was judged",
+    "longer_than_stated": "the file holds more audio than its header says; all of it was judged",
     "damaged": "the decoder gave up before the end; what it decoded was judged",
     "short": "it is under 1 s; the embedded models learnt from recordings of 1.2 s and more",
     "narrow_band": "the sample rate is under 16 kHz, as on the phone: high frequencies are missing",
@@ -59,6 +62,7 @@ WARNINGS = {
     "over_scale": "the peak is over twice full scale; probably integers that were not scaled",
     "mostly_silent": "more than 90 % of the samples are exactly 0",
     "cancelling_channels": "channels cancel one another out; only the loudest was judged",
+    "channels_differ": "two channels hold different speech; `--mix split` judges each alone",
 }
 """The words that make an answer doubtful, and what they mean."""
 
@@ -71,6 +75,7 @@ class Recording:
         duration: Its length as decoded, s.
         warnings: What makes an answer doubtful, with words from `WARNINGS`.
         waveform: All of it, (time,) at 16 kHz; None when it is longer than `LONGEST_WHOLE`.
+        channel: The one that was asked for, from 1; None where all were mixed.
     """
 
     def __init__(
@@ -79,11 +84,12 @@ class Recording:
         duration: float,
         warnings: tuple[Reason, ...],
         waveform: NDArray[np.float32] | None,
-        channel: int | None,
+        chosen: int | None,
+        channel: int | None = None,
     ) -> None:
         self.path, self.duration, self.warnings = path, duration, warnings
-        self.waveform = waveform
-        self._channel = channel
+        self.waveform, self.channel = waveform, channel
+        self._chosen = chosen if channel is None else channel - 1
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield the recording in parts, each (time,) at 16 kHz; a long one is decoded again.
@@ -95,9 +101,9 @@ class Recording:
             yield self.waveform
             return
         with opened(self.path) as file:
-            if self._channel is not None and self._channel >= file.channels:
+            if self._chosen is not None and self._chosen >= file.channels:
                 raise AudioError("unreadable", "the file has changed", given=self.path)
-            parts = (mono(block, self._channel) for block in file.blocks(tolerant=True))
+            parts = (mono(block, self._chosen) for block in file.blocks(tolerant=True))
             yield from resampled_blocks(parts, file.rate, SAMPLE_RATE)
 
 
@@ -109,17 +115,17 @@ class _Samples(Recording):
         path: Path,
         duration: float,
         warnings: tuple[Reason, ...],
-        channel: int | None,
+        chosen: int | None,
         *,
         samples: NDArray[np.float32],
         rate: int,
     ) -> None:
-        super().__init__(path, duration, warnings, None, channel)
+        super().__init__(path, duration, warnings, None, chosen)
         self._samples, self._rate = samples, rate
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield it in parts."""
-        parts = (mono(block, self._channel) for block in _cut(self._samples))
+        parts = (mono(block, self._chosen) for block in _cut(self._samples))
         yield from resampled_blocks(parts, self._rate, SAMPLE_RATE)
 
 
@@ -137,11 +143,13 @@ class Refusal:
         path: The file.
         status: `rejected`, or `error` when it could not be read to its end.
         reason: Why, with a word from `REASONS`.
+        channel: The one that was asked for, from 1; None where all were mixed, or none was read.
     """
 
     path: Path
     status: Status
     reason: Reason
+    channel: int | None = None
 
 
 def failed(error: Exception) -> Reason:
@@ -149,14 +157,14 @@ def failed(error: Exception) -> Reason:
     return Reason("failed", str(error) or "out of memory")
 
 
-def hear(path: Path) -> Recording | Refusal:
+def hear(path: Path, channel: int | None = None) -> Recording | Refusal:
     """Read a file as `listen` does, and return what it raises as a result."""
     try:
-        return listen(path)
+        return listen(path, channel)
     except AudioError as error:
-        return Refusal(path, Status.REJECTED, error.reason)
+        return Refusal(path, Status.REJECTED, error.reason, channel)
     except MemoryError as error:
-        return Refusal(path, Status.ERROR, failed(error))
+        return Refusal(path, Status.ERROR, failed(error), channel)
 
 
 def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Refusal:
@@ -183,7 +191,7 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
         array = array / half - (1.0 if array.dtype.kind == "u" else 0.0)
     with np.errstate(all="ignore"):  # what becomes infinite is refused by name
         array = array.astype(np.float32).reshape(len(array), *array.shape[1:] or (1,))
-    meter = SignalMeter(array.shape[1])
+    meter = SignalMeter(array.shape[1], rate)
     for block in _cut(array):
         meter.add(block)
     try:
@@ -195,17 +203,29 @@ def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Re
     return Recording(*about, _whole([array], rate, meter), meter.levels.chosen())
 
 
-def listen(path: Path) -> Recording:
+def listen(path: Path, channel: int | None = None) -> Recording:
     """Read a file, and look at what it holds.
+
+    Args:
+        path: The file.
+        channel: The only one that is looked at, from 1; None to mix all.
 
     Raises:
         AudioError: With a word from `REASONS`.
     """
     with opened(path) as file:
         rate, promised = file.rate, file.n_frames
-        meter = SignalMeter(file.channels)
+        if channel is not None and channel > file.channels:
+            raise AudioError(
+                "no_channel",
+                "the recording does not have this channel",
+                given=f"channel {channel} of {path}",
+                accepted=f"1 to {file.channels}" if file.channels > 1 else "1",
+            )
+        meter = SignalMeter(file.channels if channel is None else 1, rate)
         kept: list[NDArray[np.float32]] | None = []
-        for block in file.blocks(tolerant=True):
+        for whole_block in file.blocks(tolerant=True):
+            block = whole_block if channel is None else whole_block[:, channel - 1 : channel].copy()
             meter.add(block)
             if kept is not None:
                 kept.append(block)
@@ -216,7 +236,7 @@ def listen(path: Path) -> Recording:
     faults = _file_faults(path, duration, rate, promised, is_damaged)
     about = _judged(path, meter, rate, [*faults, *_length_faults(duration, rate)])
     waveform = None if kept is None else _whole(kept, rate, meter)
-    return Recording(*about, waveform, meter.levels.chosen())
+    return Recording(*about, waveform, meter.levels.chosen(), channel)
 
 
 def _judged(
@@ -255,9 +275,11 @@ def _file_faults(
     """
     faults = []
     try:
-        missing = missing_audio(path)
+        missing, longer = missing_audio(path), understated(path)
     except OSError:
-        missing = None  # it could be read a moment ago
+        missing = longer = None  # it could be read a moment ago
+    if longer:
+        faults.append(Reason("longer_than_stated", str(longer)))
     if missing:
         faults.append(Reason("truncated", missing))
     elif is_damaged:

@@ -11,7 +11,7 @@ from ser_pcq.audio.waveform import read_waveform
 
 
 def measured(samples):
-    meter = SignalMeter(samples.shape[1])
+    meter = SignalMeter(samples.shape[1], 16_000)
     meter.add(samples)
     return meter
 
@@ -21,7 +21,7 @@ def test_how_audio_comes_in_blocks_makes_no_difference(cuts, seed):
     rng = np.random.default_rng(seed)
     samples = np.round(3 * rng.standard_normal((4000, 2))).clip(-6, 6).astype(np.float32) / 6
     samples[1000:1003] = 1  # a run that may be cut: then it is shorter
-    whole, parts = measured(samples), SignalMeter(2)
+    whole, parts = measured(samples), SignalMeter(2, 16_000)
     for part in np.split(samples, sorted(cuts)):
         if len(part):
             parts.add(part)

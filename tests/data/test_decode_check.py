@@ -143,6 +143,18 @@ def test_a_header_written_into_a_pipe_is_not_truncated(tmp_path, size):
     np.testing.assert_array_equal(read_waveform(path), whole)
 
 
+def test_a_header_that_states_less_is_found_and_everything_is_read(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, babble(0), RATE)
+    whole = read_waveform(path)
+    with_sizes(path, RATE + 36, RATE)  # half a second
+    assert kinds(utterance(path)) == ["longer-than-stated"]
+    np.testing.assert_array_equal(read_waveform(path), whole)
+    parts = [utterance(path, start=0.0, end=0.4), utterance(path, start=0.4, end=1.2)]
+    found = [[f.kind for f in one.findings] for one in inspect_recording(parts)]
+    assert found == [[], ["longer-than-stated"]]
+
+
 def test_a_header_that_counts_itself_is_not_truncated_and_one_that_promises_more_is(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, babble(0), RATE)

@@ -55,7 +55,16 @@ class Zoo:
         self.plain = (speech() * 32767).astype(np.int16)
         for fill in (_encodings, _rates, _containers, _headers, _unknown_lengths):
             fill(self)
-        for fill in (_cut_off, _levels, _lengths, _names, _no_audio, _no_speech, _no_files):
+        for fill in (
+            _stated_too_short,
+            _cut_off,
+            _levels,
+            _lengths,
+            _names,
+            _no_audio,
+            _no_speech,
+            _no_files,
+        ):
             fill(self)
 
     def path(self, name: str, animal: Animal) -> Path:
@@ -87,6 +96,9 @@ def _encodings(zoo):
     zoo.write("stereo.wav", SAME, both)
     zoo.write("eight_channels.wav", SAME, np.stack([zoo.plain] * 8, axis=1))
     zoo.write("left_only.wav", Animal(), both * np.array([1, 0], np.int16))
+    # Another voice says something else: the same syllables, backwards.
+    two = np.stack([zoo.plain, zoo.plain[::-1]], axis=1)
+    zoo.write("two_speakers.wav", warned("channels_differ"), two)
     zoo.write("opposite.wav", warned("cancelling_channels"), both * np.array([1, -1], np.int16))
 
 
@@ -142,7 +154,8 @@ def _headers(zoo):
     }.items():
         zoo.path(name, rejected("unreadable")).write_bytes(_riff(head, data))
     shorter = _riff(_format(), b"data" + struct.pack("<I", 40_000) + zoo.plain.tobytes())
-    zoo.path("promises_less.wav", Animal()).write_bytes(shorter)
+    longer = Animal(warnings=("longer_than_stated",), is_same=True)
+    zoo.path("promises_less.wav", longer).write_bytes(shorter)
     tag = b"ID3\x04\0\0\0\0\x02\0" + bytes(256)
     zoo.write("tagged.mp3", Animal())
     (zoo.folder / "tagged.mp3").write_bytes(tag + (zoo.folder / "kind.mp3").read_bytes())
@@ -154,6 +167,15 @@ def _sizes(name, value):
     def change(content):
         at = content.index(name) + 4
         content[at : at + len(value)] = value
+
+    return change
+
+
+def _au_size(size):
+    """Change the size in the head of an AU file."""
+
+    def change(content):
+        content[8:12] = struct.pack(">I", size)
 
     return change
 
@@ -170,12 +192,27 @@ def _unknown_lengths(zoo):
         content[22:26] = bytes(4)
 
     zoo.patched("pipe.flac", SAME, without_length, subtype="PCM_16")
-    for size in (b"\0" * 4, b"\xff" * 4):
+    for size in (0, 0xFFFF_FFFF):
+        zoo.patched(f"pipe_{size:08x}.au", SAME, _au_size(size), subtype="PCM_16")
 
-        def change_au(content, size=size):
-            content[8:12] = size
 
-        zoo.patched(f"pipe_{size.hex()}.au", SAME, change_au, subtype="PCM_16")
+def _stated_too_short(zoo):
+    longer = Animal(warnings=("longer_than_stated",), is_same=True)
+    size = struct.pack(">I", 20_000)
+    zoo.patched("stated.aiff", longer, _sizes(b"SSND", size), subtype="PCM_16")
+    zoo.patched("stated.au", longer, _au_size(20_000), subtype="PCM_16")
+    zoo.patched("stated.caf", longer, _sizes(b"data", bytes(4) + size), subtype="PCM_16")
+
+    def flac(content):
+        content[22:26] = struct.pack(">I", 10_000)
+
+    zoo.patched("stated.flac", longer, flac, subtype="PCM_16")
+    data = zoo.plain.tobytes()
+    short = b"data" + struct.pack("<I", 20_000) + data
+    artwork = _chunk(b"id3 ", b"ID3\4\0\0" + bytes(range(256)) * 800)
+    zoo.path("stated_tagged.wav", longer).write_bytes(_riff(_format(), short, artwork))
+    whole = _riff(_format(), _chunk(b"data", data))
+    zoo.path("artwork.wav", SAME).write_bytes(whole + artwork + bytes(300) + b"rubbish" * 400)
 
 
 def _cut_off(zoo):

@@ -7,6 +7,7 @@ is. WAV and AU with 0, CAF with -1; libsndfile handles the other ways of not kno
 
 import io
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,12 +22,16 @@ class PatchedFile(io.RawIOBase):
 
     Args:
         path: The file.
-        patch: The bytes.
+        patches: The bytes.
+        end: Where it ends; None for its own end.
     """
 
-    def __init__(self, path: Path, patch: Patch) -> None:
+    def __init__(self, path: Path, patches: Sequence[Patch], end: int | None = None) -> None:
         self._file = path.open("rb")
-        self._place, self._content = patch
+        self._patches = tuple(patches)
+        size = self._file.seek(0, io.SEEK_END)
+        self._end = size if end is None else min(end, size)
+        self._file.seek(0)
 
     def readable(self) -> bool:
         """Whether it can be read: yes."""
@@ -38,6 +43,8 @@ class PatchedFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move."""
+        if whence == io.SEEK_END:
+            return self._file.seek(self._end + offset)
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -47,10 +54,12 @@ class PatchedFile(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read into a buffer."""
         begin = self._file.tell()
-        n = self._file.readinto(buffer)
-        for k, byte in enumerate(self._content):
-            if 0 <= (at := self._place + k - begin) < n:
-                buffer[at] = byte
+        part = memoryview(buffer)[: max(0, self._end - begin)]
+        n = self._file.readinto(part)
+        for place, content in self._patches:
+            for k, byte in enumerate(content):
+                if 0 <= (at := place + k - begin) < n:
+                    part[at] = byte
         return n
 
     def close(self) -> None:

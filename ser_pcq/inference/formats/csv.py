@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
-from ser_pcq.inference.formats.format import Layout
+from ser_pcq.inference.formats.format import Layout, each_channel
 from ser_pcq.inference.formats.values import short
 from ser_pcq.inference.prediction import Prediction
 
@@ -18,18 +18,30 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
 
     With `layout.segments` there is a row for each segment: `start` and `end` follow `duration`, and
     label, confidence and probabilities are those of the segment. A recording without segments has
-    one row, with its own values and both times empty.
+    one row, with its own values and both times empty. With `layout.channels` the number of the
+    channel follows the path.
 
     Args:
         predictions: What to write.
-        layout: Labels and segments are used.
+        layout: Labels, segments and channels are used.
     """
     labels = layout.labels
     times = ["start", "end"] if layout.segments else []
-    heading = ["path", "status", "reason", "duration", *times, "label", "confidence", *labels]
+    place = ["channel"] if layout.channels else []
+    heading = [
+        "path",
+        *place,
+        "status",
+        "reason",
+        "duration",
+        *times,
+        "label",
+        "confidence",
+        *labels,
+    ]
     yield _row([*heading, "model", "warnings"])
-    for p in predictions:
-        about = [p.path, p.status, p.reason, p.duration]
+    for p in each_channel(predictions):
+        about = [p.path, *([p.channel] if layout.channels else []), p.status, p.reason, p.duration]
         last = [p.model, " | ".join(map(str, p.warnings))]
         rows = p.segments if layout.segments else ()
         for s in rows:

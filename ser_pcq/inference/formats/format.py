@@ -19,6 +19,15 @@ class Layout:
     width: int = 40
     """Characters for the name of a file."""
 
+    channels: bool = False
+    """Whether the results say which channel they are about."""
+
+
+def each_channel(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    """Yield predictions; in place of a recording whose channels were split, one for each."""
+    for prediction in predictions:
+        yield from prediction.each_channel()
+
 
 @dataclass(frozen=True)
 class Format:

@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote_from_bytes
 
-from ser_pcq.inference.formats.format import Layout
+from ser_pcq.inference.formats.format import Layout, each_channel
 from ser_pcq.inference.prediction import Prediction
 
 # Everything else becomes %XX: fields end at a space, and a `;` begins a comment.
@@ -23,20 +23,21 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
 
     The file is its path as it was given, in which spaces, `%`, `;`, control characters and all that
     is not ASCII are escaped as in URLs: `my file.wav` is `my%20file.wav`. Times have milliseconds.
+    The channel is 1 where all were mixed.
 
     Args:
         predictions: What to write.
         layout: Not needed.
     """
-    for p in predictions:
+    for p in each_channel(predictions):
         name = _field(p.path)
         rows = []
         for s in p.segments_or_whole():
             # From the rounded times, so that what adjoins does so in the file too.
             start, end = round(s.start, 3), round(s.end, 3)
             rows.append(
-                f"SPEAKER {name} 1 {start:.3f} {end - start:.3f} <NA> <NA> {_field(s.label)} "
-                f"{s.confidence:.6f} <NA>\n"
+                f"SPEAKER {name} {p.channel or 1} {start:.3f} {end - start:.3f} <NA> <NA> "
+                f"{_field(s.label)} {s.confidence:.6f} <NA>\n"
             )
         if rows:
             yield "".join(rows)

@@ -1,18 +1,19 @@
 """SubRip subtitles, which players show over the recording."""
 
-from ser_pcq.inference.formats.values import one_line, percent
+from ser_pcq.inference.formats.values import one_line, percent, placed_segments
 from ser_pcq.inference.prediction import Prediction
 
 
 def text(prediction: Prediction) -> str:
     """Write one recording: a numbered subtitle for each segment, `anger (87 %)`.
 
-    The text is empty without an answer. Times have milliseconds.
+    The text is empty without an answer. Times have milliseconds. Where channels were split their
+    subtitles are in the order of time, and each begins with its channel: `2: anger (87 %)`.
     """
     return "\n".join(
         f"{i}\n{_time(s.start)} --> {_time(s.end)}\n"
-        f"{one_line(s.label)} ({percent(s.confidence)} %)\n"
-        for i, s in enumerate(prediction.segments_or_whole(), start=1)
+        f"{place}{one_line(s.label)} ({percent(s.confidence)} %)\n"
+        for i, (place, s) in enumerate(placed_segments(prediction), start=1)
     )
 
 

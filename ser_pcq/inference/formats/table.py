@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from ser_pcq.inference.formats.format import Layout
+from ser_pcq.inference.formats.format import Layout, each_channel
 from ser_pcq.inference.formats.values import percent, printable
 from ser_pcq.inference.prediction import Prediction
 
@@ -15,8 +15,9 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
         layout: The width is that of the first column; a longer path loses its beginning.
     """
     width = layout.width
-    yield f"{'file':<{width}} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
-    for p in predictions:
+    place = f" {'channel':>7}" if layout.channels else ""
+    yield f"{'file':<{width}}{place} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
+    for p in each_channel(predictions):
         name = printable(p.path)
         name = name if len(name) <= width else "…" + name[1 - width :]
         length = "" if p.duration is None else f"{p.duration:.1f} s"
@@ -27,10 +28,12 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
             line = f"{p.status}: {p.reason.short if p.reason else ''}"
         if p.status == "ok" and p.warnings:
             line += f"  {', '.join(w.word for w in p.warnings)}"
-        yield f"{name:<{width}} {length:>7}  {line}\n"
+        if layout.channels:
+            place = f" {p.channel or '':>7}"
+        yield f"{name:<{width}}{place} {length:>7}  {line}\n"
         for s in p.segments:
             time = f"  {clock(s.start)} to {clock(s.end)}"
-            yield f"{time:<{width + 8}}  {s.label:<12} {percent(s.confidence):>8} %\n"
+            yield f"{time:<{width + len(place) + 8}}  {s.label:<12} {percent(s.confidence):>8} %\n"
 
 
 def clock(seconds: float) -> str:

@@ -11,19 +11,24 @@ def text(prediction: Prediction) -> str:
 
     The intervals of each tier cover the recording without a gap, as Praat needs; times have six
     decimals. Quotes in labels are doubled. A recording without an answer has one empty interval.
-    Where its length is not known there is nothing to write, and the text is empty.
+    Where its length is not known there is nothing to write, and the text is empty. Where channels
+    were split each has its own two tiers: `emotion 1`, `confidence 1`, `emotion 2` and so on.
     """
     if not prediction.duration:
         return ""
     end = round(prediction.duration, 6)
-    segments = prediction.segments_or_whole()
-    emotion = _filled([(s.start, s.end, one_line(s.label)) for s in segments], end)
-    confidence = _filled([(s.start, s.end, f"{s.confidence:.2f}") for s in segments], end)
+    tiers = []
+    for one in prediction.each_channel():
+        place = "" if one.channel is None else f" {one.channel}"
+        segments = one.segments_or_whole()
+        emotion = _filled([(s.start, s.end, one_line(s.label)) for s in segments], end)
+        confidence = _filled([(s.start, s.end, f"{s.confidence:.2f}") for s in segments], end)
+        tiers += [(f"emotion{place}", emotion), (f"confidence{place}", confidence)]
     head = (
         'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
-        f"xmin = 0 \nxmax = {_time(end)} \ntiers? <exists> \nsize = 2 \nitem []: \n"
+        f"xmin = 0 \nxmax = {_time(end)} \ntiers? <exists> \nsize = {len(tiers)} \nitem []: \n"
     )
-    return head + _tier(1, "emotion", emotion, end) + _tier(2, "confidence", confidence, end)
+    return head + "".join(_tier(k, *tier, end) for k, tier in enumerate(tiers, start=1))
 
 
 def _filled(segments: list[_Interval], end: float) -> list[_Interval]:

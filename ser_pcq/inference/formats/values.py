@@ -1,4 +1,6 @@
-"""What several formats write alike: numbers and names."""
+"""What several formats write alike: numbers, names and channels."""
+
+from ser_pcq.inference.prediction import EmotionSegment, Prediction
 
 
 def short(value: object) -> object:
@@ -19,3 +21,16 @@ def printable(name: str) -> str:
 def one_line(text: str) -> str:
     """Make one line of a text, with single spaces."""
     return " ".join(text.split())
+
+
+def placed_segments(prediction: Prediction) -> list[tuple[str, EmotionSegment]]:
+    """Return the segments of all channels in the order of time, each with its channel: `2: `.
+
+    Of a recording that was not split the channel is left out.
+    """
+    placed = [
+        ("" if one.channel is None else f"{one.channel}: ", segment)
+        for one in prediction.each_channel()
+        for segment in one.segments_or_whole()
+    ]
+    return sorted(placed, key=lambda item: item[1].start)
