@@ -1,29 +1,25 @@
 """Recordings to emotions: one result for every recording, even one that cannot be read."""
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ser_pcq.audio.speech import SpeechDetector, speech_detector
-from ser_pcq.audio.steady_sound import refuse_steady
-from ser_pcq.errors import AudioError, SerError
-from ser_pcq.inference.answer import Probabilities, answered, unanswered
-from ser_pcq.inference.channels import Channels, Heard, joined
+from ser_pcq.errors import SerError
+from ser_pcq.inference.answer import unanswered
+from ser_pcq.inference.channels import Heard
 from ser_pcq.inference.inputs import SAMPLES, Input, Source, as_input, each_input, hear_input
+from ser_pcq.inference.judge import Judge
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
-from ser_pcq.inference.over_time import judged_over_time
-from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
-from ser_pcq.inference.recording import Recording, Refusal, failed
+from ser_pcq.inference.prediction import Prediction, Status
+from ser_pcq.inference.recording import Refusal
 from ser_pcq.inference.samples import as_samples
+from ser_pcq.inference.vectors.embedding import Embedded, embedded
 from ser_pcq.models.classifier import Classifier, load_classifier
 from ser_pcq.models.folder import DEFAULT_MODEL, lasting_name
 from ser_pcq.processes import TIMEOUT, Crash, Progress, each_isolated, no_progress
@@ -51,9 +47,7 @@ class Predictor:
         self.classifier = classifier
         self.options = options or PredictOptions()
         self.can_be_loaded = options is not None
-        self._own = threading.local()  # a detector keeps what it has heard: one for each thread
-        if self.options.segments or self.options.speech != "auto":
-            self._detector()
+        self._judge = Judge(classifier, self.options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle how it was loaded; raise a `SerError` when `load` has not made it."""
@@ -64,13 +58,6 @@ class Predictor:
                 do="make it with load()",
             )
         return _restored, (replace(self.options, model=lasting_name(self.options.model)),)
-
-    def _detector(self) -> SpeechDetector:
-        """Return what finds speech, for this thread."""
-        found: SpeechDetector | None = getattr(self._own, "detector", None)
-        if found is None:
-            found = self._own.detector = speech_detector(self.options.speech)
-        return found
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -143,18 +130,45 @@ class Predictor:
         inputs = each_input(sources, sample_rate)
         hear = partial(hear_input, mix=self.options.mix)
         if jobs <= 1:
-            yield from self._judge_all(map(hear, inputs), on_progress)
+            yield from self._judge.each(map(hear, inputs), on_progress)
             return
         work = list(inputs)
         if self.classifier.batch_size > 1:
             read = each_isolated(hear, work, jobs=jobs, timeout=timeout)
-            yield from self._judge_all(map(_or_refusal, work, read), on_progress)
+            yield from self._judge.each(map(_or_refusal, work, read), on_progress)
         else:
             yield from self._predict_elsewhere(work, jobs, timeout)
 
+    def embed(
+        self, sources: Iterable[Source] | Source, sample_rate: float | None = None
+    ) -> NDArray[np.float32]:
+        """Return a vector for each recording: what enters the last layer of the model.
+
+        A recording that cannot be judged gets NaN. `embed_each` tells why, and gives the vectors of
+        segments.
+
+        Args:
+            sources: Recordings, as `predict_all` takes them.
+            sample_rate: Hz, of all that are samples.
+
+        Returns:
+            (recording, width), in order.
+
+        Raises:
+            SerError: As `predict_all`, when the model gives no vectors, or with the mix `split`.
+        """
+        rows = [one.vector for one in self.embed_each(sources, sample_rate)]
+        return np.stack(rows) if rows else np.zeros((0, self.classifier.width), np.float32)
+
+    def embed_each(
+        self, sources: Iterable[Source] | Source, sample_rate: float | None = None
+    ) -> Iterator[Embedded]:
+        """Yield the vector of each recording beside its prediction, in order; as `embed`."""
+        return embedded(self.classifier, self.options, each_input(sources, sample_rate))
+
     def _judge_input(self, source: Input) -> Prediction:
         """Judge one recording."""
-        return self._judge([hear_input(source, self.options.mix)])[0]
+        return self._judge.together([hear_input(source, self.options.mix)])[0]
 
     def _predict_elsewhere(
         self, inputs: list[Input], jobs: int, timeout: float
@@ -175,84 +189,6 @@ class Predictor:
         results = each_isolated(_predict, work, jobs=jobs, timeout=timeout)
         for one, result in zip(inputs, results, strict=True):
             yield unanswered(_crashed(one, result), name) if isinstance(result, Crash) else result
-
-    def _judge_all(self, heard: Iterable[Heard], on_progress: Progress) -> Iterator[Prediction]:
-        """Judge recordings in order, as many at once as suits the model."""
-        waiting = iter(heard)
-        while batch := list(islice(waiting, self.classifier.batch_size)):
-            yield from self._judge(batch, on_progress)
-
-    def _judge(
-        self, heard: Sequence[Heard], on_progress: Progress = no_progress
-    ) -> list[Prediction]:
-        """Judge recordings together; those that are split, channel by channel."""
-        each = [one.each if isinstance(one, Channels) else (one,) for one in heard]
-        results = iter(self._judge_each([part for parts in each for part in parts], on_progress))
-        return [
-            joined(one.path, list(islice(results, len(one.each))))
-            if isinstance(one, Channels)
-            else next(results)
-            for one in heard
-        ]
-
-    def _judge_each(
-        self, heard: Sequence[Recording | Refusal], on_progress: Progress
-    ) -> list[Prediction]:
-        """Judge recordings together."""
-        whole = {
-            k: one.waveform
-            for k, one in enumerate(heard)
-            if isinstance(one, Recording) and one.waveform is not None
-        }
-        scores: dict[int, NDArray[np.float64]] = {}
-        if len(whole) > 1:
-            # When it fails, one of them is the cause: each is then tried alone.
-            with suppress(AudioError, RuntimeError, MemoryError):
-                rows = self.classifier.probabilities(list(whole.values()))
-                scores = dict(zip(whole, rows, strict=True))
-        return [
-            unanswered(one, self.classifier.name)
-            if isinstance(one, Refusal)
-            else self._judge_one(one, scores.get(k), on_progress)
-            for k, one in enumerate(heard)
-        ]
-
-    def _judge_one(
-        self, recording: Recording, scores: NDArray[np.float64] | None, on_progress: Progress
-    ) -> Prediction:
-        """Judge one recording, whose probabilities, (class,), may be known."""
-        path, duration, channel = recording.path, recording.duration, recording.channel
-        name = self.classifier.name
-        try:
-            if recording.waveform is None:
-                shares, segments = self._over_time(recording, on_progress)
-            else:
-                refuse_steady(recording.waveform)
-                if scores is None:
-                    scores = self.classifier.probabilities([recording.waveform])[0]
-                shares = dict(zip(self.labels, scores.tolist(), strict=True))
-                segments = ()
-                if self.options.segments:
-                    _, segments = self._over_time(recording, on_progress)
-        except AudioError as error:
-            return unanswered(Refusal(path, Status.REJECTED, error.reason, channel), name, duration)
-        except (RuntimeError, MemoryError) as error:
-            # The other files are still judged.
-            return unanswered(Refusal(path, Status.ERROR, failed(error), channel), name, duration)
-        least = self.options.min_confidence
-        return answered(recording, shares, segments, model=name, least=least)
-
-    def _over_time(
-        self, recording: Recording, on_progress: Progress
-    ) -> tuple[Probabilities, tuple[EmotionSegment, ...]]:
-        """Judge a recording window by window: `judged_over_time`."""
-        return judged_over_time(
-            recording,
-            self.classifier,
-            self._detector(),
-            segments=self.options.segments,
-            on_progress=on_progress,
-        )
 
 
 def load(

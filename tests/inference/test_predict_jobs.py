@@ -234,7 +234,7 @@ def test_a_classifier_of_ones_own_is_not_exchanged_for_another(tmp_path):
 
 
 def test_a_file_too_large_for_the_memory_loses_only_itself(monkeypatch):
-    def none(path):
+    def none(path, channel):
         raise MemoryError
 
     predictor = load("emodb-small")
