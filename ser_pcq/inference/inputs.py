@@ -90,7 +90,7 @@ def as_input(source: Source, sample_rate: float | None = None, name: str | None 
         SerError: When it is nothing of this kind, or the sample rate is missing, impossible, or
             given for a file.
     """
-    if isinstance(source, tuple) and len(source) == 2 and np.ndim(source[1]) == 0:
+    if isinstance(source, tuple) and _is_pair(source):
         if sample_rate is not None:
             raise SerError(
                 "there are two sample rates", given=f"{source[1]} Hz and {sample_rate} Hz"
@@ -124,8 +124,7 @@ def each_input(sources: Any, sample_rate: float | None = None) -> Iterator[Input
     Raises:
         SerError: As `as_input`; for an array of two axes, as it may be one recording or several.
     """
-    is_pair = isinstance(sources, tuple) and len(sources) == 2 and np.ndim(sources[1]) == 0
-    is_pair = is_pair and not is_file(sources[1])
+    is_pair = isinstance(sources, tuple) and _is_pair(sources)
     n_axes = _axes_of_numbers(sources)
     if n_axes == 2:
         raise SerError(
@@ -136,11 +135,9 @@ def each_input(sources: Any, sample_rate: float | None = None) -> Iterator[Input
     if is_file(sources) or is_pair or n_axes == 1:
         yield as_input(sources, sample_rate)
         return
-    try:
-        one_by_one = iter(sources)
-    except TypeError:
-        one_by_one = iter([sources])  # which is refused by name
-    for source in one_by_one:
+    if isinstance(sources, dict) or not hasattr(sources, "__iter__"):
+        sources = [sources]  # which is refused by name
+    for source in sources:
         yield as_input(source, sample_rate)
 
 
@@ -150,11 +147,24 @@ def is_file(source: object) -> bool:
     return isinstance(source, kinds) or hasattr(source, "read")
 
 
+def _is_pair(source: tuple[Any, ...]) -> bool:
+    """Tell whether a tuple is samples with their rate, rather than several of one kind."""
+    if len(source) != 2 or np.isscalar(source[0]):
+        return False
+    second = source[1]
+    return not isinstance(second, list | tuple) and not is_file(second) and not _axes_of(second)
+
+
+def _axes_of(values: Any) -> int:
+    """Return how many axes an array or tensor has; 0 for anything else."""
+    n_axes = getattr(values, "ndim", 0)
+    return n_axes if isinstance(n_axes, int) else 0
+
+
 def _axes_of_numbers(sources: Any) -> int:
     """Return how many axes an array or tensor of numbers has; 0 for anything else."""
     kind = getattr(getattr(sources, "dtype", None), "kind", "f")  # a tensor has numbers only
-    n_axes = getattr(sources, "ndim", 0)
-    return n_axes if isinstance(n_axes, int) and kind in "fiubc" else 0
+    return _axes_of(sources) if kind in "fiubc" else 0
 
 
 def _as_file(source: Any, name: str | None) -> Input:

@@ -134,10 +134,13 @@ def test_bad_bytes_are_a_rejected_prediction_that_names_no_temporary_file(predic
         (lambda: 5, "no recording"),
         (lambda: {"path": "a"}, "no recording"),
         (lambda: ["a.wav", "b.wav"], "use predict_all"),
+        (lambda: ("a.wav", "b.wav"), "use predict_all"),
         (lambda: np.zeros(16_000), "need a sample rate"),
         (lambda: object(), "not an array of samples"),
         (lambda: [[0.0], [0.0, 1.0]], "not an array of samples"),
-        (lambda: (np.zeros(16_000), "fast"), "not a number"),
+        (lambda: (np.zeros(16_000), "fast"), "not an array of samples"),
+        (lambda: (np.zeros(16_000), None), "need a sample rate"),
+        (lambda: (np.zeros(16_000), {16_000}), "not a number"),
         (lambda: (np.zeros(16_000), 16_000.5), "not a whole number"),
         (lambda: (np.zeros(16_000), float("nan")), "impossible sample rate"),
         (lambda: (np.zeros(16_000), True), "not a number"),
@@ -238,8 +241,12 @@ def test_one_recording_for_predict_all_is_one(predictor, expected, samples):
     assert told.reason.word == "missing"
     with pytest.raises(SerError, match="one recording or several"):
         list(predictor.predict_all(np.stack([samples, samples]), 16_000))
-    with pytest.raises(SerError, match="no recording"):
-        list(predictor.predict_all(5))
+    for wrong in (5, None, {"a.wav": 1}):
+        with pytest.raises(SerError, match="no recording"):
+            list(predictor.predict_all(wrong))
+    assert [p.path for p in predictor.predict_all(("gone.wav", "b.wav"))] == ["gone.wav", "b.wav"]
+    assert [p.path for p in predictor.predict_all(np.array(["gone.wav"]))] == ["gone.wav"]
+    assert len(list(predictor.predict_all((samples, samples), 16_000))) == 2
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
