@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import torch
 from support import tiny
+from support.graphs import assert_variants_give_the_same
 from support.paths import ROOT
 
 from ser_pcq.audio.waveform import read_waveform
@@ -18,10 +19,11 @@ from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.models.checkpoint import load_checkpoint, save_checkpoint
 from ser_pcq.models.classifier import load_classifier
 from ser_pcq.models.classifier_onnx import OnnxClassifier, load_onnx
-from ser_pcq.models.folder import EMBEDDED, WEIGHTS
-from ser_pcq.models.onnx_export import export
+from ser_pcq.models.folder import EMBEDDED, GRAPH, WEIGHTS
+from ser_pcq.models.onnx_export import translator
 from ser_pcq.models.onnx_export.export import export_onnx
 from ser_pcq.models.onnx_export.recognizers import as_graph
+from ser_pcq.models.sharing.packages import write_package
 
 LENGTHS = (0.1, 0.31, 1.0, 1.01, 2.0, 3.7, 10.0, 10.01, 23.4)
 
@@ -64,12 +66,17 @@ def test_graphs_of_networks_compute_what_networks_do(changes):
             torch.testing.assert_close(embedding, vector, atol=1e-4, rtol=1e-4)
 
 
-# Each with another spectrogram, so that three files have all of both; writing one takes half a
-# minute. A network without an encoder is written by the command, below.
+# Each with another spectrogram and another way of cutting, so that three files have all of both;
+# writing one takes half a minute. A network without an encoder is written by the command, below,
+# and the embedded models are cut in the fourth way.
 NETWORKS = {
     "light head": {},
     "paper head, published spectrogram": {**PUBLISHED, "model": {"head": "paper"}},
-    "time-aligned, deltas": {**DELTAS, "model": {"query_orientation": "time-aligned"}},
+    "time-aligned, deltas": {
+        **DELTAS,
+        "segment": {"duration": 1.0, "padding": "zero"},
+        "model": {"query_orientation": "time-aligned"},
+    },
 }
 
 
@@ -90,6 +97,7 @@ def test_every_network_becomes_a_file(name, tmp_path):
     assert_embeddings_are_those_of(classifier, checkpoint, sounds())
     for judge in (classifier, checkpoint):
         assert_what_is_no_number_gives_none(judge)
+    assert_variants_give_the_same(tmp_path / "model.onnx", sounds()[1:6])
 
 
 def assert_what_is_no_number_gives_none(judge):
@@ -137,14 +145,31 @@ def test_graphs_of_linear_models_compute_what_the_models_do(name):
 def exported(tmp_path_factory):
     """The small embedded model in single precision and in 8 bits."""
     folder = tmp_path_factory.mktemp("onnx")
-    export_onnx("emodb-small", folder / "float32.onnx")
+    # Without the graph that it has, so that it is translated.
+    write_package("emodb-small", folder / "model")
+    (folder / "model" / GRAPH).unlink()
+    export_onnx(str(folder / "model"), folder / "float32.onnx")
     graph = onnx.load(folder / "float32.onnx")
     del graph.metadata_props[:]
     with pytest.MonkeyPatch.context() as patch:
         # It would be translated again, which takes a minute.
-        patch.setattr(export, "_translate", lambda _: graph)
+        patch.setattr(translator, "translate", lambda _: graph)
         export_onnx("emodb-small", folder / "int8.onnx", precision="int8")
+        export_onnx(str(folder / "model"), folder / "model" / GRAPH, share_weights=True)
     return folder
+
+
+def test_a_graph_that_shares_weights_gets_them_back(exported, tmp_path):
+    whole = (exported / "float32.onnx").stat().st_size
+    assert (exported / "model" / GRAPH).stat().st_size < whole / 2
+    export_onnx(str(exported / "model"), tmp_path / "again.onnx")
+    one, again = (onnx.load(f) for f in (exported / "float32.onnx", tmp_path / "again.onnx"))
+    assert one.graph.node == again.graph.node
+    for given, expected in zip(again.graph.initializer, one.graph.initializer, strict=True):
+        assert given.name == expected.name
+        np.testing.assert_array_equal(
+            onnx.numpy_helper.to_array(given), onnx.numpy_helper.to_array(expected)
+        )
 
 
 def test_a_file_gives_the_probabilities_of_its_model_and_batches_those_of_one(exported):

@@ -66,6 +66,7 @@ def with_opset(model: Any, opset: int) -> Any:
         nodes += [node] if step is None else step(node, constants)
     del graph.node[:]
     graph.node.extend(nodes)
+    _fill_biases(graph)
     if any(node.op_type == "Erf" for node in nodes):
         for name, value in _NUMBERS.items():
             graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
@@ -111,6 +112,23 @@ def _gelu(node: Any, _: Mapping[str, Any]) -> list[Any]:
         helper.make_node("Mul", [x, "opset.half"], [half]),
         helper.make_node("Mul", [half, share], [result]),
     ]
+
+
+def _fill_biases(graph: Any) -> None:
+    """Give normalisations without a bias one of 0: ONNX Runtime of 2023 aborts where there is none.
+
+    Its optimiser reads the third input without looking how many there are.
+    """
+    from onnx import numpy_helper
+
+    shapes = {one.name: tuple(one.dims) for one in graph.initializer}
+    for node in graph.node:
+        has_none = node.op_type == "LayerNormalization" and len(node.input) == 2
+        if has_none and node.input[1] in shapes:
+            bias = f"{node.output[0]}.bias"
+            zeros = np.zeros(shapes[node.input[1]], np.float32)
+            graph.initializer.append(numpy_helper.from_array(zeros, bias))
+            node.input.append(bias)
 
 
 def _reduction(node: Any, constants: Mapping[str, Any]) -> list[Any]:
