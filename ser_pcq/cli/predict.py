@@ -25,6 +25,8 @@ from ser_pcq.processes import TIMEOUT
 if TYPE_CHECKING:
     from ser_pcq.inference.jobs import Job
 
+ALONE = "goes with --model, --segments, --speech, --min-confidence, --mix and --device alone"
+
 app = new_app(help="Predict the emotion in recordings of speech.")
 
 
@@ -42,6 +44,14 @@ def _checked(min_confidence: float) -> float:
     if not 0 <= min_confidence <= 1:
         raise typer.BadParameter(f"{min_confidence} is not a number from 0 to 1")
     return min_confidence
+
+
+def _mix(mix: str) -> str:
+    """Refuse what names no channels."""
+    try:
+        return checked_mix(mix)
+    except SerError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _recordings(paths: list[Path]) -> list[Path]:
@@ -114,10 +124,19 @@ Plot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Draw each recording and its segments as PNG into a folder."),
 ]
+Embeddings = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write a vector for each recording, or with --segments for each segment, into a "
+        ".npz or .parquet file, instead of printing.",
+    ),
+]
 Mix = Annotated[
     str,
     typer.Option(
         metavar="all|split|N",
+        callback=_mix,
         help="Channels of files: all mixed, each for itself, or only one, from 1.",
     ),
 ]
@@ -145,6 +164,7 @@ def predict(
     jobs: Jobs = 1,
     timeout: Timeout = None,
     plot: Plot = None,
+    embeddings: Embeddings = None,
     mix: Mix = "all",
     stream: Stream = False,
     rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
@@ -159,36 +179,31 @@ def predict(
     """
     name = output_format or _by_name(output)
     if stream:
-        others = (paths, segments, output, output_dir, resume, plot, min_confidence)
+        others = (paths, segments, output, output_dir, resume, plot, min_confidence, embeddings)
         alone = not any((*others, jobs > 1, mix != "all"))
         _stream(model, name, speech, device, (encoding, rate, channels), alone=alone)
         return
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
     _refuse_misplaced(name, output, output_dir, resume=resume)
+    if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
+        raise typer.BadParameter(ALONE, param_hint="--embeddings")
     if timeout is not None and jobs == 1:
         raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
     if "" in paths:
         # A path would take it for the current folder.
         raise typer.BadParameter("a path is empty", param_hint="PATH...")
-    try:
-        mix = checked_mix(mix)
-    except SerError as error:
-        raise typer.BadParameter(str(error), param_hint="--mix") from error
     files = _recordings(list(map(Path, paths)))
     timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
         job = _load(files, model, device, min_confidence, timed, speech, mix, jobs, timeout)
-    from ser_pcq.cli.predict_output import into_file, into_folder, to_terminal
+    from ser_pcq.cli.predict_output import deliver
 
-    if output_dir is not None:
-        into_folder(job, name, output_dir, plot, resume=resume)
-    elif output is not None:
-        into_file(job, name, output, plot, resume=resume, segments=segments)
-    else:
-        to_terminal(job, name, plot, segments=segments)
-    if job.n_failed:
-        say(f"ser-predict: {job.n_failed} of {len(files)} files could not be judged")
+    n_failed = deliver(
+        job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments
+    )
+    if n_failed:
+        say(f"ser-predict: {n_failed} of {len(files)} files could not be judged")
         raise typer.Exit(1)
 
 

@@ -25,6 +25,31 @@ from ser_pcq.inference.stream import LiveResult, PcmFormat
 from ser_pcq.processes import Progress
 
 
+def deliver(
+    job: Job,
+    name: str,
+    output: Path | None,
+    output_dir: Path | None,
+    plot: Path | None,
+    embeddings: Path | None,
+    *,
+    resume: bool,
+    segments: bool,
+) -> int:
+    """Judge the files, and print or write what was found; return how many have no answer."""
+    if embeddings is not None:
+        from ser_pcq.cli.predict_vectors import into_vectors
+
+        return into_vectors(job.predictor, job.files, embeddings)
+    if output_dir is not None:
+        into_folder(job, name, output_dir, plot, resume=resume)
+    elif output is not None:
+        into_file(job, name, output, plot, resume=resume, segments=segments)
+    else:
+        to_terminal(job, name, plot, segments=segments)
+    return job.n_failed
+
+
 def to_terminal(job: Job, name: str, plot: Path | None, *, segments: bool) -> None:
     """Print results as they come."""
     # Lines that appear as they come show enough progress; lines written to a file do not.

@@ -1,7 +1,8 @@
 """Which channels of a recording are judged: all of them mixed, one, or each for itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ser_pcq.audio.decoder import opened
@@ -29,16 +30,32 @@ Heard = Recording | Refusal | Channels
 
 def hear_mixed(path: Path, mix: str) -> Heard:
     """Read a file as `hear` does; its channels as `checked_mix` returned."""
+    n_channels = 1
+    if mix == SPLIT:
+        try:
+            with opened(path) as file:
+                n_channels = file.channels
+        except AudioError:
+            return hear(path)  # which says what is wrong, or finds it mended
+    return hear_channels(path, mix, n_channels, partial(hear, path))
+
+
+def hear_channels(
+    path: Path, mix: str, n_channels: int, hear_one: Callable[[int | None], Recording | Refusal]
+) -> Heard:
+    """Read the channels that are wanted.
+
+    Args:
+        path: What the recording is called.
+        mix: What `checked_mix` returned.
+        n_channels: How many the recording has; only looked at to split them.
+        hear_one: Reads a channel, from 1, or all mixed when None.
+    """
     if mix == ALL:
-        return hear(path)
+        return hear_one(None)
     if mix != SPLIT:
-        return hear(path, int(mix))
-    try:
-        with opened(path) as file:
-            n_channels = file.channels
-    except AudioError:
-        return hear(path)  # which says what is wrong, or finds it mended
-    return Channels(path, tuple(hear(path, k) for k in range(1, n_channels + 1)))
+        return hear_one(int(mix))
+    return Channels(path, tuple(map(hear_one, range(1, n_channels + 1))))
 
 
 def refuse_mix(mix: str) -> None:

@@ -1,19 +1,19 @@
-"""A recording read from a file or from memory: its waveform and its faults, or why it is refused.
+"""A recording read from a file: its waveform and its faults, or why it is refused.
 
 Short recordings are decoded once and kept; long ones are decoded twice, once to look at them and
 once to judge them, so that memory does not grow with their length.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.audio.channels import mono
-from ser_pcq.audio.decoder import BLOCK, opened, refuse_rate
+from ser_pcq.audio.decoder import opened
 from ser_pcq.audio.headers.truncated import missing_audio
 from ser_pcq.audio.headers.understated import understated
 from ser_pcq.audio.signal_faults import SignalMeter
@@ -24,7 +24,7 @@ from ser_pcq.audio.waveform import (
     resampled_blocks,
     silence,
 )
-from ser_pcq.errors import AudioError, Reason, SerError
+from ser_pcq.errors import AudioError, Reason
 from ser_pcq.inference.prediction import Status
 
 LONGEST_WHOLE = 30.0
@@ -89,7 +89,21 @@ class Recording:
     ) -> None:
         self.path, self.duration, self.warnings = path, duration, warnings
         self.waveform, self.channel = waveform, channel
+        self._file = path
+        self._kept: object = None
         self._chosen = chosen if channel is None else channel - 1
+
+    def named(self, path: Path, warnings: tuple[Reason, ...], keep: object) -> "Recording":
+        """Return the same recording under another name.
+
+        Args:
+            path: The name.
+            warnings: What takes the place of the warnings.
+            keep: What has to live as long as the recording.
+        """
+        other = copy(self)
+        other.path, other.warnings, other._kept = path, warnings, keep
+        return other
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield the recording in parts, each (time,) at 16 kHz; a long one is decoded again.
@@ -100,39 +114,11 @@ class Recording:
         if self.waveform is not None:
             yield self.waveform
             return
-        with opened(self.path) as file:
+        with opened(self._file) as file:
             if self._chosen is not None and self._chosen >= file.channels:
                 raise AudioError("unreadable", "the file has changed", given=self.path)
             parts = (mono(block, self._chosen) for block in file.blocks(tolerant=True))
             yield from resampled_blocks(parts, file.rate, SAMPLE_RATE)
-
-
-class _Samples(Recording):
-    """A long recording that is in memory: (time, channel) at its own rate."""
-
-    def __init__(
-        self,
-        path: Path,
-        duration: float,
-        warnings: tuple[Reason, ...],
-        chosen: int | None,
-        *,
-        samples: NDArray[np.float32],
-        rate: int,
-    ) -> None:
-        super().__init__(path, duration, warnings, None, chosen)
-        self._samples, self._rate = samples, rate
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield it in parts."""
-        parts = (mono(block, self._chosen) for block in _cut(self._samples))
-        yield from resampled_blocks(parts, self._rate, SAMPLE_RATE)
-
-
-def _cut(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """Cut samples, (time, channel), as a decoder gives them out."""
-    for first in range(0, len(samples), BLOCK):
-        yield samples[first : first + BLOCK]
 
 
 @dataclass(frozen=True)
@@ -167,42 +153,6 @@ def hear(path: Path, channel: int | None = None) -> Recording | Refusal:
         return Refusal(path, Status.ERROR, failed(error), channel)
 
 
-def hear_samples(samples: NDArray[Any], rate: int, path: Path) -> Recording | Refusal:
-    """Look at samples in memory as `hear` looks at a file.
-
-    Args:
-        samples: (time,) or (time, channel); floating point, or integers, scaled by their range.
-        rate: Hz.
-        path: The name that they get.
-
-    Raises:
-        SerError: When the array is of another kind, or the rate is impossible.
-    """
-    array = np.asarray(samples)
-    if array.ndim not in (1, 2) or array.dtype.kind not in "fiu" or 0 in array.shape[1:]:
-        raise SerError(
-            "this is not an array of samples",
-            given=f"an array of {array.dtype}, {array.shape}",
-            accepted="numbers, (time,) or (time, channel)",
-        )
-    refuse_rate(rate)
-    if array.dtype.kind != "f":
-        half = 2.0 ** (8 * array.dtype.itemsize - 1)
-        array = array / half - (1.0 if array.dtype.kind == "u" else 0.0)
-    with np.errstate(all="ignore"):  # what becomes infinite is refused by name
-        array = array.astype(np.float32).reshape(len(array), *array.shape[1:] or (1,))
-    meter = SignalMeter(array.shape[1], rate)
-    for block in _cut(array):
-        meter.add(block)
-    try:
-        about = _judged(path, meter, rate, _length_faults(len(array) / rate, rate))
-    except AudioError as error:
-        return Refusal(path, Status.REJECTED, error.reason)
-    if len(array) > LONGEST_WHOLE * rate:
-        return _Samples(*about, meter.levels.chosen(), samples=array, rate=rate)
-    return Recording(*about, _whole([array], rate, meter), meter.levels.chosen())
-
-
 def listen(path: Path, channel: int | None = None) -> Recording:
     """Read a file, and look at what it holds.
 
@@ -215,13 +165,8 @@ def listen(path: Path, channel: int | None = None) -> Recording:
     """
     with opened(path) as file:
         rate, promised = file.rate, file.n_frames
-        if channel is not None and channel > file.channels:
-            raise AudioError(
-                "no_channel",
-                "the recording does not have this channel",
-                given=f"channel {channel} of {path}",
-                accepted=f"1 to {file.channels}" if file.channels > 1 else "1",
-            )
+        if channel is not None:
+            refuse_channel(channel, file.channels, path)
         meter = SignalMeter(file.channels if channel is None else 1, rate)
         kept: list[NDArray[np.float32]] | None = []
         for whole_block in file.blocks(tolerant=True):
@@ -234,12 +179,27 @@ def listen(path: Path, channel: int | None = None) -> Recording:
         is_damaged = file.is_damaged
     duration = meter.levels.n_frames / rate
     faults = _file_faults(path, duration, rate, promised, is_damaged)
-    about = _judged(path, meter, rate, [*faults, *_length_faults(duration, rate)])
-    waveform = None if kept is None else _whole(kept, rate, meter)
+    about = worth_judging(path, meter, rate, [*faults, *length_faults(duration, rate)])
+    waveform = None if kept is None else whole_waveform(kept, rate, meter)
     return Recording(*about, waveform, meter.levels.chosen(), channel)
 
 
-def _judged(
+def refuse_channel(channel: int, n_channels: int, path: Path) -> None:
+    """Refuse a channel, from 1, that a recording does not have.
+
+    Raises:
+        AudioError: `no_channel`.
+    """
+    if channel > n_channels:
+        raise AudioError(
+            "no_channel",
+            "the recording does not have this channel",
+            given=f"channel {channel} of {path}",
+            accepted=f"1 to {n_channels}" if n_channels > 1 else "1",
+        )
+
+
+def worth_judging(
     path: Path, meter: SignalMeter, rate: int, faults: list[Reason]
 ) -> tuple[Path, float, tuple[Reason, ...]]:
     """Return path, duration and warnings of a recording that is worth judging.
@@ -254,7 +214,9 @@ def _judged(
     return path, levels.n_frames / rate, (*faults, *meter.faults())
 
 
-def _whole(blocks: list[NDArray[np.float32]], rate: int, meter: SignalMeter) -> NDArray[np.float32]:
+def whole_waveform(
+    blocks: list[NDArray[np.float32]], rate: int, meter: SignalMeter
+) -> NDArray[np.float32]:
     """Return the waveform of blocks, each (time, channel), at 16 kHz."""
     channel = meter.levels.chosen()
     waveform = np.concatenate([mono(block, channel) for block in blocks])
@@ -288,7 +250,7 @@ def _file_faults(
     return faults
 
 
-def _length_faults(duration: float, rate: int) -> list[Reason]:
+def length_faults(duration: float, rate: int) -> list[Reason]:
     """Return what is wrong with a length, s, and a rate, Hz."""
     faults = []
     if duration < SHORT:

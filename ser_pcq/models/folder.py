@@ -33,6 +33,11 @@ def embedded_models() -> list[str]:
     return sorted(p.parent.name for p in EMBEDDED.glob(f"*/{ABOUT}"))
 
 
+def lasting_name(model: str) -> str:
+    """Return the embedded name or path of a model so that it holds in every working folder."""
+    return model if model in embedded_models() else str(Path(model).expanduser().absolute())
+
+
 def find_model(model: str) -> Path:
     """Return the folder or the ONNX file of a model, given by embedded name or by path.
 
