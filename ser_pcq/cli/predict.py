@@ -51,16 +51,16 @@ def _recordings(paths: list[Path]) -> list[Path]:
     """
     from ser_pcq.audio.find import find_audio
 
-    files = find_audio(paths, foreign=True)
+    files = find_audio(paths)
     for path in paths:
         # Not Path.is_dir(), which raises for names that are too long.
-        if os.path.isdir(path) and not find_audio([path], foreign=True):  # noqa: PTH112
+        if os.path.isdir(path) and not find_audio([path]):  # noqa: PTH112
             say(f"ser-predict: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
             "no recording found",
             given=", ".join(map(str, paths)),
-            do="name files, or folders that hold wav, flac, ogg, mp3 or aiff files",
+            do="name files, or folders that hold wav, flac, ogg, mp3, m4a or other recordings",
         )
     return files
 
