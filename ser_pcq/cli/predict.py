@@ -116,8 +116,12 @@ Plot = Annotated[
 Stream = Annotated[
     bool,
     typer.Option(
-        "--stream", help="Read raw samples from standard input, and judge them as they come."
+        "--stream", help="Judge standard input as it comes: encoded sound, WAV, or raw samples."
     ),
+]
+Raw = Annotated[
+    bool,
+    typer.Option("--raw", help="With --stream: these are raw samples, whatever they begin with."),
 ]
 
 
@@ -138,9 +142,10 @@ def predict(
     timeout: Timeout = None,
     plot: Plot = None,
     stream: Stream = False,
-    rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
-    channels: Annotated[int, typer.Option(help="Channels, of --stream.")] = 1,
-    encoding: Annotated[str, typer.Option(help="Samples of --stream: s16le, f32le, …")] = "s16le",
+    raw: Raw = False,
+    rate: Annotated[int, typer.Option(help="Hz, of raw samples.")] = 16_000,
+    channels: Annotated[int, typer.Option(help="Channels, of raw samples.")] = 1,
+    encoding: Annotated[str, typer.Option(help="Raw samples: s16le, f32le, …")] = "s16le",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
     version: bool = VERSION_OPTION,
 ) -> None:
@@ -151,8 +156,12 @@ def predict(
     name = output_format or _by_name(output)
     if stream:
         others = (paths, segments, output, output_dir, resume, plot, min_confidence, jobs > 1)
-        _stream(model, name, speech, device, (encoding, rate, channels), alone=not any(others))
+        _stream(
+            model, name, speech, device, (encoding, rate, channels), raw=raw, alone=not any(others)
+        )
         return
+    if raw:
+        raise typer.BadParameter("goes with --stream only", param_hint="--raw")
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
     _refuse_misplaced(name, output, output_dir, resume=resume)
@@ -191,6 +200,7 @@ def _stream(
     device: str,
     samples: tuple[str, int, int],
     *,
+    raw: bool,
     alone: bool,
 ) -> None:
     """Judge standard input; `samples` are encoding, rate in Hz and number of channels."""
@@ -200,9 +210,9 @@ def _stream(
     if not alone or name not in STREAM_FORMATS:
         raise typer.BadParameter(
             "--stream goes with --model, --speech, --device, --format table or jsonl, "
-            "--rate, --channels and --encoding alone"
+            "--raw, --rate, --channels and --encoding alone"
         )
-    print_stream(model, PcmFormat(*samples), speech.value, device, name)
+    print_stream(model, PcmFormat(*samples), speech.value, device, name, raw=raw)
 
 
 def _refuse_misplaced(
