@@ -18,6 +18,7 @@ from ser_pcq.audio.decoders.contract import BLOCK as BLOCK
 from ser_pcq.audio.decoders.contract import Decoder, DecodingError, NoAudioError
 from ser_pcq.audio.decoders.libsndfile import SoundfileDecoder
 from ser_pcq.audio.headers.foreign import HEAD, content_name, demuxer_of
+from ser_pcq.audio.headers.truncated import missing_audio
 from ser_pcq.audio.headers.unknown_length import PatchedFile, length_patch
 from ser_pcq.errors import AudioError, SerError
 
@@ -131,12 +132,14 @@ def _refusal(path: Path, head: bytes, error: DecodingError) -> AudioError:
     known = content_name(head)
     name, is_media = known or (None, False)
     word, do = "unreadable", _CONVERT if known is None else None
-    if isinstance(error, NoAudioError):
-        word, wrong = "empty", f"this is {name}, but {error}"
-    elif isinstance(error, _NoDecoderError):
+    if isinstance(error, _NoDecoderError):
         wrong, do = f"this is {name}, {error}", _CONVERT_MEDIA
+    elif is_media and (missing := missing_audio(path)):
+        wrong = f"this is {name}, but it is cut off: {missing}"
+    elif isinstance(error, NoAudioError):
+        word, wrong = "empty", f"this is {name}, but {error}"
     elif is_media:
-        wrong, do = f"this is {name}, but it is damaged ({error})", _CONVERT_MEDIA
+        wrong = f"this is {name}, but it is damaged ({error})"
     elif name:
         wrong = f"this is {name}"
     else:

@@ -16,6 +16,8 @@ from ser_pcq.audio.decoders.forward import ForwardDecoder, Part
 _SEARCHED = 1000  # packets that may be damaged before the first sound
 _PADDING = 4  # packets by which the last one, and what encoders put first, exceed a recording
 
+_LACKING = 0.25  # s by which a header may promise too much: clocks of recorders are not exact
+
 
 def is_installed() -> bool:
     """Whether PyAV is there; it is not imported."""
@@ -39,6 +41,7 @@ class PyavDecoder(ForwardDecoder):
     def __init__(self, source: Path | BinaryIO, demuxer: str) -> None:
         self._source, self._demuxer = source, demuxer
         self._opened = ExitStack()
+        self._promised: float | None = None
         self.is_damaged = False
         try:
             stream, frames = self._begun()
@@ -86,9 +89,10 @@ class PyavDecoder(ForwardDecoder):
             stream.codec_context.thread_count = 1
             for other in container.streams:
                 if other is not stream:
-                    other.discard = "all"
+                    other.discard = av.stream.Discard.all
         except (av.FFmpegError, ValueError) as error:
             raise _reworded(error) from error
+        self._promised = _end(container, stream, self._demuxer)
         return stream, _frames(container, stream)
 
     def _parts(self) -> Iterator[Part]:
@@ -98,13 +102,17 @@ class PyavDecoder(ForwardDecoder):
             ahead, rest = [], self._begun()[1]
         self._ahead, self._rest = [], None
         convert = _Converter()
+        reached = 0.0
         for frames in (ahead, rest):
             for frame in frames:
                 if isinstance(frame, DecodingError):
                     yield frame
                 else:
+                    reached = max(reached, (frame.time or 0.0) + frame.samples / frame.sample_rate)
                     yield from convert(frame)
         yield from convert(None)
+        if self._promised is not None and reached < self._promised - _LACKING:
+            yield DecodingError("it ends before the time that its header promises")
 
 
 class _Pipe:
@@ -204,6 +212,16 @@ def _length(stream: Any, frame: Any) -> int | None:
     size = stream.codec_context.frame_size or frame.samples
     is_known = length.denominator == 1 and 0 <= stream.frames * size - length <= _PADDING * size
     return int(length) if is_known else None
+
+
+def _end(container: Any, stream: Any, demuxer: str) -> float | None:
+    """Return where the sound ends by the header, s; None where it does not say, or may guess."""
+    if demuxer == "mov" and stream.duration:
+        return float(stream.duration * stream.time_base)
+    # The length is that of the longest stream: of the picture, perhaps.
+    if demuxer == "matroska" and len(container.streams) == 1 and container.duration:
+        return float(container.duration / 1e6)
+    return None
 
 
 def _reworded(error: Exception) -> DecodingError:
