@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ser_pcq.inference.stream import PcmFormat as PcmFormat
     from ser_pcq.inference.stream import live as live
     from ser_pcq.inference.stream import read_pcm as read_pcm
+    from ser_pcq.inference.stream_content import read_stream as read_stream
     from ser_pcq.inference.timeline.plot import plot_timeline as plot_timeline
     from ser_pcq.inference.timeline.timeline import EmotionTimeline as EmotionTimeline
     from ser_pcq.models.checkpoint import load_checkpoint as load_checkpoint
@@ -96,6 +97,7 @@ _HOMES = {
     "plot_timeline": "inference.timeline.plot",
     "read_data_dir": "data.directory:read",
     "read_pcm": "inference.stream",
+    "read_stream": "inference.stream_content",
     "read_predictions": "evaluation.table",
     "speech_detector": "audio.speech",
     "whole_file": "files",

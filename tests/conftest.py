@@ -75,6 +75,15 @@ def tone() -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def no_media(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which neither PyAV nor `ffmpeg` decodes media."""
+    from ser_pcq.audio.decoders import ffmpeg, pyav
+
+    monkeypatch.setattr(pyav, "is_installed", lambda: False)
+    monkeypatch.setattr(ffmpeg, "program", lambda: None)
+
+
 @pytest.fixture(scope="session")
 def command() -> Callable[..., Done]:
     """Run a command, `command("data", "--help")`, in this process; see `run_here`."""

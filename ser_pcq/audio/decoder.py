@@ -9,18 +9,19 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ser_pcq.audio.headers.foreign import HEAD, content_name
+from ser_pcq.audio.decoders import ffmpeg, pyav
+from ser_pcq.audio.decoders.contract import BLOCK as BLOCK
+from ser_pcq.audio.decoders.contract import Decoder, DecodingError, NoAudioError
+from ser_pcq.audio.decoders.libsndfile import SoundfileDecoder
+from ser_pcq.audio.headers.foreign import HEAD, content_name, demuxer_of
+from ser_pcq.audio.headers.truncated import missing_audio
 from ser_pcq.audio.headers.understated import understated
 from ser_pcq.audio.headers.unknown_length import Patch, PatchedFile, length_patch
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.processes import sign_of_life
 
 RATES = (1_000, 1_000_000)
 """Hz; a damaged header can state any rate, and ask for any memory."""
@@ -38,122 +39,78 @@ def refuse_rate(rate: float) -> None:
         )
 
 
-BLOCK = 1 << 16
-"""Frames decoded at once."""
-
-_UNKNOWN = 1 << 40  # frames; FLAC that was written into a pipe has more
 _LFS_POINTER = b"version https://git-lfs"
 _CONVERT = "convert it first, for example: sox INPUT -r 16000 -c 1 OUTPUT.wav"
-_FORMATS = "WAV, FLAC, OGG, MP3, AIFF and what else libsndfile reads"
+_CONVERT_MEDIA = "or convert it, for example: ffmpeg -i INPUT -ac 1 -ar 16000 OUTPUT.wav"
+_FORMATS = "WAV, FLAC, OGG, MP3, AIFF and what else libsndfile reads; media as FFmpeg reads them"
+
+NO_DECODER = "which needs the package av (pip install 'ser-pcq[media]') or ffmpeg on the path"
+"""What is said of media where nothing can decode them."""
 
 
-class Decoder:
-    """An open audio file.
+class _NoDecoderError(DecodingError):
+    """Media, but neither PyAV nor `ffmpeg`."""
 
-    Attributes:
-        rate: Hz.
-        channels: How many.
-        n_frames: Length as the header states it, with a cut-off file mostly as it is; None where
-            it is not known before the end.
-        is_damaged: Whether the decoder gave up before the end; known when `blocks` has ended.
-    """
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self.rate: int = file.samplerate
-        self.channels: int = file.channels
-        self.n_frames: int | None = None if file.frames >= _UNKNOWN else file.frames
-        self.is_damaged = False
-
-    def blocks(
-        self, first: int = 0, n_frames: int | None = None, *, tolerant: bool = False
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yield the samples in parts of up to `BLOCK` frames, (frame, channel), 1.0 full scale.
-
-        Args:
-            first: The frame to begin with.
-            n_frames: How many at most; to the end when None.
-            tolerant: Where the decoder gives up, end after what it could make of the file instead
-                of raising.
-
-        Raises:
-            AudioError: `unreadable`, when the decoder gives up.
-        """
-        import soundfile
-
-        self._go_to(first)
-        left = self._left(first, n_frames)
-        n_read = 0
-        while left > 0:
-            sign_of_life()
-            # Where the decoder fails it has filled a part of the block, and does not say how much.
-            block = np.full((min(left, BLOCK), self.channels), np.nan, np.float32)
-            error = None
-            try:
-                n = len(self._file.read(out=block))
-            except soundfile.SoundFileError as caught:
-                missing = np.isnan(block).any(axis=1)
-                n = int(missing.argmax()) if missing.any() else len(block)
-                # The end of a file of unknown length comes as an error too, of another kind than
-                # that of a stream which breaks off.
-                at_end = self.n_frames is None and "lost sync" not in str(caught)
-                error = None if at_end and n_read + n else caught
-            n_read += n
-            if error and not (tolerant and n_read):
-                raise error
-            if n:
-                yield block[:n]
-            if error or n < len(block):
-                self.is_damaged = error is not None
-                return
-            left -= n
-
-    def _go_to(self, first: int) -> None:
-        """Move to a frame."""
-        if self._file.seekable():
-            if first != self._file.tell():
-                self._file.seek(first)
-            return
-        # Some encodings, GSM for example, can only be read from front to back, and are mono.
-        while first > 0 and (n := len(self._file.read(min(first, BLOCK)))):
-            first -= n
-            sign_of_life()
-
-    def _left(self, first: int, n_frames: int | None) -> int:
-        """Return how many frames to read."""
-        there = _UNKNOWN if self.n_frames is None else max(0, self.n_frames - first)
-        return there if n_frames is None else min(there, n_frames)
+def can_decode_media() -> bool:
+    """Whether there is anything that decodes media."""
+    return pyav.is_installed() or ffmpeg.program() is not None
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Decoder]:
     """Yield an open file.
 
-    The content decides about the format, not the name.
+    The content decides about the format, not the name. What libsndfile refuses, and is known to be
+    media, goes to PyAV, or to `ffmpeg` where that is not installed.
 
     Raises:
         AudioError: `missing`, `unreadable`, `not_regular` or `empty`; errors of the decoder within
             the block as well.
     """
-    # The decoder library costs 50 ms and is not needed to import the package.
-    import soundfile
-
     head = _checked_head(path)
     try:
-        with _source(path) as source, soundfile.SoundFile(source) as file:
-            if not RATES[0] <= file.samplerate <= RATES[1]:
+        with ExitStack() as stack:
+            decoder = _decoder(path, head, stack)
+            if not RATES[0] <= decoder.rate <= RATES[1]:
                 raise AudioError(
                     "unreadable",
                     "the header states an impossible sample rate",
-                    given=f"{file.samplerate} Hz in {path}",
+                    given=f"{decoder.rate} Hz in {path}",
                     accepted=f"{RATES[0]} to {RATES[1]} Hz",
                     do=_CONVERT,
                 )
-            yield Decoder(file)
-    except soundfile.SoundFileError as error:
+            yield decoder
+    except DecodingError as error:
         raise _refusal(path, head, error) from error
     except OSError as error:
         raise _not_readable(path, error) from error
+
+
+def _decoder(path: Path, head: bytes, stack: ExitStack) -> Decoder:
+    """Open a file with what can decode it; `stack` closes it.
+
+    Raises:
+        DecodingError: When nothing can.
+    """
+    demuxer = demuxer_of(head)
+    try:
+        with ExitStack() as own:
+            decoder: Decoder = SoundfileDecoder(own.enter_context(_source(path)))
+            own.callback(decoder.close)
+            stack.push(own.pop_all())
+            return decoder
+    except DecodingError:
+        if demuxer is None:
+            raise
+    if pyav.is_installed():
+        decoder = pyav.PyavDecoder(path, demuxer)
+    elif program := ffmpeg.program():
+        decoder = ffmpeg.FfmpegDecoder(path, demuxer, program)
+    else:
+        raise _NoDecoderError(NO_DECODER)
+    stack.callback(decoder.close)
+    return decoder
 
 
 @contextmanager
@@ -172,29 +129,24 @@ def _source(path: Path) -> Iterator[Any]:
         yield file
 
 
-def _refusal(path: Path, head: bytes, error: Exception) -> AudioError:
-    """Return the refusal of a file that is not audio."""
+def _refusal(path: Path, head: bytes, error: DecodingError) -> AudioError:
+    """Return the refusal of a file that cannot be decoded."""
     known = content_name(head)
-    if known is not None:
-        name, convertible = known
-        convert = "convert it first, for example: ffmpeg -i INPUT -ac 1 -ar 16000 OUTPUT.wav"
-        return AudioError(
-            "unreadable",
-            f"this is {name}, which cannot be read" if convertible else f"this is {name}",
-            given=path,
-            accepted=_FORMATS,
-            do=convert if convertible else None,
-        )
-    why = getattr(error, "error_string", "no header").strip().rstrip(".")
-    if "not a regular file" in why:  # it is one; the decoder means that it does not know the format
-        why = "unknown format"
-    return AudioError(
-        "unreadable",
-        f"the file is not audio, or is damaged ({why})",
-        given=path,
-        accepted=_FORMATS,
-        do=_CONVERT,
-    )
+    name, is_media = known or (None, False)
+    word, do = "unreadable", _CONVERT if known is None else None
+    if isinstance(error, _NoDecoderError):
+        wrong, do = f"this is {name}, {error}", _CONVERT_MEDIA
+    elif is_media and (missing := missing_audio(path)):
+        wrong = f"this is {name}, but it is cut off: {missing}"
+    elif isinstance(error, NoAudioError):
+        word, wrong = "empty", f"this is {name}, but {error}"
+    elif is_media:
+        wrong = f"this is {name}, but it is damaged ({error})"
+    elif name:
+        wrong = f"this is {name}"
+    else:
+        wrong = f"the file is not audio, or is damaged ({error})"
+    return AudioError(word, wrong, given=path, accepted=_FORMATS, do=do)
 
 
 def _checked_head(path: Path) -> bytes:

@@ -4,17 +4,18 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ser_pcq.audio.headers.foreign import FOREIGN_SUFFIXES
+from ser_pcq.audio.headers.foreign import MEDIA_SUFFIXES
 
 AUDIO_SUFFIXES = frozenset(
-    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au"}
+    MEDIA_SUFFIXES
+    | {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au"}
     | {".snd", ".caf", ".w64", ".rf64", ".sph", ".nist"}
 )
 """What `find_audio` looks for in folders, in lower case. A file that is named itself may have any
 ending, as its content decides."""
 
 
-def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     """Yield the audio files below a folder, each real folder once, so that links cannot loop."""
     # A folder that cannot be listed is kept like a file: it is refused on reading, and the files
     # beside it are not lost.
@@ -33,12 +34,12 @@ def _walk(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             # `._name.wav` is what macOS leaves on foreign disks: not audio, despite its name.
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
+            if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES:
                 yield Path(root, name)
     yield from locked
 
 
-def find_audio(paths: Iterable[str | os.PathLike[str]], *, foreign: bool = False) -> list[Path]:
+def find_audio(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """List the audio files that `paths` name, each once.
 
     A folder means the audio files below it, sorted, without hidden ones. Anything else is kept as
@@ -47,15 +48,12 @@ def find_audio(paths: Iterable[str | os.PathLike[str]], *, foreign: bool = False
 
     Args:
         paths: Files and folders.
-        foreign: List recordings as well that have to be converted first, `m4a` for example, so that
-            each of them is refused by name.
     """
-    suffixes = AUDIO_SUFFIXES | FOREIGN_SUFFIXES if foreign else AUDIO_SUFFIXES
     found: dict[str, Path] = {}
     for path in map(Path, paths):
         # Not Path.is_dir(), which raises where a folder on the way may not be entered.
         is_folder = os.path.isdir(path)  # noqa: PTH112
-        for file in sorted(_walk(path, suffixes)) if is_folder else [path]:
+        for file in sorted(_walk(path)) if is_folder else [path]:
             # Not Path.resolve(), which would take a link and its target for one file.
             found.setdefault(os.path.abspath(file), file)  # noqa: PTH100
     return list(found.values())

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.audio.channels import ChannelLevels, averaged
-from ser_pcq.audio.decoder import Decoder, opened
+from ser_pcq.audio.decoder import opened
+from ser_pcq.audio.decoders.contract import Decoder
 from ser_pcq.errors import AudioError
 
 SAMPLE_RATE = 16_000

@@ -62,16 +62,16 @@ def _recordings(paths: list[Path]) -> list[Path]:
     """
     from ser_pcq.audio.find import find_audio
 
-    files = find_audio(paths, foreign=True)
+    files = find_audio(paths)
     for path in paths:
         # Not Path.is_dir(), which raises for names that are too long.
-        if os.path.isdir(path) and not find_audio([path], foreign=True):  # noqa: PTH112
+        if os.path.isdir(path) and not find_audio([path]):  # noqa: PTH112
             say(f"ser-predict: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
             "no recording found",
             given=", ".join(map(str, paths)),
-            do="name files, or folders that hold wav, flac, ogg, mp3 or aiff files",
+            do="name files, or folders that hold wav, flac, ogg, mp3, m4a or other recordings",
         )
     return files
 
@@ -143,8 +143,12 @@ Mix = Annotated[
 Stream = Annotated[
     bool,
     typer.Option(
-        "--stream", help="Read raw samples from standard input, and judge them as they come."
+        "--stream", help="Judge standard input as it comes: encoded sound, WAV, or raw samples."
     ),
+]
+Raw = Annotated[
+    bool,
+    typer.Option("--raw", help="With --stream: these are raw samples, whatever they begin with."),
 ]
 
 
@@ -167,9 +171,10 @@ def predict(
     embeddings: Embeddings = None,
     mix: Mix = "all",
     stream: Stream = False,
-    rate: Annotated[int, typer.Option(help="Hz, of --stream.")] = 16_000,
-    channels: Annotated[int, typer.Option(help="Channels, of --stream.")] = 1,
-    encoding: Annotated[str, typer.Option(help="Samples of --stream: s16le, f32le, …")] = "s16le",
+    raw: Raw = False,
+    rate: Annotated[int, typer.Option(help="Hz, of raw samples.")] = 16_000,
+    channels: Annotated[int, typer.Option(help="Channels, of raw samples.")] = 1,
+    encoding: Annotated[str, typer.Option(help="Raw samples: s16le, f32le, …")] = "s16le",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
     version: bool = VERSION_OPTION,
 ) -> None:
@@ -181,8 +186,11 @@ def predict(
     if stream:
         others = (paths, segments, output, output_dir, resume, plot, min_confidence, embeddings)
         alone = not any((*others, jobs > 1, mix != "all"))
-        _stream(model, name, speech, device, (encoding, rate, channels), alone=alone)
+        samples = (encoding, rate, channels)
+        _stream(model, name, speech, device, samples, raw=raw, alone=alone)
         return
+    if raw:
+        raise typer.BadParameter("goes with --stream only", param_hint="--raw")
     if not paths:
         raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
     _refuse_misplaced(name, output, output_dir, resume=resume)
@@ -220,6 +228,7 @@ def _stream(
     device: str,
     samples: tuple[str, int, int],
     *,
+    raw: bool,
     alone: bool,
 ) -> None:
     """Judge standard input; `samples` are encoding, rate in Hz and number of channels."""
@@ -229,9 +238,9 @@ def _stream(
     if not alone or name not in STREAM_FORMATS:
         raise typer.BadParameter(
             "--stream goes with --model, --speech, --device, --format table or jsonl, "
-            "--rate, --channels and --encoding alone"
+            "--raw, --rate, --channels and --encoding alone"
         )
-    print_stream(model, PcmFormat(*samples), speech.value, device, name)
+    print_stream(model, PcmFormat(*samples), speech.value, device, name, raw=raw)
 
 
 def _refuse_misplaced(

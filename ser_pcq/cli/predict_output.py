@@ -218,19 +218,20 @@ def _with_plots(
 
 
 def print_stream(
-    model: str | None, pcm_format: PcmFormat, speech: str, device: str, name: str
+    model: str | None, pcm_format: PcmFormat, speech: str, device: str, name: str, *, raw: bool
 ) -> None:
     """Print a line for each second of standard input, as soon as it is judged."""
     from ser_pcq.audio.speech import speech_detector
     from ser_pcq.inference.stream import live, read_pcm
+    from ser_pcq.inference.stream_content import read_stream
     from ser_pcq.models.classifier import load_classifier
     from ser_pcq.models.folder import DEFAULT_MODEL
 
     with progress("loading the model"):
         classifier = load_classifier(model or DEFAULT_MODEL, device=device)
     if sys.stdin.isatty():
-        say("ser-predict: reading raw samples from the terminal; is a pipe missing?")
-    blocks = read_pcm(sys.stdin.buffer, pcm_format)
+        say("ser-predict: reading from the terminal; is a pipe missing?")
+    blocks = (read_pcm if raw else read_stream)(sys.stdin.buffer, pcm_format)
     try:
         for result in live(blocks, classifier, speech_detector(speech)):
             typer.echo(STREAM_FORMATS[name](result))

@@ -53,7 +53,7 @@ REASONS = {
 WARNINGS = {
     "truncated": "the file ends earlier than its header says; what it holds was judged",
     "longer_than_stated": "the file holds more audio than its header says; all of it was judged",
-    "damaged": "the decoder gave up before the end; what it decoded was judged",
+    "damaged": "something could not be decoded; what could be was judged",
     "short": "it is under 1 s; the embedded models learnt from recordings of 1.2 s and more",
     "narrow_band": "the sample rate is under 16 kHz, as on the phone: high frequencies are missing",
     "clipped": "more than 0.05 % of the samples lie on flat tops",
@@ -233,7 +233,7 @@ def _file_faults(
         duration: Length of what was decoded, s.
         rate: Hz.
         promised: Frames that the decoder expected; None when it did not know.
-        is_damaged: Whether it gave up.
+        is_damaged: Whether it could not decode something.
     """
     faults = []
     try:
@@ -246,7 +246,7 @@ def _file_faults(
         faults.append(Reason("truncated", missing))
     elif is_damaged:
         of = "" if promised is None else f" of {promised / rate:.2f} s"
-        faults.append(Reason("damaged", f"the decoder gave up after {duration:.2f} s{of}"))
+        faults.append(Reason("damaged", f"only {duration:.2f} s{of} could be decoded"))
     return faults
 
 

@@ -435,9 +435,10 @@ def test_paths_of_windows_are_told(tmp_path: Path) -> None:
         read_table(table)
 
 
+@pytest.mark.usefixtures("no_media")
 def test_recordings_that_cannot_be_read_are_no_stray_files(tmp_path: Path) -> None:
     folder = files(tmp_path / "r", "anger/memo.m4a", "anger/notes.txt")
-    with pytest.raises(DataError, match=r"can be read.*anger/memo\.m4a.*ffmpeg"):
+    with pytest.raises(DataError, match=r"can be read.*anger/memo\.m4a.*ser-pcq\[media\].*ffmpeg"):
         read_folder(folder)
     files(folder, "anger/a.wav")
     notes = read_folder(folder).notes

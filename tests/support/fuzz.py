@@ -5,10 +5,16 @@ import pytest
 
 from ser_pcq.audio.waveform import read_waveform
 from ser_pcq.inference.recording import REASONS, WARNINGS, Refusal, hear
+from support.media import kinds
 
 SEEDS = ["plain.wav", "extensible.wav", "extra_chunks.wav", "IMA_ADPCM.wav", "big_endian.wav"]
 SEEDS += ["kind.flac", "kind.ogg", "kind.opus", "kind.mp3", "kind.aiff", "kind.au", "kind.caf"]
 SEEDS += ["kind.w64", "kind.rf64", "nist.sph", "pipe_0.wav", "pipe.caf", "pipe.flac", "tagged.mp3"]
+
+MEDIA = ["aac.m4a", "first.mp4", "pieces.mp4", "film.mkv", "voice.aac", "opus.webm", "live.webm"]
+MEDIA += ["alac.m4a", "alac.caf", "windows.wma", "true.tta", "pack.wv", "dolby.ac3", "film.avi"]
+MEDIA += ["phone.amr", "phone.3gp", "amr.caf"]
+SEEDS += [name for name in MEDIA if name in kinds()]
 
 
 def check(path):

@@ -5,10 +5,12 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import soundfile
 import soxr
 
+from support.media import film, kinds, write_media
 from support.paths import SOUNDS
 
 RATE = 16_000
@@ -53,7 +55,7 @@ class Zoo:
         self.animals: dict[str, Animal] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self.plain = (speech() * 32767).astype(np.int16)
-        for fill in (_encodings, _rates, _containers, _headers, _unknown_lengths):
+        for fill in (_encodings, _rates, _containers, _headers, _unknown_lengths, _media):
             fill(self)
         for fill in (
             _stated_too_short,
@@ -213,6 +215,30 @@ def _stated_too_short(zoo):
     zoo.path("stated_tagged.wav", longer).write_bytes(_riff(_format(), short, artwork))
     whole = _riff(_format(), _chunk(b"data", data))
     zoo.path("artwork.wav", SAME).write_bytes(whole + artwork + bytes(300) + b"rubbish" * 400)
+
+
+def _media(zoo):
+    wave = zoo.plain / 32768
+    for name, (codec, container, options) in kinds().items():
+        animal = warned("narrow_band") if "amr" in codec else Animal(is_same=name == "alac.m4a")
+        write_media(zoo.path(name, animal), wave, RATE, codec, container, **options)
+
+    def share(name, part):
+        content = (zoo.folder / name).read_bytes()
+        return content[: int(part * len(content))]
+
+    for name in ("first.mp4", "pieces.mp4", "opus.webm", "live.webm", "voice.aac", "windows.wma"):
+        zoo.path(f"cut_{name}", warned("truncated")).write_bytes(share(name, 0.75))
+    for name in ("aac.m4a", "film.mov"):
+        zoo.path(f"died_{name}", rejected("unreadable")).write_bytes(share(name, 0.75))
+    for name in ("first.mp4", "voice.aac"):
+        half = len(share(name, 0.5))
+        content = share(name, 1)[:half] + b"\xff" * 300 + share(name, 1)[half + 300 :]
+        zoo.path(f"hole_{name}", warned("damaged")).write_bytes(content)
+    zoo.path("aac_named.wav", Animal()).write_bytes(share("aac.m4a", 1))
+    zoo.path("webm_named.mp3", Animal()).write_bytes(share("opus.webm", 1))
+    with av.open(zoo.path("silent_film.mp4", rejected("empty")), "w") as file:
+        film(file, file.add_stream("mpeg4", rate=10), 1.0)
 
 
 def _cut_off(zoo):

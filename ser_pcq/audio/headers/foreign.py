@@ -1,29 +1,42 @@
-"""The kind of a file that cannot be read here, by its first bytes: to say what to do with it."""
+"""The kind of a file that libsndfile does not read, by its first bytes."""
 
-FOREIGN_SUFFIXES = frozenset(
-    {".m4a", ".aac", ".mp4", ".m4b", ".mov", ".wma", ".asf", ".amr", ".3gp", ".3g2", ".webm"}
-    | {".mkv", ".mka", ".avi", ".ape", ".wv", ".ac3", ".dts", ".ra", ".tta"}
+MEDIA_SUFFIXES = frozenset(
+    {".m4a", ".aac", ".mp4", ".m4b", ".m4v", ".mov", ".wma", ".asf", ".wmv", ".amr", ".awb"}
+    | {".3gp", ".3gpp", ".3g2", ".webm", ".weba", ".mkv", ".mka", ".avi", ".flv", ".ape", ".wv"}
+    | {".ac3", ".eac3", ".dts", ".ra", ".tta", ".spx", ".ogv"}
 )
-"""Recordings that libsndfile cannot decode, in lower case. In a folder they are not skipped
-silently: the refusal says how to convert what a telephone recorded."""
+"""Recordings that libsndfile cannot decode, in lower case: what telephones and browsers record,
+and the sound of videos."""
 
 HEAD = 64
 """How many bytes `content_name` needs."""
 
 _MAGIC = (
-    (0, b"\x1aE\xdf\xa3", "WebM or Matroska"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media (WMA)"),
-    (0, b"#!AMR", "AMR"),
-    (0, b"ADIF", "AAC"),
-    (0, b"\xff\xf1", "AAC"),
-    (0, b"\xff\xf9", "AAC"),
-    (0, b"MAC ", "Monkey's Audio"),
-    (0, b"wvpk", "WavPack"),
-    (0, b"TTA1", "True Audio"),
-    (0, b"\x0bw", "AC-3"),
-    (0, b".ra\xfd", "RealAudio"),
-    (8, b"AVI ", "AVI video"),
-    (4, b"ftyp", "MPEG-4 (m4a, mp4)"),
+    (0, b"\x1aE\xdf\xa3", "WebM or Matroska", "matroska"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media (WMA)", "asf"),
+    (0, b"#!AMR", "AMR", "amr"),
+    (0, b"ADIF", "AAC", "aac"),
+    (0, b"\xff\xf0", "AAC", "aac"),
+    (0, b"\xff\xf1", "AAC", "aac"),
+    (0, b"\xff\xf8", "AAC", "aac"),
+    (0, b"\xff\xf9", "AAC", "aac"),
+    (0, b"MAC ", "Monkey's Audio", "ape"),
+    (0, b"wvpk", "WavPack", "wv"),
+    (0, b"TTA1", "True Audio", "tta"),
+    (0, b"\x0bw", "AC-3", "ac3"),
+    (0, b"\x7f\xfe\x80\x01", "DTS", "dts"),
+    (0, b".RMF", "RealMedia", "rm"),
+    (0, b".ra\xfd", "RealAudio", "rm"),
+    (0, b"FLV\x01", "Flash video", "flv"),
+    (8, b"AVI ", "AVI video", "avi"),
+    (4, b"ftyp", "MPEG-4 (m4a, mp4)", "mov"),
+    (4, b"moov", "QuickTime", "mov"),
+    (4, b"mdat", "QuickTime", "mov"),
+    (4, b"wide", "QuickTime", "mov"),
+    # libsndfile reads them, but not all of their encodings.
+    (0, b"caff", "Core Audio (CAF)", "caf"),
+    (28, b"Speex", "Speex", "ogg"),
+    (28, b"\x80theora", "Ogg video", "ogg"),
 )
 
 _OTHER = (
@@ -45,15 +58,30 @@ def content_name(head: bytes) -> tuple[str, bool] | None:
         head: Its first `HEAD` bytes.
 
     Returns:
-        The name, and whether it can be converted to audio; None when nothing is known.
+        The name, and whether FFmpeg may decode it; None when nothing is known.
     """
-    for convertible, table in ((True, _MAGIC), (False, _OTHER)):
-        for place, magic, name in table:
-            if head[place : place + len(magic)] == magic:
-                return name, convertible
+    for place, magic, name, _ in _MAGIC:
+        if head[place : place + len(magic)] == magic:
+            return name, True
+    for place, magic, name in _OTHER:
+        if head[place : place + len(magic)] == magic:
+            return name, False
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start[:1] == b"<":
         return "HTML or XML: a page instead of the recording, perhaps from a failed download", False
     if head and all(byte >= 32 or byte in b"\t\r\n" for byte in head):
         return "text", False
+    return None
+
+
+def demuxer_of(head: bytes) -> str | None:
+    """Return how FFmpeg names the format of a file; None where libsndfile alone can read it.
+
+    Args:
+        head: Its first `HEAD` bytes.
+    """
+    for place, magic, _, demuxer in _MAGIC:
+        if head[place : place + len(magic)] == magic:
+            is_enhanced = demuxer == "ac3" and len(head) > 5 and head[5] >> 3 > 10
+            return "eac3" if is_enhanced else demuxer
     return None

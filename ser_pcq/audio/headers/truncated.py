@@ -3,7 +3,8 @@
 libsndfile silently shortens the length in a header to what the file holds, so that a file that was
 cut off in a copy reads as a shorter recording. Here the headers themselves are read: WAV (RIFF,
 RIFX, RF64, BW64), AIFF and AIFC, CAF, Wave64, AU, NIST SPHERE, Ogg, and MP3 with a Xing or Info
-frame. Nothing is decoded. Sources: the formats' own specifications; RFC 3533 for Ogg.
+frame; of media, what `ser_pcq.audio.headers.media` reads. Nothing is decoded. Sources: the formats'
+own specifications; RFC 3533 for Ogg.
 """
 
 import re
@@ -11,6 +12,9 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from ser_pcq.audio.headers.foreign import demuxer_of
+from ser_pcq.audio.headers.media import missing_media
 
 TOLERANCE = 64
 """Bytes that may be missing: some writers count the header (44 bytes) in, or a byte of padding."""
@@ -52,6 +56,8 @@ def missing_audio(path: Path) -> str | None:
                 if head.startswith(magic):
                     promised, present = read(file, end)
                     return _shortfall(promised, present)
+            if demuxer_of(head):
+                return missing_media(file, head, end)
             if head[:3] == b"ID3" or (head[:1] == b"\xff" and head[1:2] >= b"\xe0"):
                 return _shortfall(*_mp3(file, end))
         except struct.error:

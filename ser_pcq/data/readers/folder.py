@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ser_pcq.audio.headers.foreign import FOREIGN_SUFFIXES
+from ser_pcq.audio.decoder import NO_DECODER, can_decode_media
+from ser_pcq.audio.headers.foreign import MEDIA_SUFFIXES
 from ser_pcq.data.corpora.corpus import refuse_lfs_pointers
 from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.entry import Entry, prepared, refuse
@@ -15,7 +16,7 @@ GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""
 
 _LAYOUT = "a folder for each emotion, as in anger/anna_01.wav"
-_CONVERT = "convert them, for example: ffmpeg -i INPUT -ar 16000 -ac 1 OUTPUT.wav"
+_INSTALL = f"they are in formats of media, {NO_DECODER}"
 _EXAMPLE = r"(?P<speaker>[^/_]+)_[^/]*$"
 
 
@@ -40,16 +41,17 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
     if not folder.is_dir():
         raise DataError("the folder does not exist", given=folder, accepted=_LAYOUT)
     compiled = None if pattern is None else _compiled(pattern)
-    paths = find_audio([folder])
+    found = find_audio([folder])
+    paths = found if can_decode_media() else [p for p in found if not _is_media(p.name)]
     if locked := [p for p in paths if p.is_dir()]:
         raise DataError("folders cannot be listed", given=few(map(str, locked)))
     if not paths:
-        closed = [n for n in _others(folder, set()) if Path(n).suffix.lower() in FOREIGN_SUFFIXES]
+        closed = [path.relative_to(folder).as_posix() for path in found]
         raise DataError(
             "no recordings that can be read" if closed else "no recordings",
             given=f"{folder} with {few(closed)}" if closed else folder,
             accepted=_LAYOUT,
-            do=_CONVERT if closed else None,
+            do=_INSTALL if closed else None,
         )
     refuse_lfs_pointers(paths, str(folder))
     names = [path.relative_to(folder).as_posix() for path in paths]
@@ -129,14 +131,14 @@ def _notes(
     others = list(_others(folder, audio))
     notes = []
     hidden = [name for name in others if Path(name).name.startswith(".")]
-    closed = [name for name in others if Path(name).suffix.lower() in FOREIGN_SUFFIXES]
+    closed = [name for name in others if _is_media(name) and name not in hidden]
     stray = [name for name in others if name not in hidden and name not in closed]
     if hidden:
         notes.append(f"left out: {len(hidden)} hidden files: {few(hidden)}")
     if closed:
         notes.append(
             f"left out: {len(closed)} recordings in formats that cannot be read: {few(closed)}; "
-            f"{_CONVERT}"
+            f"{_INSTALL}"
         )
     if stray:
         notes.append(f"left out: {len(stray)} files that are not audio by name: {few(stray)}")
@@ -154,6 +156,11 @@ def _notes(
             merged.setdefault("_".join(name.lower().split()), set()).add(name)
         notes += [f"one emotion: {', '.join(sorted(s))}" for s in merged.values() if len(s) > 1]
     return notes
+
+
+def _is_media(name: str) -> bool:
+    """Whether libsndfile alone does not read a recording, by its name."""
+    return Path(name).suffix.lower() in MEDIA_SUFFIXES
 
 
 def _others(folder: Path, audio: set[str]) -> Iterator[str]:
