@@ -116,7 +116,7 @@ class PyavDecoder(ForwardDecoder):
 
 
 class _File:
-    """A file in which a place that does not exist is no error, of which PyAV would print a trace."""
+    """A file in which no place is an error, as PyAV prints a trace of each."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
