@@ -55,3 +55,10 @@ def test_any_change_of_a_real_file_is_read_or_refused(tmp_path, name, steps):
     path = tmp_path / "changed"
     path.write_bytes(changed(seeds()[name], steps))
     check(path)
+
+
+def test_a_box_of_a_size_that_no_file_has_costs_only_its_file(tmp_path):
+    path = tmp_path / "huge.m4a"
+    boxes = b"\0\0\0\x18ftypM4A \0\0\0\0M4A mp42" + b"\0\0\0\1free" + b"\xff" * 8
+    path.write_bytes(boxes + bytes(100))
+    check(path)

@@ -44,17 +44,17 @@ def stored(samples, kind, subtype=None, rate=RATE):
     return out.getvalue()
 
 
-@pytest.mark.parametrize("length", [7, 5000])
+@pytest.mark.parametrize(("length", "n"), [(7, 500), (5000, len(SOUND))])
 @pytest.mark.parametrize(
     ("kind", "subtype"),
     [("WAV", s) for s in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")]
     + [("WAVEX", "PCM_16"), ("WAVEX", "FLOAT"), ("RF64", "PCM_16")],
 )
-def test_a_wav_is_read_by_its_header(kind, subtype, length, monkeypatch):
+def test_a_wav_is_read_by_its_header(kind, subtype, length, n, monkeypatch):
     monkeypatch.setattr(pyav, "is_installed", lambda: False)
-    two = np.stack([SOUND, SOUND / 2], axis=1)
+    two = np.stack([SOUND[:n], SOUND[:n] / 2], axis=1)
     got = heard(stored(two, kind, subtype), length, PcmFormat("f64be", 8000, 7))
-    assert got == pytest.approx(SOUND * 0.75, abs=2**-7)
+    assert got == pytest.approx(SOUND[:n] * 0.75, abs=2**-7)
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x80000000, 0x7FFFFFFF])

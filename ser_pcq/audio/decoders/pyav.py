@@ -72,7 +72,7 @@ class PyavDecoder(ForwardDecoder):
         self._opened.close()
         if isinstance(self._source, Path):
             # Not by its name, in which FFmpeg may see a protocol.
-            source: Any = self._opened.enter_context(self._source.open("rb"))
+            source: Any = _File(self._opened.enter_context(self._source.open("rb")))
         elif self._source.seekable():
             source = self._source
             source.seek(0)
@@ -113,6 +113,21 @@ class PyavDecoder(ForwardDecoder):
         yield from convert(None)
         if self._promised is not None and reached < self._promised - _LACKING:
             yield DecodingError("it ends before the time that its header promises")
+
+
+class _File:
+    """A file in which no place is an error, as PyAV prints a trace of each."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read, self.tell = file.read, file.tell
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """Go to a place; return it, or -1 where there is none."""
+        try:
+            return self._file.seek(place, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
 
 class _Pipe:

@@ -43,6 +43,8 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     end = file.seek(0, 2)
     place = 0
     for _ in range(_MAX):
+        if place >= end:  # by a size that no file has, perhaps, which cannot be gone to
+            return
         file.seek(place)
         head = file.read(16)
         if len(head) < 8:
