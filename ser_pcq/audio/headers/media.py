@@ -43,7 +43,8 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     end = file.seek(0, 2)
     place = 0
     for _ in range(_MAX):
-        file.seek(place)
+        # A size that is wrong may lead further than any file system goes.
+        file.seek(min(place, end))
         head = file.read(16)
         if len(head) < 8:
             return
