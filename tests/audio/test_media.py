@@ -6,10 +6,12 @@ import resource
 import subprocess
 import sys
 import time
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
-from support.media import KINDS, kinds, write_media
+from support.media import KINDS, film, kinds, write_media
 from support.paths import ROOT
 from support.zoo import RATE, speech
 
@@ -143,9 +145,6 @@ def test_a_recorder_that_died_left_no_index(folder, tmp_path, decoder):
 
 
 def test_a_film_without_sound_is_refused(tmp_path, decoder):
-    import av
-    from support.media import film
-
     with av.open(tmp_path / "silent.mp4", "w") as file:
         film(file, file.add_stream("mpeg4", rate=10), 1.0)
     reason = hear(tmp_path / "silent.mp4").reason
@@ -181,6 +180,21 @@ def test_rate_and_channels_may_change_within_a_stream(folder, tmp_path):
         samples = np.concatenate(list(file.blocks(tolerant=True)))
         assert (file.rate, file.channels) == (44_100, 1)
     assert len(samples) / 44_100 == pytest.approx(5.1, abs=0.1)
+
+
+def test_many_channels_are_read(tmp_path):
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (16, RATE)).astype(np.float32)
+    packed = wave.T.reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, "flt", "hexadecagonal")
+    frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+    with av.open(tmp_path / "many.mkv", "w") as file:
+        stream = file.add_stream("wavpack", rate=RATE, layout="hexadecagonal")
+        stream.format = "s16p"
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            file.mux(packet)
+    with opened(tmp_path / "many.mkv") as file:
+        found = np.concatenate(list(file.blocks()))
+    np.testing.assert_allclose(found, wave.T, atol=1e-4)
 
 
 class Pipe(io.BytesIO):

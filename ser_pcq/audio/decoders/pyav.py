@@ -16,6 +16,7 @@ from ser_pcq.audio.decoders.forward import ForwardDecoder, Part
 _SEARCHED = 1000  # packets that may be damaged before the first sound
 _PADDING = 4  # packets by which the last one, and what encoders put first, exceed a recording
 
+_PLANES = 8  # channels; of a frame that has more of them, PyAV reads beyond the last one
 _LACKING = 0.25  # s by which a header may promise too much: clocks of recorders are not exact
 
 
@@ -157,22 +158,22 @@ class _Converter:
                 yield from map(_samples, self._resampler.resample(None))
                 self._resampler = None
             self._kind = kind
-            if frame is None:
+            if frame is None or kind is None:
                 return
-            is_alike = _kind(frame)[1:] == _kind(self._first)[1:]
-            yield from map(_samples, [frame] if is_alike else self._changed(frame))
+            is_plain = kind[1:] == _kind(self._first)[1:] and kind[2] <= _PLANES
+            yield from map(_samples, [frame] if is_plain else self._changed(frame))
             if frame.is_corrupt:
                 yield DecodingError("a part of it is damaged")
         except (av.FFmpegError, ValueError) as error:
             yield _reworded(error)
 
     def _changed(self, frame: Any) -> Any:
-        """Return a frame with the rate and the layout of the first one."""
+        """Return a frame with the rate and the layout of the first one, channels interleaved."""
         import av
 
         if self._resampler is None:
             first = self._first
-            self._resampler = av.AudioResampler("fltp", first.layout, first.sample_rate)
+            self._resampler = av.AudioResampler("flt", first.layout, first.sample_rate)
         return self._resampler.resample(frame)
 
 
