@@ -1,6 +1,7 @@
 """Media by PyAV, the extra `media`: FFmpeg's libraries within this process."""
 
 import importlib.util
+import io
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -73,7 +74,7 @@ class PyavDecoder(ForwardDecoder):
         self._opened.close()
         if isinstance(self._source, Path):
             # Not by its name, in which FFmpeg may see a protocol.
-            source: Any = self._opened.enter_context(self._source.open("rb"))
+            source: Any = self._opened.enter_context(_File(self._source))
         elif self._source.seekable():
             source = self._source
             source.seek(0)
@@ -114,6 +115,17 @@ class PyavDecoder(ForwardDecoder):
         yield from convert(None)
         if self._promised is not None and reached < self._promised - _LACKING:
             yield DecodingError("it ends before the time that its header promises")
+
+
+class _File(io.FileIO):
+    """A file in which a place beyond any file, as damage may name it, is the end."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move."""
+        try:
+            return super().seek(offset, whence)
+        except OSError:  # PyAV would print it
+            return super().seek(0, io.SEEK_END)
 
 
 class _Pipe:
