@@ -141,7 +141,7 @@ def _refusal(path: Path, head: bytes, error: DecodingError) -> AudioError:
     elif isinstance(error, NoAudioError):
         word, wrong = "empty", f"this is {name}, but {error}"
     elif is_media:
-        wrong = f"this is {name}, but it is damaged ({error})"
+        wrong = f"this is {name}, but it cannot be decoded ({error})"
     elif name:
         wrong = f"this is {name}"
     else:
