@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from ser_pcq.audio.decoder import opened
-from ser_pcq.errors import AudioError, SerError
+from ser_pcq.errors import AudioError
 from ser_pcq.inference.mix import ALL, SPLIT
 from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.recording import Recording, Refusal, hear
@@ -56,21 +56,6 @@ def hear_channels(
     if mix != SPLIT:
         return hear_one(int(mix))
     return Channels(path, tuple(map(hear_one, range(1, n_channels + 1))))
-
-
-def refuse_mix(mix: str) -> None:
-    """Refuse to take apart samples in memory, whose channels are selected by an index.
-
-    Raises:
-        SerError: Unless all channels are mixed.
-    """
-    if mix != ALL:
-        raise SerError(
-            "only the channels of files are taken apart",
-            given=f"samples in memory, and a mix of {mix}",
-            accepted=f"a mix of {ALL}",
-            do="give one channel at a time: samples[:, 0]",
-        )
 
 
 def joined(path: Path, each: Sequence[Prediction]) -> Prediction:

@@ -113,7 +113,9 @@ class Recognizer(nn.Module):
             spectrogram, raw, (batch, channel, frequency, frame); waveform (batch, time), or context
             (batch, depth, frame, width) where it is at hand already; to (batch, class).
         """
-        return self.network.last(self.features(spectrogram, waveform, context))
+        if context is None and waveform is not None:
+            context = self.encode(waveform)
+        return self.network(self.frontend(spectrogram), context)
 
     def features(
         self, spectrogram: Tensor, waveform: Tensor | None = None, context: Tensor | None = None

@@ -76,9 +76,15 @@ def test_other_ways_to_mix_are_refused(mix):
         PredictOptions(mix=mix)
 
 
-def test_samples_in_memory_are_not_taken_apart():
-    with pytest.raises(SerError, match=r"only the channels of files.*samples\[:, 0\]"):
-        load("emodb-small", mix="2").predict_samples(np.zeros((RATE, 2)), RATE)
+def test_samples_in_memory_are_taken_apart_as_files_are(folder):
+    samples, rate = soundfile.read(folder / "call.wav")
+    for mix in ("split", "2"):
+        predictor = load("emodb-small", speech="energy", mix=mix)
+        given = predictor.predict_samples(samples, rate).each_channel()
+        wanted = predictor.predict(folder / "call.wav").each_channel()
+        assert [p.channel for p in given] == [p.channel for p in wanted]
+        for one, other in zip(given, wanted, strict=True):
+            assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
 
 
 def test_pictures_are_drawn_of_each_channel(folder, tmp_path, command):

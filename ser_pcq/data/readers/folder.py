@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ser_pcq.audio.decoder import NO_DECODER, can_decode_media
 from ser_pcq.audio.headers.foreign import MEDIA_SUFFIXES
 from ser_pcq.data.corpora.corpus import refuse_lfs_pointers
 from ser_pcq.data.prepared import Prepared
@@ -16,8 +15,14 @@ GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""
 
 _LAYOUT = "a folder for each emotion, as in anger/anna_01.wav"
-_INSTALL = f"they are in formats of media, {NO_DECODER}"
 _EXAMPLE = r"(?P<speaker>[^/_]+)_[^/]*$"
+
+
+def _install() -> str:
+    """Return what to do about media that nothing here decodes."""
+    from ser_pcq.audio.decoder import NO_DECODER
+
+    return f"they are in formats of media, {NO_DECODER}"
 
 
 def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
@@ -36,6 +41,8 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
         DataError: When there is no audio, a recording lies in no folder, or the pattern does not
             match a path.
     """
+    # Slow to import, and the help of the command needs neither.
+    from ser_pcq.audio.decoder import can_decode_media
     from ser_pcq.audio.find import find_audio
 
     if not folder.is_dir():
@@ -51,7 +58,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
             "no recordings that can be read" if closed else "no recordings",
             given=f"{folder} with {few(closed)}" if closed else folder,
             accepted=_LAYOUT,
-            do=_INSTALL if closed else None,
+            do=_install() if closed else None,
         )
     refuse_lfs_pointers(paths, str(folder))
     names = [path.relative_to(folder).as_posix() for path in paths]
@@ -138,7 +145,7 @@ def _notes(
     if closed:
         notes.append(
             f"left out: {len(closed)} recordings in formats that cannot be read: {few(closed)}; "
-            f"{_INSTALL}"
+            f"{_install()}"
         )
     if stray:
         notes.append(f"left out: {len(stray)} files that are not audio by name: {few(stray)}")
