@@ -9,10 +9,11 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ser_pcq.audio.decoders import pyav
+from ser_pcq.audio.headers.piped import FIRST, piped_kind
 from ser_pcq.errors import AudioError
 from ser_pcq.inference.stream import PcmFormat, read_pcm
 from ser_pcq.inference.stream_content import read_stream
@@ -144,7 +145,15 @@ def test_what_cannot_be_decoded_is_refused_and_not_judged(content):
 @given(st.binary(max_size=40), st.sampled_from([b"", b"\xff\xfb", b"\xff\xf1", b"ID3", b"\x0bw"]))
 def test_raw_samples_stay_raw_samples(content, start):
     raw = start + content
+    assume(piped_kind(raw[:FIRST], lambda n: raw[:n]) is None)
     assert heard(raw, 3).tolist() == [*np.frombuffer(raw[: len(raw) // 2 * 2], "<i2") / 2**15]
+
+
+def test_noise_is_not_taken_for_encoded_sound():
+    random = np.random.default_rng(0)
+    for _ in range(5000):
+        raw = random.bytes(4096)
+        assert piped_kind(raw[:FIRST], lambda n, raw=raw: raw[:n]) is None
 
 
 def test_raw_samples_are_given_out_at_once():
