@@ -19,6 +19,7 @@ from ser_pcq import load
 from ser_pcq.audio.decoder import BLOCK, opened
 from ser_pcq.audio.decoders import ffmpeg, pyav
 from ser_pcq.audio.decoders.contract import DecodingError
+from ser_pcq.audio.decoders.live import LiveDecoder
 from ser_pcq.audio.find import find_audio
 from ser_pcq.audio.waveform import duration, read_waveform
 from ser_pcq.errors import AudioError
@@ -195,6 +196,9 @@ def test_many_channels_are_read(tmp_path):
     with opened(tmp_path / "many.mkv") as file:
         found = np.concatenate(list(file.blocks()))
     np.testing.assert_allclose(found, wave.T, atol=1e-4)
+    with (tmp_path / "many.mkv").open("rb") as source:
+        live = np.concatenate(list(LiveDecoder(source.read1, "matroska").blocks()))
+    np.testing.assert_allclose(live, wave.mean(axis=0), atol=1e-4)
 
 
 class Pipe(io.BytesIO):

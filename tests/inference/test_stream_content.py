@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ser_pcq.audio.decoders import pyav
-from ser_pcq.audio.headers.piped import FIRST, piped_kind
+from ser_pcq.audio.headers.foreign import MEDIA_MAGIC
+from ser_pcq.audio.headers.piped import FIRST, PipedKind, piped_kind
 from ser_pcq.errors import AudioError
 from ser_pcq.inference.stream import PcmFormat, read_pcm
 from ser_pcq.inference.stream_content import read_stream
@@ -147,6 +148,13 @@ def test_raw_samples_stay_raw_samples(content, start):
     raw = start + content
     assume(piped_kind(raw[:FIRST], lambda n: raw[:n]) is None)
     assert heard(raw, 3).tolist() == [*np.frombuffer(raw[: len(raw) // 2 * 2], "<i2") / 2**15]
+
+
+def test_what_files_are_known_by_streams_are_known_by():
+    for place, magic, name, demuxer in MEDIA_MAGIC:
+        if len(magic) >= 4 and place + len(magic) <= FIRST:
+            head = (b"\1" * place + magic).ljust(FIRST, b"\1")
+            assert piped_kind(head, lambda n, head=head: head[:n]) == PipedKind(name, demuxer)
 
 
 def test_noise_is_not_taken_for_encoded_sound():

@@ -208,6 +208,15 @@ def _limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def open_standard_streams() -> None:
+    """Let Python write to and read from the descriptors 0 to 2 as they are now."""
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(
+        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
+
+
 @contextmanager
 def _streams(out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
     """Let the standard streams be files, at the level of Python and of the system."""
@@ -219,11 +228,7 @@ def _streams(out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
     for number, file in enumerate((nothing, out.fileno(), err.fileno())):
         os.dup2(file, number)
     os.close(nothing)
-    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = os.fdopen(
-        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
-    )
+    open_standard_streams()
     here = sys.stdin, sys.stdout, sys.stderr
     try:
         yield

@@ -136,16 +136,12 @@ def _run(request: dict, streams: list[int]) -> None:
     import threading
     import types
 
-    from support.commands import exit_code
+    from support.commands import exit_code, open_standard_streams
 
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = os.fdopen(
-        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
-    )
+    open_standard_streams()
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

@@ -1,7 +1,7 @@
 """Media by PyAV, the extra `media`: FFmpeg's libraries within this process."""
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -68,8 +68,6 @@ class PyavDecoder(ForwardDecoder):
 
     def _begun(self) -> tuple[Any, Iterator[Any]]:
         """Open the file; return its stream of sound, and its frames, errors among them."""
-        import av
-
         self._opened.close()
         if isinstance(self._source, Path):
             # Not by its name, in which FFmpeg may see a protocol.
@@ -78,23 +76,11 @@ class PyavDecoder(ForwardDecoder):
             source = self._source
             source.seek(0)
         else:
-            source = _Pipe(self._source)
-        try:
-            container = av.open(source, format=self._demuxer, metadata_errors="replace")
-            self._opened.enter_context(container)
-            if not container.streams.audio:
-                raise NoAudioError("there is no sound in it")
-            stream = container.streams.audio[0]
-            if stream.codec_context is None:
-                raise DecodingError("the encoding of its sound is unknown")
-            stream.codec_context.thread_count = 1
-            for other in container.streams:
-                if other is not stream:
-                    other.discard = av.stream.Discard.all
-        except (av.FFmpegError, ValueError) as error:
-            raise _reworded(error) from error
+            source = Pipe(self._source.read)
+        container, stream = opened_sound(source, self._demuxer)
+        self._opened.enter_context(container)
         self._promised = _end(container, stream, self._demuxer)
-        return stream, _frames(container, stream)
+        return stream, frames_of(container, stream)
 
     def _parts(self) -> Iterator[Part]:
         """Yield the samples of all frames, with the rate and the channels of the first."""
@@ -102,7 +88,7 @@ class PyavDecoder(ForwardDecoder):
         if rest is None:
             ahead, rest = [], self._begun()[1]
         self._ahead, self._rest = [], None
-        convert = _Converter()
+        convert = Converter()
         reached = 0.0
         for frames in (ahead, rest):
             for frame in frames:
@@ -131,14 +117,52 @@ class _File:
             return -1
 
 
-class _Pipe:
+class Pipe:
     """What can only be read: PyAV takes anything with `seek` for a file."""
 
-    def __init__(self, source: BinaryIO) -> None:
-        self.read = source.read
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self.read = read
 
 
-class _Converter:
+def opened_sound(
+    source: Any, demuxer: str, options: Mapping[str, str] | None = None
+) -> tuple[Any, Any]:
+    """Open what PyAV takes for a file; return its container, and its first stream of sound.
+
+    Args:
+        source: Has `read`, and `seek` where it can move.
+        demuxer: How FFmpeg names the format.
+        options: Of the demuxer.
+
+    Raises:
+        DecodingError: When it cannot be opened.
+        NoAudioError: When it holds no sound.
+    """
+    import av
+
+    try:
+        with ExitStack() as unless_well:
+            container = unless_well.enter_context(
+                av.open(
+                    source, format=demuxer, options=dict(options or {}), metadata_errors="replace"
+                )
+            )
+            if not container.streams.audio:
+                raise NoAudioError("there is no sound in it")
+            stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise DecodingError("the encoding of its sound is unknown")
+            stream.codec_context.thread_count = 1
+            for other in container.streams:
+                if other is not stream:
+                    other.discard = av.stream.Discard.all
+            unless_well.pop_all()
+    except (av.FFmpegError, ValueError) as error:
+        raise _reworded(error) from error
+    return container, stream
+
+
+class Converter:
     """Frames to samples; where rate or channels change within a stream, as they were first."""
 
     def __init__(self) -> None:
@@ -193,7 +217,7 @@ def _samples(frame: Any) -> NDArray[np.float32]:
     return (array / half - offset).astype(np.float32, order="C")
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
+def frames_of(container: Any, stream: Any) -> Iterator[Any]:
     """Yield the frames of a stream, and a `DecodingError` for each packet that is damaged."""
     import av
 

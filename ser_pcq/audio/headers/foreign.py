@@ -11,7 +11,7 @@ and the sound of videos."""
 HEAD = 64
 """How many bytes `content_name` needs."""
 
-_MAGIC = (
+MEDIA_MAGIC = (
     (0, b"\x1aE\xdf\xa3", "WebM or Matroska", "matroska"),
     (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media (WMA)", "asf"),
     (0, b"#!AMR", "AMR", "amr"),
@@ -38,8 +38,9 @@ _MAGIC = (
     (28, b"Speex", "Speex", "ogg"),
     (28, b"\x80theora", "Ogg video", "ogg"),
 )
+"""Place, first bytes, name, and how FFmpeg names it."""
 
-_OTHER = (
+OTHER_MAGIC = (
     (0, b"PK\x03\x04", "a ZIP archive or an office document"),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"%PDF", "a PDF document"),
@@ -49,6 +50,7 @@ _OTHER = (
     (0, b"\x7fELF", "a program"),
     (0, b"SQLite format 3", "a database"),
 )
+"""Place, first bytes and name of what is no recording."""
 
 
 def content_name(head: bytes) -> tuple[str, bool] | None:
@@ -60,10 +62,10 @@ def content_name(head: bytes) -> tuple[str, bool] | None:
     Returns:
         The name, and whether FFmpeg may decode it; None when nothing is known.
     """
-    for place, magic, name, _ in _MAGIC:
+    for place, magic, name, _ in MEDIA_MAGIC:
         if head[place : place + len(magic)] == magic:
             return name, True
-    for place, magic, name in _OTHER:
+    for place, magic, name in OTHER_MAGIC:
         if head[place : place + len(magic)] == magic:
             return name, False
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -80,7 +82,7 @@ def demuxer_of(head: bytes) -> str | None:
     Args:
         head: Its first `HEAD` bytes.
     """
-    for place, magic, _, demuxer in _MAGIC:
+    for place, magic, _, demuxer in MEDIA_MAGIC:
         if head[place : place + len(magic)] == magic:
             is_enhanced = demuxer == "ac3" and len(head) > 5 and head[5] >> 3 > 10
             return "eac3" if is_enhanced else demuxer

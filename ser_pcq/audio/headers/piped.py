@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ser_pcq.audio.headers.foreign import MEDIA_MAGIC, OTHER_MAGIC
 from ser_pcq.errors import AudioError
 
 FIRST = 16
@@ -31,31 +32,19 @@ class PipedKind:
     demuxer: str | None
 
 
-_MAGIC = (
+_PAGES = (b"<!DOCTYPE", b"<!doctype", b"<html", b"<?xml")
+_KINDS: tuple[tuple[int, bytes, str, str | None], ...] = (
     (0, b"fLaC", "FLAC", "flac"),
     (0, b"OggS", "Ogg", "ogg"),
-    (0, b"\x1aE\xdf\xa3", "WebM or Matroska", "matroska"),
-    (4, b"ftyp", "MPEG-4 (m4a, mp4)", "mov"),
-    (4, b"moov", "QuickTime", "mov"),
-    (0, b"caff", "Core Audio (CAF)", "caf"),
     (0, b".snd", "AU", "au"),
     (0, b"riff.\x91\xcf\x11", "Wave64", "w64"),
-    (0, b"#!AMR", "AMR", "amr"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media (WMA)", "asf"),
-    (0, b"FLV\x01", "Flash video", "flv"),
-    (0, b"wvpk", "WavPack", "wv"),
-    (0, b"TTA1", "True Audio", "tta"),
-    (0, b"MAC ", "Monkey's Audio", "ape"),
-    (0, b".RMF", "RealMedia", "rm"),
-    (8, b"AVI LIST", "AVI video", "avi"),
-    (0, b"PK\x03\x04", "a ZIP archive", None),
-    (0, b"%PDF-", "a PDF document", None),
-    (0, b"\x89PNG\r\n\x1a\n", "a picture (PNG)", None),
-    (0, b"<!DOCTYPE", "a web page", None),
-    (0, b"<!doctype", "a web page", None),
-    (0, b"<html", "a web page", None),
-    (0, b"<?xml", "XML", None),
+    *MEDIA_MAGIC,
+    *((place, magic, name, None) for place, magic, name in OTHER_MAGIC),
+    *((0, magic, "a web page or XML", None) for magic in _PAGES),
 )
+_MAGIC = [one for one in _KINDS if len(one[1]) >= 4 and one[0] + len(one[1]) <= FIRST]
+"""What files begin with too, but for what raw samples may begin with by chance."""
+
 _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _MP3_KBPS = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
