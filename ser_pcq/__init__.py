@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ser_pcq.audio.speech import speech_detector as speech_detector
     from ser_pcq.data import directory as _directory
     from ser_pcq.data.directory import DataDir as DataDir
+    from ser_pcq.data.lists import read_list as read_list
     from ser_pcq.data.utterance import Utterance as Utterance
     from ser_pcq.errors import Reason as Reason
     from ser_pcq.errors import SerError as SerError
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from ser_pcq.inference.formats.folder import output_names as output_names
     from ser_pcq.inference.formats.folder import write_each as write_each
     from ser_pcq.inference.formats.format import Layout as Layout
-    from ser_pcq.inference.journal import Journal as Journal
-    from ser_pcq.inference.journal import journal_of as journal_of
+    from ser_pcq.inference.jobs.journal import Journal as Journal
+    from ser_pcq.inference.jobs.journal import journal_of as journal_of
     from ser_pcq.inference.options import PredictOptions as PredictOptions
     from ser_pcq.inference.prediction import EmotionSegment as EmotionSegment
     from ser_pcq.inference.prediction import Prediction as Prediction
@@ -67,7 +68,7 @@ _HOMES = {
     "EmotionSegment": "inference.prediction",
     "EmotionTimeline": "inference.timeline.timeline",
     "FORMATS": "inference.formats",
-    "Journal": "inference.journal",
+    "Journal": "inference.jobs.journal",
     "Layout": "inference.formats.format",
     "PcmFormat": "inference.stream",
     "PredictOptions": "inference.options",
@@ -86,7 +87,7 @@ _HOMES = {
     "find_audio": "audio.find",
     "fit_temperature": "evaluation.calibration",
     "format_comparison": "evaluation.comparison.report",
-    "journal_of": "inference.journal",
+    "journal_of": "inference.jobs.journal",
     "live": "inference.stream",
     "load": "inference.predictor",
     "load_checkpoint": "models.checkpoint",
@@ -96,6 +97,7 @@ _HOMES = {
     "output_names": "inference.formats.folder",
     "plot_timeline": "inference.timeline.plot",
     "read_data_dir": "data.directory:read",
+    "read_list": "data.lists",
     "read_pcm": "inference.stream",
     "read_stream": "inference.stream_content",
     "read_predictions": "evaluation.table",

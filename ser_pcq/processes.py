@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -36,11 +36,11 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 class Progress(Protocol):
     """Is called with how much of something is done."""
 
-    def __call__(self, done: float, total: float, /) -> None:
-        """Take how much is done, and how much there is."""
+    def __call__(self, done: float, total: float | None, /) -> None:
+        """Take how much is done, and how much there is; None where that is not known."""
 
 
-def no_progress(done: float, total: float, /) -> None:
+def no_progress(done: float, total: float | None, /) -> None:
     """Show nothing: the `Progress` of callers that do not need one."""
 
 
@@ -80,15 +80,15 @@ def map_isolated(
 
 
 def each_isolated(
-    function: Callable[[T], R], items: Sequence[T], *, jobs: int, timeout: float = TIMEOUT
+    function: Callable[[T], R], items: Iterable[T], *, jobs: int, timeout: float = TIMEOUT
 ) -> Iterator[R | Crash]:
     """Yield the result of a function for each item, in order, as soon as it is known.
 
     An item whose process ends is tried once more in a fresh one, since memory may have been short.
     One whose process gives no sign of life for `timeout` is given up, and the process killed. A
     sign of life is a call of `sign_of_life`, which every block that is decoded makes: a recording
-    of hours takes as long as it needs. Few results wait at any time: whoever takes them slowly
-    slows the processes down.
+    of hours takes as long as it needs. Items are taken as they are needed, and few results wait at
+    any time: whoever takes them slowly slows the processes down.
 
     Args:
         function: At the top level of a module that can be imported; so a script that calls this
@@ -102,9 +102,10 @@ def each_isolated(
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    n_workers = max(1, min(jobs, len(items)))
+    n_workers = max(1, jobs)
     workers = [_Worker(function, timeout) for _ in range(n_workers)]
-    idle = list(workers)  # as many as threads, so that there is always one
+    # As many as threads, so that there is always one. Few items start few processes.
+    idle = list(workers)
 
     def call(item: T) -> R | Crash:
         worker = idle.pop()
@@ -121,7 +122,7 @@ def each_isolated(
         try:
             for item in items:
                 ahead.append(threads.submit(call, item))
-                if len(ahead) == _AHEAD * n_workers:
+                while ahead and (len(ahead) == _AHEAD * n_workers or ahead[0].done()):
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

@@ -39,10 +39,20 @@ def _decode(file: Decoder, first: int, n_frames: int | None) -> NDArray[np.float
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
-def _frame_range(
+def frame_range(
     file: Decoder, path: Path, start: float | None, end: float | None
 ) -> tuple[int, int | None]:
-    """Return the first frame and the number of frames between two times, cut at the end of file."""
+    """Return the first frame and the number of frames between two times, cut at the end of file.
+
+    Args:
+        file: The open file.
+        path: Where it lies, for messages.
+        start: s; the beginning when None.
+        end: s; the end when None.
+
+    Raises:
+        AudioError: `bad_range` when the part does not lie in the file.
+    """
     first = 0 if start is None else round(start * file.rate)
     last = None if end is None else round(end * file.rate)
     if file.n_frames is not None:
@@ -86,7 +96,7 @@ def read_waveform(
     """
     path = Path(path)
     with opened(path) as file:
-        waveform = _decode(file, *_frame_range(file, path, start, end))
+        waveform = _decode(file, *frame_range(file, path, start, end))
         rate = file.rate
     refuse_useless(len(waveform), rate, bool(np.isfinite(waveform).all()), path)
     return resampled(waveform, rate, sample_rate)

@@ -1,6 +1,5 @@
 """`ser-predict PATH…`."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +22,8 @@ from ser_pcq.inference.mix import checked_mix
 from ser_pcq.processes import TIMEOUT
 
 if TYPE_CHECKING:
-    from ser_pcq.inference.jobs import Job
+    from ser_pcq.cli.predict_recordings import Wanted
+    from ser_pcq.inference.jobs.job import Job
 
 ALONE = "goes with --model, --segments, --speech, --min-confidence, --mix and --device alone"
 
@@ -54,29 +54,20 @@ def _mix(mix: str) -> str:
         raise typer.BadParameter(str(error)) from error
 
 
-def _recordings(paths: list[Path]) -> list[Path]:
-    """Return the files to judge; warn of a folder without any.
-
-    Raises:
-        SerError: Without any file.
-    """
-    from ser_pcq.audio.find import find_audio
-
-    files = find_audio(paths)
-    for path in paths:
-        # Not Path.is_dir(), which raises for names that are too long.
-        if os.path.isdir(path) and not find_audio([path]):  # noqa: PTH112
-            say(f"ser-predict: warning: no recording in the folder {path}")
-    if not files:
-        raise SerError(
-            "no recording found",
-            given=", ".join(map(str, paths)),
-            do="name files, or folders that hold wav, flac, ogg, mp3, m4a or other recordings",
-        )
-    return files
-
-
 Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Files and folders.")]
+List = Annotated[
+    str | None,
+    typer.Option(
+        "--list",
+        metavar="FILE",
+        help="Instead of PATH: a file that names recordings, one a line, or - for standard input; "
+        "wav.scp; a data directory; a CSV or Parquet table.",
+    ),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="With --list: the column of the table that has the paths."),
+]
 Model = Annotated[
     str | None,
     typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
@@ -155,6 +146,8 @@ Raw = Annotated[
 @app.command()
 def predict(
     paths: Paths = None,
+    list_file: List = None,
+    column: Column = None,
     model: Model = None,
     output_format: OutputFormat = None,
     min_confidence: MinConfidence = 0.0,
@@ -184,34 +177,29 @@ def predict(
     """
     name = output_format or _by_name(output)
     if stream:
-        others = (paths, segments, output, output_dir, resume, plot, min_confidence, embeddings)
-        alone = not any((*others, jobs > 1, mix != "all"))
+        others = (paths, list_file, column, segments, output, output_dir, resume, plot, embeddings)
+        alone = not any((*others, min_confidence, jobs > 1, mix != "all"))
         samples = (encoding, rate, channels)
         _stream(model, name, speech, device, samples, raw=raw, alone=alone)
         return
     if raw:
         raise typer.BadParameter("goes with --stream only", param_hint="--raw")
-    if not paths:
-        raise typer.BadParameter("name files or folders, or use --stream", param_hint="PATH...")
     _refuse_misplaced(name, output, output_dir, resume=resume)
     if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
         raise typer.BadParameter(ALONE, param_hint="--embeddings")
     if timeout is not None and jobs == 1:
         raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
-    if "" in paths:
-        # A path would take it for the current folder.
-        raise typer.BadParameter("a path is empty", param_hint="PATH...")
-    files = _recordings(list(map(Path, paths)))
+    from ser_pcq.cli.predict_recordings import wanted_recordings
+
+    wanted = wanted_recordings(paths or [], list_file, column)
     timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
-        job = _load(files, model, device, min_confidence, timed, speech, mix, jobs, timeout)
+        job = _load(wanted, model, device, min_confidence, timed, speech, mix, jobs, timeout)
     from ser_pcq.cli.predict_output import deliver
 
-    n_failed = deliver(
-        job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments
-    )
-    if n_failed:
-        say(f"ser-predict: {n_failed} of {len(files)} files could not be judged")
+    deliver(job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments)
+    if job.n_failed:
+        say(f"ser-predict: {job.n_failed} of {job.n_done} files could not be judged")
         raise typer.Exit(1)
 
 
@@ -262,7 +250,7 @@ def _refuse_misplaced(
 
 
 def _load(
-    files: list[Path],
+    wanted: "Wanted",
     model: str | None,
     device: str,
     min_confidence: float,
@@ -273,7 +261,7 @@ def _load(
     timeout: float | None,
 ) -> "Job":
     """Load the model that is named, or the default."""
-    from ser_pcq.inference.jobs import Job
+    from ser_pcq.inference.jobs.job import Job
     from ser_pcq.inference.predictor import load
     from ser_pcq.models.folder import DEFAULT_MODEL
 
@@ -285,7 +273,14 @@ def _load(
         speech=speech.value,
         mix=mix,
     )
-    return Job(predictor, files, jobs, timeout or TIMEOUT)
+    return Job(
+        predictor,
+        wanted.recordings,
+        wanted.total,
+        wanted.has_utterances,
+        jobs,
+        timeout or TIMEOUT,
+    )
 
 
 def main() -> None:

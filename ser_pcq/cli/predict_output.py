@@ -4,8 +4,9 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 
 import typer
@@ -17,8 +18,8 @@ from ser_pcq.inference.formats import FORMATS
 from ser_pcq.inference.formats.folder import output_names, write_each
 from ser_pcq.inference.formats.format import Format, Layout, encoded
 from ser_pcq.inference.formats.values import percent
-from ser_pcq.inference.jobs import Job, JobProgress
-from ser_pcq.inference.journal import Journal
+from ser_pcq.inference.jobs.job import Job, JobProgress, shown_name
+from ser_pcq.inference.jobs.journal import Journal
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.prediction import Prediction
 from ser_pcq.inference.stream import LiveResult, PcmFormat
@@ -35,26 +36,25 @@ def deliver(
     *,
     resume: bool,
     segments: bool,
-) -> int:
-    """Judge the files, and print or write what was found; return how many have no answer."""
+) -> None:
+    """Judge the recordings, and print or write what was found."""
     if embeddings is not None:
         from ser_pcq.cli.predict_vectors import into_vectors
 
-        return into_vectors(job.predictor, job.files, embeddings)
-    if output_dir is not None:
+        into_vectors(job, embeddings)
+    elif output_dir is not None:
         into_folder(job, name, output_dir, plot, resume=resume)
     elif output is not None:
         into_file(job, name, output, plot, resume=resume, segments=segments)
     else:
         to_terminal(job, name, plot, segments=segments)
-    return job.n_failed
 
 
 def to_terminal(job: Job, name: str, plot: Path | None, *, segments: bool) -> None:
     """Print results as they come."""
     # Lines that appear as they come show enough progress; lines written to a file do not.
-    with _shown_progress(len(job.files), lines_are_seen=sys.stdout.isatty()) as on_progress:
-        predictions = _with_plots(job.predictions(None, on_progress), job.files, plot)
+    with _shown_progress(job, lines_are_seen=sys.stdout.isatty()) as on_progress:
+        predictions = _with_plots(job, job.predictions(None, on_progress), plot)
         _print_lines(job, predictions, name, segments=segments)
 
 
@@ -66,27 +66,27 @@ def into_file(
     if journal is None:
         say(f"ser-predict: {output} is complete; nothing is left to do")
         return
-    with _interruptible(journal), _shown_progress(len(job.files)) as on_progress:
-        predictions = _with_plots(job.predictions(journal, on_progress), job.files, plot)
+    with _interruptible(journal), _shown_progress(job) as on_progress:
+        predictions = _with_plots(job, job.predictions(journal, on_progress), plot)
         _write_output(job, predictions, name, output, segments=segments)
 
 
 def into_folder(job: Job, name: str, output_dir: Path, plot: Path | None, *, resume: bool) -> None:
     """Write a file for each recording, which an interrupted job can complete later."""
     kind = FORMATS[name]
-    names = output_names(job.files, kind.suffix)
+    names = output_names(job.names(), kind.suffix)
     journal = job.open_folder_journal(names, output_dir, resume=resume)
     if journal is None:
         say(f"ser-predict: {output_dir} is complete; nothing is left to do")
         return
-    with _interruptible(journal), _shown_progress(len(job.files)) as on_progress:
-        predictions = _with_plots(job.predictions(journal, on_progress), job.files, plot)
+    with _interruptible(journal), _shown_progress(job) as on_progress:
+        predictions = _with_plots(job, job.predictions(journal, on_progress), plot)
         _write_files(predictions, names, kind, output_dir)
 
 
 @contextmanager
-def _shown_progress(total: int, *, lines_are_seen: bool = False) -> Iterator[JobProgress]:
-    """Yield what shows the progress of a job of `total` files.
+def _shown_progress(job: Job, *, lines_are_seen: bool = False) -> Iterator[JobProgress]:
+    """Yield what shows the progress of a job.
 
     Where lines are seen as they come they are progress enough, but within a long file.
     """
@@ -99,7 +99,7 @@ def _shown_progress(total: int, *, lines_are_seen: bool = False) -> Iterator[Job
         return
     with progress("predicting") as advance:
         yield lambda n_done, judged, duration: advance(
-            n_done + (judged / duration if duration else 0), total
+            n_done + (judged / duration if duration else 0), job.total
         )
 
 
@@ -135,9 +135,18 @@ def _lines(predictions: Iterator[Prediction], name: str, layout: Layout) -> Iter
     return lines(predictions, layout)
 
 
+def _longest_name(job: Job) -> int:
+    """Return how long the longest name is, of those that can be looked at before."""
+    if isinstance(job.recordings, Iterator):
+        return Layout.width
+    first = job.recordings if isinstance(job.recordings, Sequence) else islice(job.recordings, 1000)
+    return max((len(shown_name(one)) for one in first), default=0)
+
+
 def _layout(job: Job, width: int, *, segments: bool) -> Layout:
     """Return how the results of a job are laid out, names being `width` characters wide."""
-    return Layout(job.predictor.labels, segments, width, job.predictor.options.mix != ALL)
+    splits = job.predictor.options.mix != ALL
+    return Layout(job.predictor.labels, segments, width, job.has_utterances, splits)
 
 
 def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segments: bool) -> None:
@@ -146,7 +155,7 @@ def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segm
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Paths are shown whole, unless a terminal is too narrow for them.
-    longest = max(len(str(file)) for file in job.files)
+    longest = _longest_name(job)
     room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
     layout = _layout(job, max(4, min(longest, room)), segments=segments)
     for part in _lines(predictions, name, layout):
@@ -158,8 +167,7 @@ def _write_output(
     job: Job, predictions: Iterator[Prediction], name: str, output: Path, *, segments: bool
 ) -> None:
     """Write all predictions into one file, whole or not at all, and print its name."""
-    width = max(4, *(len(str(file)) for file in job.files))
-    layout = _layout(job, width, segments=segments)
+    layout = _layout(job, max(4, _longest_name(job)), segments=segments)
     with whole_file(output) as temporary, temporary.open("wb") as file:
         for part in _lines(predictions, name, layout):
             file.write(encoded(part))
@@ -172,7 +180,7 @@ def _write_files(
     """Write a file for each recording, and print the paths of the files."""
     for prediction, written in write_each(predictions, names, kind, output_dir):
         if written is None:
-            say(f"ser-predict: {prediction.path}: {prediction.reason}")
+            say(f"ser-predict: {prediction.name}: {prediction.reason}")
         else:
             typer.echo(str(written).encode(errors="backslashreplace").decode())
 
@@ -191,7 +199,7 @@ def _interruptible(journal: Journal) -> Iterator[None]:
 
 
 def _with_plots(
-    predictions: Iterator[Prediction], files: list[Path], folder: Path | None
+    job: Job, predictions: Iterator[Prediction], folder: Path | None
 ) -> Iterator[Prediction]:
     """Pass predictions on, and draw each recording that could be read into a folder, if any.
 
@@ -200,20 +208,23 @@ def _with_plots(
     if folder is None:
         yield from predictions
         return
-    from ser_pcq.inference.recording import listen
+    from ser_pcq.inference.inputs import hear_input
+    from ser_pcq.inference.recording import Recording
     from ser_pcq.inference.timeline.plot import plot_timeline
 
-    names = output_names(files, ".png")
-    for prediction, file, name in zip(predictions, files, names, strict=True):
+    names = output_names(job.names(), ".png")
+    for prediction, source, name in zip(predictions, job.held(), names, strict=True):
         for one in prediction.each_channel():
             if one.duration is None:
                 continue
             split = "" if one is prediction else f"-{one.channel}"
             picture = folder / f"{name.removesuffix('.png')}{split}.png"
+            heard = hear_input(source, str(one.channel or ALL))
             try:
-                plot_timeline(listen(file, one.channel).blocks(), one, picture)
+                if isinstance(heard, Recording):
+                    plot_timeline(heard.blocks(), one, picture)
             except AudioError as error:  # it could be read a moment ago
-                say(f"ser-predict: no picture of {file}: {error}")
+                say(f"ser-predict: no picture of {one.name}: {error}")
         yield prediction
 
 

@@ -1,7 +1,7 @@
 """How `ser-predict` writes vectors."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -9,17 +9,14 @@ import typer
 from ser_pcq.cli.terminal import progress, say
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
-from ser_pcq.inference.predictor import Predictor
+from ser_pcq.inference.jobs.job import Job
 from ser_pcq.inference.vectors import writer_of
 from ser_pcq.inference.vectors.embedding import Embedded
 from ser_pcq.inference.vectors.row import About, rows_of
 
 
-def into_vectors(predictor: Predictor, files: Sequence[Path], output: Path) -> int:
-    """Write a vector for each file, or for each segment, whole or not at all; print the name.
-
-    Returns:
-        How many files could not be judged.
+def into_vectors(job: Job, output: Path) -> None:
+    """Write a vector for each recording or segment, whole or not at all; print the name.
 
     Raises:
         SerError: When the file exists, its name ends otherwise, or the model gives no vectors.
@@ -29,20 +26,17 @@ def into_vectors(predictor: Predictor, files: Sequence[Path], output: Path) -> i
         raise SerError(
             "the output exists already", given=output, do="move it away, or name another file"
         )
-    about = About(predictor.classifier.name, predictor.labels, predictor.classifier.width)
-    failed = 0
+    classifier = job.predictor.classifier
+    about = About(classifier.name, classifier.labels, classifier.width)
 
     def results() -> Iterator[Embedded]:
-        nonlocal failed
         with progress("embedding") as advance:
-            for n_done, one in enumerate(predictor.embed_each(files), start=1):
+            for one in job.vectors():
                 if one.prediction.status.is_failure:
-                    failed += 1
-                    say(f"ser-predict: {one.prediction.path}: {one.prediction.reason}")
-                advance(n_done, len(files))
+                    say(f"ser-predict: {one.prediction.name}: {one.prediction.reason}")
+                advance(job.n_done, job.total)
                 yield one
 
     with whole_file(output) as temporary:
-        write(temporary, rows_of(results(), segments=predictor.options.segments), about)
+        write(temporary, rows_of(results(), segments=job.predictor.options.segments), about)
     typer.echo(str(output))
-    return failed

@@ -10,6 +10,7 @@ from ser_pcq.errors import AudioError
 from ser_pcq.inference.mix import ALL, SPLIT
 from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.recording import Recording, Refusal, hear
+from ser_pcq.inference.span import WHOLE, Span
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Channels:
 Heard = Recording | Refusal | Channels
 
 
-def hear_mixed(path: Path, mix: str) -> Heard:
-    """Read a file as `hear` does; its channels as `checked_mix` returned."""
+def hear_mixed(path: Path, mix: str, span: Span = WHOLE) -> Heard:
+    """Read a file, or a part of it, as `hear` does; its channels as `checked_mix` returned."""
     n_channels = 1
     if mix == SPLIT:
         try:
@@ -37,7 +38,7 @@ def hear_mixed(path: Path, mix: str) -> Heard:
                 n_channels = file.channels
         except AudioError:
             return hear(path)  # which says what is wrong, or finds it mended
-    return hear_channels(path, mix, n_channels, partial(hear, path))
+    return hear_channels(path, mix, n_channels, partial(hear, path, span=span))
 
 
 def hear_channels(

@@ -14,13 +14,10 @@ from numpy.typing import ArrayLike
 
 from ser_pcq.errors import AudioError, Reason, SerError
 from ser_pcq.inference.channels import Channels, Heard, hear_channels, hear_mixed
-from ser_pcq.inference.prediction import Status
+from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.recording import Recording, Refusal
 from ser_pcq.inference.samples import Samples, as_samples, hear_samples
-
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | ArrayLike
-"""What holds one recording: a path, the content of an audio file, a file object that gives it, or
-samples. A pair (samples, sample rate) is one as well."""
+from ser_pcq.inference.span import WHOLE, Span
 
 BYTES, SAMPLES = "<bytes>", "<samples>"
 """What recordings without a name are called."""
@@ -61,19 +58,36 @@ def _remove(name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Renamed:
-    """A file that is called something else.
+class NamedFile:
+    """A file, or a part of one, with what the recording is called.
 
     Attributes:
         file: Where it lies.
         path: What the recording is called.
+        utterance: Its id, where it has one.
+        span: The part of the file.
+        refused: Why it cannot be read, where that is known before.
     """
 
     file: Path
     path: Path
+    utterance: str | None = None
+    span: Span = WHOLE
+    refused: Reason | None = None
+
+    @property
+    def name(self) -> str:
+        """What a file about it is named after: its id, else its path."""
+        if self.utterance is None:
+            return str(self.path)
+        return self.utterance.replace(os.sep, "-") + self.path.suffix
 
 
-Input = Path | Renamed | Spooled | Samples | Refusal
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | ArrayLike | NamedFile
+"""What holds one recording: a path, the content of an audio file, a file object that gives it, or
+samples. A pair (samples, sample rate) is one as well."""
+
+Input = Path | NamedFile | Spooled | Samples | Refusal
 """A recording that is ready to be judged, in this process or in another."""
 
 
@@ -90,6 +104,8 @@ def as_input(source: Source, sample_rate: float | None = None, name: str | None 
         SerError: When it is nothing of this kind, or the sample rate is missing, impossible, or
             given for a file.
     """
+    if isinstance(source, NamedFile):
+        return source
     if isinstance(source, tuple) and _is_pair(source):
         if sample_rate is not None:
             raise SerError(
@@ -175,7 +191,7 @@ def _as_file(source: Any, name: str | None) -> Input:
     """
     if isinstance(source, str | os.PathLike):
         path = Path(os.fsdecode(source))
-        return Renamed(path, Path(name)) if name else path
+        return NamedFile(path, Path(name)) if name else path
     if isinstance(source, bytes | bytearray | memoryview):
         return Spooled([source], Path(name or BYTES))
     known = getattr(source, "name", None)
@@ -224,6 +240,14 @@ def _is_behind(source: Any) -> bool:
         return False
 
 
+def named(prediction: Prediction, source: Input) -> Prediction:
+    """Return a prediction with the id of its utterance, where it has one."""
+    if not isinstance(source, NamedFile) or source.utterance is None:
+        return prediction
+    channels = tuple(named(one, source) for one in prediction.channels)
+    return replace(prediction, utterance=source.utterance, channels=channels)
+
+
 def hear_input(source: Input, mix: str) -> Heard:
     """Look at a recording as `hear_mixed` looks at a file.
 
@@ -239,10 +263,14 @@ def hear_input(source: Input, mix: str) -> Heard:
         return hear_channels(
             source.path, mix, source.n_channels, lambda channel: hear_samples(source, channel)
         )
-    return _renamed(hear_mixed(source.file, mix), source)
+    if isinstance(source, Spooled):
+        return _renamed(hear_mixed(source.file, mix), source)
+    if source.refused is not None:
+        return Refusal(source.path, Status.REJECTED, source.refused)
+    return _renamed(hear_mixed(source.file, mix, source.span), source)
 
 
-def _renamed(heard: Heard, source: Spooled | Renamed) -> Heard:
+def _renamed(heard: Heard, source: Spooled | NamedFile) -> Heard:
     """Return what was heard under the name of its source, in its messages as well."""
     path, shown = source.path, str(source.path)
 

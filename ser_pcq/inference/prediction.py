@@ -66,6 +66,8 @@ class Prediction:
         channels: A result for each channel, in order, where the channels were split: label,
             confidence, probabilities, warnings and segments are theirs then, and `status` is `ok`
             where one of them has an answer. Empty otherwise.
+        utterance: The id that a list gives the recording; None where it has none. The times of
+            `segments` count from the beginning of the utterance.
     """
 
     path: str
@@ -80,6 +82,12 @@ class Prediction:
     segments: tuple[EmotionSegment, ...] = ()
     channel: int | None = None
     channels: tuple["Prediction", ...] = ()
+    utterance: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people know the recording by: its id, else its path."""
+        return self.path if self.utterance is None else self.utterance
 
     def each_channel(self) -> tuple["Prediction", ...]:
         """Return the result for each channel; of a recording that was not split, its only one."""

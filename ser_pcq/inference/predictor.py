@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from ser_pcq.errors import SerError
 from ser_pcq.inference.answer import unanswered
 from ser_pcq.inference.channels import Heard
-from ser_pcq.inference.inputs import SAMPLES, Input, Source, as_input, each_input, hear_input
+from ser_pcq.inference.inputs import (
+    SAMPLES,
+    Input,
+    Source,
+    as_input,
+    each_input,
+    hear_input,
+    named,
+)
 from ser_pcq.inference.judge import Judge
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
@@ -127,17 +136,18 @@ class Predictor:
         Raises:
             SerError: When processes cannot be started, or as in `predict`.
         """
-        inputs = each_input(sources, sample_rate)
         hear = partial(hear_input, mix=self.options.mix)
+        # Recordings are taken as they are needed: there may be more than memory holds.
+        inputs, names = tee(each_input(sources, sample_rate))
         if jobs <= 1:
-            yield from self._judge.each(map(hear, inputs), on_progress)
-            return
-        work = list(inputs)
-        if self.classifier.batch_size > 1:
+            results = self._judge.each(map(hear, inputs), on_progress)
+        elif self.classifier.batch_size > 1:
+            work, kept = tee(inputs)
             read = each_isolated(hear, work, jobs=jobs, timeout=timeout)
-            yield from self._judge.each(map(_or_refusal, work, read), on_progress)
+            results = self._judge.each(map(_or_refusal, read, kept), on_progress)
         else:
-            yield from self._predict_elsewhere(work, jobs, timeout)
+            results = self._predict_elsewhere(inputs, jobs, timeout)
+        yield from map(named, results, names)
 
     def embed(
         self, sources: Iterable[Source] | Source, sample_rate: float | None = None
@@ -168,10 +178,11 @@ class Predictor:
 
     def _judge_input(self, source: Input) -> Prediction:
         """Judge one recording."""
-        return self._judge.together([hear_input(source, self.options.mix)])[0]
+        (prediction,) = self._judge.together([hear_input(source, self.options.mix)])
+        return named(prediction, source)
 
     def _predict_elsewhere(
-        self, inputs: list[Input], jobs: int, timeout: float
+        self, inputs: Iterable[Input], jobs: int, timeout: float
     ) -> Iterator[Prediction]:
         """Judge recordings in several processes, each of which loads the model.
 
@@ -185,9 +196,10 @@ class Predictor:
                 do="make it with load(), or predict with one job",
             )
         name = self.classifier.name
-        work = [(self.options, one) for one in inputs]
+        inputs, kept = tee(inputs)
+        work = ((self.options, one) for one in inputs)
         results = each_isolated(_predict, work, jobs=jobs, timeout=timeout)
-        for one, result in zip(inputs, results, strict=True):
+        for result, one in zip(results, kept, strict=True):
             yield unanswered(_crashed(one, result), name) if isinstance(result, Crash) else result
 
 
@@ -210,7 +222,7 @@ def load(
     return Predictor(load_classifier(options.model, device=device), options)
 
 
-def _or_refusal(source: Input, result: Heard | Crash) -> Heard:
+def _or_refusal(result: Heard | Crash, source: Input) -> Heard:
     """Return what another process read, or why it could not."""
     return _crashed(source, result) if isinstance(result, Crash) else result
 

@@ -5,6 +5,7 @@ once to judge them, so that memory does not grow with their length.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from ser_pcq.audio.waveform import (
 )
 from ser_pcq.errors import AudioError, Reason
 from ser_pcq.inference.prediction import Status
+from ser_pcq.inference.span import WHOLE, Span
 
 LONGEST_WHOLE = 30.0
 """s; a longer recording is judged in windows."""
@@ -44,6 +46,8 @@ REASONS = {
     "no_speech": "it is a steady sound (noise, hum, a tone), or over 30 s without any speech",
     "unsure": "the confidence is under `--min-confidence`",
     "failed": "the model could not compute it, for lack of memory for example",
+    "bad_range": "a list names a part that does not lie in the file",
+    "bad_entry": "an entry of a list names no recording",
     "no_channel": "the recording does not have the channel that `--mix` names",
     "crashed": "the decoder ended the process that read it (with `--jobs`)",
     "timeout": "nothing happened for the seconds of `--timeout` (with `--jobs`)",
@@ -86,10 +90,11 @@ class Recording:
         waveform: NDArray[np.float32] | None,
         chosen: int | None,
         channel: int | None = None,
+        span: Span = WHOLE,
     ) -> None:
         self.path, self.duration, self.warnings = path, duration, warnings
         self.waveform, self.channel = waveform, channel
-        self._file = path
+        self._file, self._span = path, span
         self._kept: object = None
         self._chosen = chosen if channel is None else channel - 1
 
@@ -117,7 +122,7 @@ class Recording:
         with opened(self._file) as file:
             if self._chosen is not None and self._chosen >= file.channels:
                 raise AudioError("unreadable", "the file has changed", given=self.path)
-            parts = (mono(block, self._chosen) for block in file.blocks(tolerant=True))
+            parts = (mono(block, self._chosen) for block in self._span.blocks(file, self.path))
             yield from resampled_blocks(parts, file.rate, SAMPLE_RATE)
 
 
@@ -143,22 +148,23 @@ def failed(error: Exception) -> Reason:
     return Reason("failed", str(error) or "out of memory")
 
 
-def hear(path: Path, channel: int | None = None) -> Recording | Refusal:
+def hear(path: Path, channel: int | None = None, span: Span = WHOLE) -> Recording | Refusal:
     """Read a file as `listen` does, and return what it raises as a result."""
     try:
-        return listen(path, channel)
+        return listen(path, channel, span)
     except AudioError as error:
         return Refusal(path, Status.REJECTED, error.reason, channel)
     except MemoryError as error:
         return Refusal(path, Status.ERROR, failed(error), channel)
 
 
-def listen(path: Path, channel: int | None = None) -> Recording:
+def listen(path: Path, channel: int | None = None, span: Span = WHOLE) -> Recording:
     """Read a file, and look at what it holds.
 
     Args:
         path: The file.
         channel: The only one that is looked at, from 1; None to mix all.
+        span: The only part that is looked at.
 
     Raises:
         AudioError: With a word from `REASONS`.
@@ -169,7 +175,7 @@ def listen(path: Path, channel: int | None = None) -> Recording:
             refuse_channel(channel, file.channels, path)
         meter = SignalMeter(file.channels if channel is None else 1, rate)
         kept: list[NDArray[np.float32]] | None = []
-        for whole_block in file.blocks(tolerant=True):
+        for whole_block in span.blocks(file, path):
             block = whole_block if channel is None else whole_block[:, channel - 1 : channel].copy()
             meter.add(block)
             if kept is not None:
@@ -178,10 +184,12 @@ def listen(path: Path, channel: int | None = None) -> Recording:
                 kept = None
         is_damaged = file.is_damaged
     duration = meter.levels.n_frames / rate
-    faults = _file_faults(path, duration, rate, promised, is_damaged)
+    # Of a part it is not known what the header promises.
+    promised = promised if span.is_whole else None
+    faults = _file_faults(path, duration, rate, promised, is_damaged, span)
     about = worth_judging(path, meter, rate, [*faults, *length_faults(duration, rate)])
     waveform = None if kept is None else whole_waveform(kept, rate, meter)
-    return Recording(*about, waveform, meter.levels.chosen(), channel)
+    return Recording(*about, waveform, meter.levels.chosen(), channel, span)
 
 
 def refuse_channel(channel: int, n_channels: int, path: Path) -> None:
@@ -224,9 +232,11 @@ def whole_waveform(
 
 
 def _file_faults(
-    path: Path, duration: float, rate: int, promised: int | None, is_damaged: bool
+    path: Path, duration: float, rate: int, promised: int | None, is_damaged: bool, span: Span
 ) -> list[Reason]:
     """Return what is wrong with a file whose samples may be all right.
+
+    How long the header says that it is does not matter to a part: it lies in what there is.
 
     Args:
         path: The file.
@@ -234,12 +244,13 @@ def _file_faults(
         rate: Hz.
         promised: Frames that the decoder expected; None when it did not know.
         is_damaged: Whether it could not decode something.
+        span: What was decoded.
     """
     faults = []
-    try:
-        missing, longer = missing_audio(path), understated(path)
-    except OSError:
-        missing = longer = None  # it could be read a moment ago
+    missing = longer = None
+    with suppress(OSError):  # it could be read a moment ago
+        if span.is_whole:
+            missing, longer = missing_audio(path), understated(path)
     if longer:
         faults.append(Reason("longer_than_stated", str(longer)))
     if missing:

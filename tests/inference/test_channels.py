@@ -11,7 +11,7 @@ from support.zoo import RATE, speech
 
 from ser_pcq import load
 from ser_pcq.errors import SerError
-from ser_pcq.inference.journal import Journal
+from ser_pcq.inference.jobs.journal import Journal
 from ser_pcq.inference.options import PredictOptions
 
 SMALL = ("--model", "emodb-small", "--speech", "energy")

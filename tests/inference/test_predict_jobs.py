@@ -22,7 +22,7 @@ from support.paths import ROOT, SOUNDS
 
 from ser_pcq import PredictOptions, Predictor, load
 from ser_pcq.errors import SerError
-from ser_pcq.inference.journal import Journal, journal_of
+from ser_pcq.inference.jobs.journal import Journal, journal_of
 from ser_pcq.inference.prediction import Status
 from ser_pcq.inference.recording import failed
 from ser_pcq.models.checkpoint import load_checkpoint
@@ -121,7 +121,7 @@ def test_files_that_changed_since_are_judged_again(tmp_path):
 
     def predict_all(paths):
         asked.append(list(paths))
-        return predictor.predict_all(paths)
+        return predictor.predict_all(asked[-1])
 
     journal = Journal(tmp_path / "j", predictor.options)
     first = list(journal.completed(files, predict_all))
@@ -234,7 +234,7 @@ def test_a_classifier_of_ones_own_is_not_exchanged_for_another(tmp_path):
 
 
 def test_a_file_too_large_for_the_memory_loses_only_itself(monkeypatch):
-    def none(path, channel):
+    def none(path, channel, span):
         raise MemoryError
 
     predictor = load("emodb-small")

@@ -18,16 +18,16 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
 
     With `layout.segments` there is a row for each segment: `start` and `end` follow `duration`, and
     label, confidence and probabilities are those of the segment. A recording without segments has
-    one row, with its own values and both times empty. With `layout.channels` the number of the
-    channel follows the path.
+    one row, with its own values and both times empty. With `layout.utterances` the id of the
+    utterance follows the path, with `layout.channels` the number of the channel.
 
     Args:
         predictions: What to write.
-        layout: Labels, segments and channels are used.
+        layout: All but the width is used.
     """
     labels = layout.labels
     times = ["start", "end"] if layout.segments else []
-    place = ["channel"] if layout.channels else []
+    place = ["utterance"] * layout.utterances + ["channel"] * layout.channels
     heading = [
         "path",
         *place,
@@ -41,7 +41,8 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     ]
     yield _row([*heading, "model", "warnings"])
     for p in each_channel(predictions):
-        about = [p.path, *([p.channel] if layout.channels else []), p.status, p.reason, p.duration]
+        where = [p.utterance] * layout.utterances + [p.channel] * layout.channels
+        about = [p.path, *where, p.status, p.reason, p.duration]
         last = [p.model, " | ".join(map(str, p.warnings))]
         rows = p.segments if layout.segments else ()
         for s in rows:

@@ -19,6 +19,9 @@ class Layout:
     width: int = 40
     """Characters for the name of a file."""
 
+    utterances: bool = False
+    """Whether the recordings have ids."""
+
     channels: bool = False
     """Whether the results say which channel they are about."""
 

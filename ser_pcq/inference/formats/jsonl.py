@@ -12,8 +12,9 @@ from ser_pcq.inference.prediction import Prediction
 def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield a line for each recording: the fields of `Prediction`, numbers with six decimals.
 
-    `segments` is left out where there are none, and `channel` where the channels were mixed. A
-    recording whose channels were split has a line for each.
+    `segments` is left out where there are none, `channel` where the channels were mixed, and
+    `utterance` where the recording has no id. A recording whose channels were split has a line for
+    each.
 
     Args:
         predictions: What to write.
@@ -27,6 +28,8 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
             del record["segments"]
         if p.channel is None:
             del record["channel"]
+        if p.utterance is None:
+            del record["utterance"]
         del record["channels"]
         # ASCII only: file names may hold bytes that are not valid UTF-8.
         yield json.dumps(record) + "\n"

@@ -21,16 +21,16 @@ _PLAIN = string.ascii_letters + string.digits + string.punctuation.replace("%", 
 def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
     """Yield the lines of one recording after the other; one without an answer has none.
 
-    The file is its path as it was given, in which spaces, `%`, `;`, control characters and all that
-    is not ASCII are escaped as in URLs: `my file.wav` is `my%20file.wav`. Times have milliseconds.
-    The channel is 1 where all were mixed.
+    The file is the id of the utterance, or else the path as it was given, in which spaces, `%`,
+    `;`, control characters and all that is not ASCII are escaped as in URLs: `my file.wav` is
+    `my%20file.wav`. Times have milliseconds. The channel is 1 where all were mixed.
 
     Args:
         predictions: What to write.
         layout: Not needed.
     """
     for p in each_channel(predictions):
-        name = _field(p.path)
+        name = _field(p.name)
         rows = []
         for s in p.segments_or_whole():
             # From the rounded times, so that what adjoins does so in the file too.

@@ -12,13 +12,14 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
 
     Args:
         predictions: What to write.
-        layout: The width is that of the first column; a longer path loses its beginning.
+        layout: The width is that of the first column; a longer name loses its beginning.
     """
     width = layout.width
     place = f" {'channel':>7}" if layout.channels else ""
-    yield f"{'file':<{width}}{place} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
+    heading = "utterance" if layout.utterances else "file"
+    yield f"{heading:<{width}}{place} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
     for p in each_channel(predictions):
-        name = printable(p.path)
+        name = printable(p.name)
         name = name if len(name) <= width else "…" + name[1 - width :]
         length = "" if p.duration is None else f"{p.duration:.1f} s"
         if p.status == "ok":

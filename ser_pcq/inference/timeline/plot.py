@@ -176,7 +176,7 @@ def label_colors(labels: Iterable[str]) -> dict[str, str]:
 
 def _title(prediction: Prediction) -> str:
     """Name the recording and the answer."""
-    name = "".join(c if c.isprintable() else "�" for c in Path(prediction.path).name)
+    name = "".join(c if c.isprintable() else "�" for c in Path(prediction.name).name)
     if prediction.status == "ok" and prediction.label is not None:
         answer = f"{prediction.label}, {percent(prediction.confidence)} %"
     else:

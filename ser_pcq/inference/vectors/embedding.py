@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio.waveform import MIN_DURATION, SAMPLE_RATE
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.inference.inputs import Input, hear_input
+from ser_pcq.inference.inputs import Input, hear_input, named
 from ser_pcq.inference.judge import Judge
 from ser_pcq.inference.mix import SPLIT
 from ser_pcq.inference.options import PredictOptions
@@ -112,6 +112,7 @@ def embedded(
         heard = hear_input(source, options.mix)
         noting.forget()
         (prediction,) = judge.together([heard], on_progress)
+        prediction = named(prediction, source)
         nothing = np.full(noting.width, np.nan, np.float32)
         none = np.zeros((0, noting.width), np.float32)
         if prediction.status.is_failure or noting.first is None or not isinstance(heard, Recording):

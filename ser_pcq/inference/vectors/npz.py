@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ser_pcq.inference.vectors.row import About, Row
 
-_COLUMNS = {"path": str, "start": float, "end": float, "status": str, "label": str}
-_COLUMNS |= {"confidence": float}
+_COLUMNS = {"path": str, "utterance": str, "start": float, "end": float, "status": str}
+_COLUMNS |= {"label": str, "confidence": float}
 
 
 def write(path: Path, rows: Iterable[Row], about: About) -> None:

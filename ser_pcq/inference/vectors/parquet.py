@@ -35,6 +35,7 @@ def write(path: Path, rows: Iterable[Row], about: About) -> None:
     schema = pa.schema(
         [
             ("path", pa.string()),
+            ("utterance", pa.string()),
             ("start", pa.float64()),
             ("end", pa.float64()),
             ("status", pa.string()),

@@ -30,6 +30,7 @@ class Row:
 
     Attributes:
         path: The recording; what is no text in it, with escapes.
+        utterance: Its id; empty where it has none.
         start: s.
         end: s; NaN where it is not known.
         status: Of the recording: `ok`, `abstained`, `rejected` or `error`.
@@ -39,6 +40,7 @@ class Row:
     """
 
     path: str
+    utterance: str
     start: float
     end: float
     status: str
@@ -54,12 +56,18 @@ def rows_of(results: Iterable[Embedded], *, segments: bool) -> Iterator[Row]:
     """
     for one in results:
         told = one.prediction
-        path, status = told.path.encode(errors="backslashreplace").decode(), told.status.value
+        about = _text(told.path), _text(told.utterance or "")
+        status = told.status.value
         if segments and told.segments:
             for segment, vector in zip(told.segments, one.segments, strict=True):
                 times = (segment.start, segment.end)
-                yield Row(path, *times, status, segment.label, segment.confidence, vector)
+                yield Row(*about, *times, status, segment.label, segment.confidence, vector)
             continue
         confidence = np.nan if told.confidence is None else told.confidence
         end = np.nan if told.duration is None else told.duration
-        yield Row(path, 0.0, end, status, told.label or "", confidence, one.vector)
+        yield Row(*about, 0.0, end, status, told.label or "", confidence, one.vector)
+
+
+def _text(name: str) -> str:
+    """Return a name with escapes for what is no text in it."""
+    return name.encode(errors="backslashreplace").decode()

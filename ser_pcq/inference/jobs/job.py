@@ -1,17 +1,20 @@
-"""Many files as one job: several processes, progress, and results that outlive an interruption."""
+"""Many recordings as one job: processes, progress, and results that outlive an interruption."""
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ser_pcq.errors import SerError
 from ser_pcq.inference.formats.folder import refuse_existing
-from ser_pcq.inference.journal import Journal, journal_of
+from ser_pcq.inference.inputs import NamedFile
+from ser_pcq.inference.jobs.earlier import Asked, key_of
+from ser_pcq.inference.jobs.journal import Journal, journal_of
 from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.predictor import Predictor
+from ser_pcq.inference.vectors.embedding import Embedded
 from ser_pcq.processes import TIMEOUT
 
 
@@ -28,20 +31,30 @@ class JobProgress(Protocol):
         """
 
 
+def shown_name(one: Asked) -> str:
+    """Return what people know a recording by: its id, else its path."""
+    utterance, path = key_of(one)
+    return path if utterance is None else utterance
+
+
 @dataclass
 class Job:
-    """Files to judge, and what became of them.
+    """Recordings to judge, and what became of them.
 
     Attributes:
         predictor: What judges.
-        files: Which, in order.
+        recordings: Which, in order; they are taken as they are needed.
+        total: How many; None where that is not known.
+        has_utterances: Whether they have ids.
         jobs: Processes, from 1.
         timeout: With several processes: s without any progress after which a file is given up.
         statuses: How many results of each kind there were.
     """
 
     predictor: Predictor
-    files: list[Path]
+    recordings: Iterable[Asked]
+    total: int | None = None
+    has_utterances: bool = False
     jobs: int = 1
     timeout: float = TIMEOUT
     statuses: Counter[Status] = field(default_factory=Counter)
@@ -51,34 +64,58 @@ class Job:
         """How many files have no answer, abstentions left out."""
         return sum(n for status, n in self.statuses.items() if status.is_failure)
 
+    @property
+    def n_done(self) -> int:
+        """How many results there were."""
+        return self.statuses.total()
+
+    def held(self) -> Sequence[Asked]:
+        """Return all recordings, for what needs them at once: names that differ, for example."""
+        if not isinstance(self.recordings, Sequence):
+            self.recordings = list(self.recordings)
+            self.total = len(self.recordings)
+        return self.recordings
+
+    def names(self) -> list[str]:
+        """Return what files about the recordings are named after."""
+        return [one.name if isinstance(one, NamedFile) else str(one) for one in self.held()]
+
     def predictions(
         self, journal: Journal | None, on_progress: JobProgress
     ) -> Iterator[Prediction]:
-        """Yield the result for each file, in order, as soon as it is known.
+        """Yield the result for each recording, in order, as soon as it is known.
 
         Args:
             journal: Has the earlier results, and keeps those to come.
             on_progress: Is called with the progress of the job.
         """
-        n_done = 0
 
-        def predict_all(files: Sequence[Path]) -> Iterator[Prediction]:
+        def predict_all(recordings: Iterable[Asked]) -> Iterator[Prediction]:
             return self.predictor.predict_all(
-                files,
+                recordings,
                 jobs=self.jobs,
                 timeout=self.timeout,
-                on_progress=lambda judged, duration: on_progress(n_done, judged, duration),
+                on_progress=lambda judged, duration: on_progress(self.n_done, judged, duration),
             )
 
         if journal is None:
-            results = predict_all(self.files)
+            results = predict_all(self.recordings)
         else:
-            results = journal.completed(self.files, predict_all)
+            results = journal.completed(self.recordings, predict_all)
         for prediction in results:
-            n_done += 1
             self.statuses[prediction.status] += 1
-            on_progress(n_done, 0.0, 0.0)
+            on_progress(self.n_done, 0.0, 0.0)
             yield prediction
+
+    def vectors(self) -> Iterator[Embedded]:
+        """Yield the vector of each recording beside its prediction, in order.
+
+        Raises:
+            SerError: When the model gives no vectors.
+        """
+        for one in self.predictor.embed_each(self.recordings):
+            self.statuses[one.prediction.status] += 1
+            yield one
 
     def open_journal(self, output: Path, *, resume: bool) -> Journal | None:
         """Return the journal of an output file; None when the output is complete already.
@@ -114,8 +151,8 @@ class Job:
         """
         path, options = journal_of(folder), self.predictor.options
         if resume and os.path.lexists(path):
-            return Journal(path, options, files=self.files, resume=True)
+            return Journal(path, options, files=self.held(), resume=True)
         if resume and all(os.path.lexists(folder / name) for name in names):
             return None
         refuse_existing(names, folder)
-        return Journal(path, options, files=self.files)
+        return Journal(path, options, files=self.held())

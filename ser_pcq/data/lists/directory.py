@@ -1,0 +1,80 @@
+"""The utterances of a data directory, as far as predicting needs them."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from ser_pcq.data.directory.values import WHOLE_RECORDING, parse_segment
+from ser_pcq.data.lists.entry import found, refused
+from ser_pcq.data.lists.text import decoded, each_scp, opened_list
+from ser_pcq.errors import DataError
+from ser_pcq.inference.inputs import NamedFile
+from ser_pcq.inference.span import Span
+
+RECORDINGS, SEGMENTS = "wav.scp", "segments"
+
+
+def names_of(folder: Path) -> Path:
+    """Return the file of a data directory that has a line for each utterance.
+
+    Raises:
+        DataError: When it is no data directory.
+    """
+    if not (folder / RECORDINGS).is_file():
+        raise DataError(
+            "this folder is no data directory, as it has no wav.scp",
+            given=folder,
+            do="name a folder of recordings without --list",
+        )
+    segments = folder / SEGMENTS
+    return segments if segments.is_file() else folder / RECORDINGS
+
+
+def each_utterance(folder: Path) -> Iterator[NamedFile]:
+    """Yield the utterances: those of `segments` where it is there, else those of `wav.scp`.
+
+    Raises:
+        DataError: When it is no data directory, or cannot be read.
+    """
+    names = names_of(folder)
+    with decoded(opened_list(folder / RECORDINGS)) as recordings:
+        each = each_scp(recordings, folder)
+        yield from each if names.name == RECORDINGS else _parts(names, each)
+
+
+def _parts(names: Path, recordings: Iterator[NamedFile]) -> Iterator[NamedFile]:
+    """Yield the parts that `segments` names.
+
+    Recordings come in another order than their parts: they wait in a database on the disk.
+    """
+    with closing(sqlite3.connect("")) as known, decoded(opened_list(names)) as lines:
+        known.execute("create table recording (id blob primary key, path blob)")
+        known.executemany(
+            "insert or ignore into recording values (?, ?)",
+            ((_bytes(one.utterance), _bytes(one.path)) for one in recordings if not one.refused),
+        )
+        for number, line in enumerate(lines, start=1):
+            utterance, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+            if not utterance:
+                continue
+            place = f"line {number} of segments"
+            try:
+                recording, start, end = parse_segment(rest)
+            except ValueError:
+                why = "it is not: id, recording, start and end in s, start before end"
+                yield refused(place, why, utterance)
+                continue
+            query = "select path from recording where id = ?"
+            row = known.execute(query, (_bytes(recording),)).fetchone()
+            if row is None:
+                yield refused(place, f"wav.scp names no recording {recording}", utterance)
+                continue
+            span = Span(start, None if end == WHOLE_RECORDING else end)
+            yield found(os.fsdecode(row[0]), names.parent, utterance, span)
+
+
+def _bytes(text: str | Path | None) -> bytes:
+    """Return what a name is on the disk, as a database takes nothing that is not valid text."""
+    return os.fsencode(text or "")

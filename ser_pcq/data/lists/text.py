@@ -1,0 +1,77 @@
+"""Lists of a recording per line: paths, or ids and paths as in a `wav.scp` of Kaldi."""
+
+import codecs
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from ser_pcq.data.lists.entry import found, refused
+from ser_pcq.errors import DataError
+from ser_pcq.inference.inputs import NamedFile
+
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_CHUNK = 1 << 20  # bytes
+
+
+def decoded(content: io.BufferedReader, newline: str | None = None) -> TextIO:
+    """Return the text of a list, in UTF-8 or, as some programs of Windows write it, in UTF-16.
+
+    Names of files that are not valid UTF-8 stay what they are.
+
+    Args:
+        content: The list.
+        newline: As `open` takes it.
+    """
+    wide = content.peek(2)[:2] in _WIDE
+    encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
+    return io.TextIOWrapper(content, encoding=encoding, errors=errors, newline=newline)
+
+
+def opened_list(path: Path) -> io.BufferedReader:
+    """Open a list.
+
+    Raises:
+        DataError: When it cannot be opened.
+    """
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"the list cannot be read ({error.strerror})", given=path) from error
+
+
+def each_path(lines: Iterable[str], folder: Path) -> Iterator[NamedFile]:
+    """Yield the recordings of a list of paths; empty lines are left out.
+
+    Args:
+        lines: Of the list.
+        folder: Where relative paths begin.
+    """
+    for line in lines:
+        entry = line.rstrip("\n")
+        if entry.strip():
+            yield found(entry, folder)
+
+
+def each_scp(lines: Iterable[str], folder: Path) -> Iterator[NamedFile]:
+    """Yield the recordings of a `wav.scp`; commands, which Kaldi would run, are refused.
+
+    Args:
+        lines: Of the list.
+        folder: Where relative paths begin.
+    """
+    for number, line in enumerate(lines, start=1):
+        utterance, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+        entry = rest.strip()
+        place = f"line {number} of wav.scp"
+        if entry.startswith("|") or entry.endswith("|"):
+            yield refused(place, "it is a command, and commands are never run", utterance)
+        elif entry:
+            yield found(entry, folder, utterance)
+        elif utterance:
+            yield refused(place, "no path follows the id", utterance)
+
+
+def count_lines(file: BinaryIO) -> int:
+    """Return how many line ends there are."""
+    return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
