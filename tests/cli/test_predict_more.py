@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from support.commands import environment, line
 from support.paths import ROOT, SOUNDS
 
 EXAMPLES = SOUNDS
@@ -105,3 +106,30 @@ def test_what_is_offered_is_what_there_is(command):
     assert all(repr(name) in wrong.stderr for name in FORMATS)
     for option in ("csv", "rttm"):
         assert command("predict", "--stream", "--format", option).returncode == 2
+
+
+def test_raw_takes_a_header_for_samples():
+    """So that what happens to begin like a format is heard as what it is."""
+    with (SOUNDS / "calm.wav").open("rb") as file:
+        content = file.read()
+    assert content.startswith(b"RIFF")
+    headless = content[content.index(b"data") + 8 :]
+    calls = {
+        "header": (content, ["--raw"]),
+        "samples": (headless, ["--raw"]),
+        "known": (content, []),
+    }
+    found = {}
+    for name, (given, options) in calls.items():
+        call = line("predict", "--stream", *SMALL, "--format", "jsonl", *options)
+        done = subprocess.run(
+            call, input=given, capture_output=True, env=environment(), check=True, cwd=ROOT
+        )
+        lines = done.stdout.decode().splitlines()
+        found[name] = [
+            (one["start"], one["end"], one["probabilities"]) for one in map(json.loads, lines)
+        ]
+    # A header of 44 bytes is 22 samples more, which change no window by much.
+    assert found["known"] == found["samples"]
+    assert [one[0] for one in found["header"]] == [one[0] for one in found["samples"]]
+    assert found["header"] != found["samples"]

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from support import tiny
 from support.fake_speech import BandClassifier, sound
 from support.paths import ROOT
 from support.zoo import RATE, speech
 
 from ser_pcq import Predictor, load
 from ser_pcq.errors import SerError
+from ser_pcq.models.checkpoint import Checkpoint
 
 EXAMPLE = min((ROOT / "examples").glob("*.wav"))
 
@@ -322,6 +324,19 @@ def test_a_pickled_predictor_finds_its_model_from_another_folder(tmp_path, monke
     pickled = pickle.dumps(load("small"))
     monkeypatch.chdir(tmp_path)
     assert pickle.loads(pickled).predict(EXAMPLE).status == "ok"
+
+
+def test_threads_share_a_model_of_torch():
+    """The first forward pass of a model prepares nothing that another thread could break."""
+    network = tiny.recognizer(with_encoder=True)
+    predictor = Predictor(Checkpoint(network, tiny.info(network)))
+    waves = [speech(k + 1)[: RATE * (k + 1)].astype(np.float32) for k in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda wave: predictor.predict(wave, RATE), waves * 2))
+    alone = [predictor.predict(wave, RATE) for wave in waves]
+    assert all(p.status == "ok" for p in alone)
+    for told, expected in zip(together, alone * 2, strict=True):
+        same(told, expected)
 
 
 def test_threads_share_a_predictor(tmp_path):

@@ -12,7 +12,7 @@ from ser_pcq.audio.decoders.pyav import Converter, Pipe, frames_of, opened_sound
 
 # FFmpeg otherwise keeps seconds of a stream back, to learn more about it. What it does keep back it
 # gives out later, unless `fflags` has `nobuffer`, which loses it.
-_PROMPT = {"probesize": "2048", "analyzeduration": "0"}
+_PROMPT = {"probesize": "2048", "analyzeduration": "200000"}
 
 
 class LiveDecoder:
