@@ -20,7 +20,7 @@ from ser_pcq.models.linear.recognizer import Functionals
 from ser_pcq.protocols.proof import prove
 from ser_pcq.protocols.provenance import read_provenance
 from ser_pcq.training.experiment import open_experiment
-from ser_pcq.training.linear.train import _adapt
+from ser_pcq.training.linear.features import adapted
 from ser_pcq.training.run_fold import run_fold
 
 TOML = """
@@ -265,9 +265,9 @@ def test_adapted_features_have_the_same_mean_and_deviation_for_every_speaker():
     rng = np.random.default_rng(0)
     speakers = np.repeat(["a", "b", "c"], 10)
     features = {"f": rng.normal(size=(30, 4)) * [1, 5, 0, 2] + np.repeat([[0], [9], [-3]], 10, 0)}
-    adapted = _adapt(features, speakers)["f"]
+    values = adapted(features, speakers)["f"]
     for name in "abc":
-        own = adapted[speakers == name]
+        own = values[speakers == name]
         assert np.allclose(own.mean(axis=0), 0)
         assert np.allclose(own.std(axis=0), [1, 1, 0, 1])
 

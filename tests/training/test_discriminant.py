@@ -39,13 +39,19 @@ def test_logits_are_the_librarys_but_for_their_scale(n_features, shrinkage):
     np.testing.assert_allclose(scale * centred, expected, rtol=1e-6, atol=1e-6 * scale)
 
 
+def all_logits(method, features, targets, others):
+    """Fit with every setting and score other utterances, (setting, other, class)."""
+    fits = method.fit_each(features, targets, targets.max() + 1, method.settings)
+    return np.stack([one.logits(others) for one in fits])
+
+
 def test_every_shrinkage_at_once_is_one_after_the_other():
     features, targets = clouds(200)
     others, _ = clouds(200, seed=1)
     method = Discriminant(SHRINKAGES)
     assert method.settings == (0.9, 0.5, 0.1)  # the most cautious one first
     for shrinkage, logits in zip(
-        method.settings, method.logits(features, targets, others, 3), strict=True
+        method.settings, all_logits(method, features, targets, others), strict=True
     ):
         alone = method.fit(features, targets, 3, shrinkage).logits(others)
         np.testing.assert_allclose(logits, alone, atol=1e-8)
@@ -115,14 +121,14 @@ def test_averaging_is_one_classifier_with_the_mean_of_all_logits():
     chosen = choose_and_fit(sets, targets, groups, 3, method, average=True)
     assert (chosen.feature_sets, chosen.settings) == (("all", "some"), method.settings)
     expected = np.concatenate(
-        [method.logits(features[:, :k], targets, others[:, :k], 3) for k in (40, 10)]
+        [all_logits(method, features[:, :k], targets, others[:, :k]) for k in (40, 10)]
     ).mean(axis=0)
     joined = np.concatenate([others, others[:, :10]], axis=1)
     np.testing.assert_allclose(chosen.classifier.logits(joined), expected, atol=1e-8)
     # What a temperature is fitted on comes from fits that have not heard the utterance.
     out = groups == 0
     held_out = np.concatenate(
-        [method.logits(x[~out], targets[~out], x[out], 3) for x in sets.values()]
+        [all_logits(method, x[~out], targets[~out], x[out]) for x in sets.values()]
     ).mean(axis=0)
     np.testing.assert_allclose(chosen.logits[out], held_out, atol=1e-8)
 

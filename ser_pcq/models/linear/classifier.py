@@ -1,9 +1,9 @@
 """Linear classifiers over one vector of features per utterance, and ways to fit them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,20 @@ class LinearClassifier:
         return (features - self.mean) / self.scale @ self.weight.T + self.bias
 
 
+class PartFits(Protocol):
+    """Utterances to fit on, but for some of them that are left out."""
+
+    def fit(
+        self, parts: Sequence[Integers], settings: Sequence[float]
+    ) -> Iterator[list[LinearClassifier]]:
+        """Yield for each part the fits on all utterances but these, with each setting.
+
+        Args:
+            parts: For each the places of the utterances that are left out, (left out,).
+            settings: With which settings.
+        """
+
+
 @dataclass(frozen=True)
 class Method(ABC):
     """A way to fit a linear classifier, with the settings to choose from.
@@ -75,14 +89,32 @@ class Method(ABC):
         """
         return fit_mean({"given": features}, targets, n_classes, self, [setting])
 
-    def logits(self, features: Floats, targets: Integers, others: Floats, n_classes: int) -> Floats:
-        """Fit with every setting and score other utterances.
+    def part_fits(self, features: Floats, targets: Integers, n_classes: int) -> PartFits:
+        """Return what fits on parts of the utterances; arguments as of `fit_each`.
 
-        Shape:
-            features (utterance, feature) and others (other, feature) to (setting, other, class).
+        What all parts share is computed once, where a method can do that.
         """
-        fits = self.fit_each(features, targets, n_classes, self.settings)
-        return np.stack([one.logits(others) for one in fits])
+        return Subsets(self, features, targets, n_classes)
+
+
+@dataclass(frozen=True)
+class Subsets:
+    """Fits on parts one by one: the `PartFits` of every method."""
+
+    method: Method
+    features: Floats
+    targets: Integers
+    n_classes: int
+
+    def fit(
+        self, parts: Sequence[Integers], settings: Sequence[float]
+    ) -> Iterator[list[LinearClassifier]]:
+        """See `PartFits`."""
+        for left_out in parts:
+            kept = np.ones(len(self.targets), dtype=bool)
+            kept[left_out] = False
+            features, targets = self.features[kept], self.targets[kept]
+            yield self.method.fit_each(features, targets, self.n_classes, settings)
 
 
 def check_features(feature_sets: Mapping[str, Floats], targets: Integers, n_classes: int) -> None:
@@ -111,6 +143,16 @@ def check_features(feature_sets: Mapping[str, Floats], targets: Integers, n_clas
                 given=f"{broken.size} of {len(features)} utterances, the first at row {broken[0]}",
                 do="leave these utterances out, or compute their features again",
             )
+
+
+def refuse_one_class(targets: Integers) -> None:
+    """Refuse training utterances of one class.
+
+    Raises:
+        DataError: When there are not two.
+    """
+    if len(np.unique(targets)) < 2:
+        raise DataError("all training utterances have the same label", accepted="two labels")
 
 
 def standardise(features: Floats) -> tuple[Floats, Floats, Floats]:
@@ -144,13 +186,23 @@ def fit_mean(
         SerError: When values, shapes or targets do not fit, or there is only one class.
     """
     check_features(feature_sets, targets, n_classes)
-    if len(np.unique(targets)) < 2:
-        raise DataError("all training utterances have the same label", accepted="two labels")
-    n_fits = len(feature_sets) * len(settings)
-    fits = [
-        method.fit_each(features, targets, n_classes, settings)
-        for features in feature_sets.values()
-    ]
+    refuse_one_class(targets)
+    fits: list[list[LinearClassifier]] = []
+    for features in feature_sets.values():
+        fits += method.part_fits(features, targets, n_classes).fit([np.arange(0)], settings)
+    return mean_of(fits)
+
+
+def mean_of(fits: Sequence[Sequence[LinearClassifier]]) -> LinearClassifier:
+    """Join classifiers to the mean of their logits.
+
+    Args:
+        fits: For each feature set, those with different settings, as many for each.
+
+    Returns:
+        One classifier over the features of all sets, one after the other.
+    """
+    n_fits = sum(map(len, fits))
     return LinearClassifier(
         # Standardisation does not depend on the setting.
         np.concatenate([of_set[0].mean for of_set in fits]),

@@ -9,7 +9,7 @@ Sources: Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", s
 18.3; Friedman, "Regularized Discriminant Analysis", JASA 84, 1989.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,8 +23,17 @@ from ser_pcq.models.linear.classifier import (
     Integers,
     LinearClassifier,
     Method,
+    PartFits,
+    Subsets,
     standardise,
 )
+from ser_pcq.training.linear.large_sample import LargePart, LargeSample
+
+LARGE = 1500
+"""Utterances, and features, from which on sums over all utterances are cheaper than axes."""
+
+_AT_ONCE = 20e6
+"""Values that are held of what parts leave out; 8 bytes each."""
 
 MARGIN = 10.0
 """By how much the logit of a class exceeds another's at its own mean, on average over the pairs.
@@ -65,19 +74,23 @@ class _Gaussians:
         beside: Floats = self.centres / rest
         return beside + along
 
-    def maps(self, shrinkage: float) -> tuple[Floats, Floats]:
-        """Return weight, (class, feature), and bias, (class,); classes are equally likely.
 
-        Both are scaled so that the mean margin is `MARGIN`.
-        """
-        weight = self.precision_times_centres(shrinkage)
-        bias = -0.5 * (weight * self.centres).sum(axis=1)
-        known = np.flatnonzero(self.present)
-        own = self.centres[known] @ weight[known].T + bias[known]  # (class mean, class)
+def _classifiers(fitted: _Gaussians | LargePart, rows: Sequence[Floats]) -> list[LinearClassifier]:
+    """Return a classifier for each matrix of centres times precision, (class, feature).
+
+    Classes are equally likely; logits are scaled so that the mean margin is `MARGIN`.
+    """
+    classifiers = []
+    for weight in rows:
+        bias = -0.5 * (weight * fitted.centres).sum(axis=1)
+        known = np.flatnonzero(fitted.present)
+        own = fitted.centres[known] @ weight[known].T + bias[known]  # (class mean, class)
         margins = np.diag(own)[:, None] - own
         mean_margin = margins.sum() / max(1, len(known) * (len(known) - 1))
         scale = MARGIN / mean_margin if mean_margin > 1e-12 else 1.0
-        return scale * weight, np.where(self.present, scale * bias, ABSENT_LOGIT)
+        bias = np.where(fitted.present, scale * bias, ABSENT_LOGIT)
+        classifiers.append(LinearClassifier(fitted.mean, fitted.scale, scale * weight, bias))
+    return classifiers
 
 
 def _gaussians(features: Floats, targets: Integers, n_classes: int) -> _Gaussians:
@@ -102,6 +115,37 @@ def _gaussians(features: Floats, targets: Integers, n_classes: int) -> _Gaussian
     kept = variances > 1e-9 * max(variances.max(), 1e-12)
     axes = columns[:, kept].T @ residuals / np.sqrt(variances[kept])[:, None]
     return _Gaussians(mean, scale, centres, present, axes, variances[kept])
+
+
+@dataclass(frozen=True)
+class _LargeFits:
+    """Fits on parts of a large sample: the `PartFits` of discriminants."""
+
+    method: "Discriminant"
+    sample: LargeSample
+
+    def fit(
+        self, parts: Sequence[Integers], settings: Sequence[float]
+    ) -> Iterator[list[LinearClassifier]]:
+        """See `PartFits`."""
+        for some in self._together(parts):
+            fitted = list(self.sample.without(some))
+            try:
+                rows = self.sample.precisions(fitted, settings)
+            except ArithmeticError:  # shrinkages near 0 need the axes themselves
+                yield from Subsets(self.method, *self.sample.given).fit(some, settings)
+                continue
+            yield from map(_classifiers, fitted, rows)
+
+    def _together(self, parts: Sequence[Integers]) -> Iterator[list[Integers]]:
+        """Yield parts, so many at once that what they leave out fits into the memory."""
+        some: list[Integers] = []
+        for part in parts:
+            if some and sum(map(len, some)) + len(part) > _AT_ONCE / self.sample.n_features:
+                yield some
+                some = []
+            some.append(part)
+        yield some
 
 
 @dataclass(frozen=True)
@@ -133,7 +177,11 @@ class Discriminant(Method):
     ) -> list[LinearClassifier]:
         """Fit with each shrinkage, through one decomposition of the covariance."""
         fitted = _gaussians(features, targets, n_classes)
-        return [
-            LinearClassifier(fitted.mean, fitted.scale, *fitted.maps(shrinkage))
-            for shrinkage in settings
-        ]
+        rows = [fitted.precision_times_centres(shrinkage) for shrinkage in settings]
+        return _classifiers(fitted, rows)
+
+    def part_fits(self, features: Floats, targets: Integers, n_classes: int) -> PartFits:
+        """See `Method`; of many utterances with many features, products are summed up once."""
+        if min(features.shape) < LARGE:
+            return super().part_fits(features, targets, n_classes)
+        return _LargeFits(self, LargeSample(features, targets, n_classes))

@@ -22,9 +22,10 @@ from ser_pcq.models.linear.classifier import (
     Method,
     check_features,
     fit_mean,
+    mean_of,
+    refuse_one_class,
 )
-
-Fold = tuple[Integers, Integers]
+from ser_pcq.training.linear.lazy_sets import LazySets
 
 MAX_INNER_FOLDS = 10
 """More groups than this are pooled into this many inner folds."""
@@ -62,8 +63,8 @@ class Chosen:
     logits: Floats
 
 
-def _inner_folds(groups: NDArray[Any]) -> list[Fold]:
-    """Split utterances into inner folds, as indices of training and held-out utterances."""
+def _inner_folds(groups: NDArray[Any]) -> list[Integers]:
+    """Split utterances into inner folds; return the places of those that each holds out."""
     from sklearn.model_selection import GroupKFold
 
     n_groups = len(np.unique(groups))
@@ -74,41 +75,48 @@ def _inner_folds(groups: NDArray[Any]) -> list[Fold]:
             do="give more speakers, or one value of each",
         )
     splitter = GroupKFold(min(n_groups, MAX_INNER_FOLDS))
-    return list(splitter.split(groups, groups=groups))
+    return [held_out for _, held_out in splitter.split(groups, groups=groups)]
 
 
 def _fit_best(
     feature_sets: Mapping[str, Floats],
     targets: Integers,
-    folds: Sequence[Fold],
-    fitted: Integers,
+    folds: Sequence[Integers],
+    unfitted: Integers,
     n_classes: int,
     method: Method,
     average: bool,
 ) -> Chosen:
-    """Score every candidate on the held-out utterances; fit the best, or all, on `fitted`."""
-    judged = np.sort(np.concatenate([held_out for _, held_out in folds]))
+    """Score every candidate on the utterances that folds hold out; fit the best, or all.
+
+    Each set of features is held once at a time. The last fit leaves out `unfitted`.
+    """
+    judged = np.sort(np.concatenate(folds))
     references, labels = targets[judged].astype(str), np.arange(n_classes).astype(str)
     scored: dict[Candidate, Floats] = {}
+    fits: list[list[LinearClassifier]] = []
     for name, features in feature_sets.items():
+        parts = method.part_fits(features, targets, n_classes)
         logits = np.empty((len(method.settings), len(targets), n_classes))
-        for train, held_out in folds:
-            logits[:, held_out] = method.logits(
-                features[train], targets[train], features[held_out], n_classes
-            )
+        for held_out, of_fold in zip(folds, parts.fit(folds, method.settings), strict=True):
+            for k, one in enumerate(of_fold):
+                logits[k, held_out] = one.logits(features[held_out])
         for setting, values in zip(method.settings, logits[:, judged], strict=True):
             confusion = Confusion.from_labels(references, labels[values.argmax(axis=1)], labels)
             wa, ua = confusion.weighted_accuracy, confusion.unweighted_accuracy
             scored[Candidate(name, setting, wa, ua)] = values
+        if average:
+            fits += parts.fit([unfitted], method.settings)
+        del parts, features
     if average:
         names, settings = tuple(feature_sets), tuple(method.settings)
         held_out_logits: Floats = np.mean(list(scored.values()), axis=0)
     else:
         best = _best(list(scored), method)
         names, settings, held_out_logits = (best.feature_set,), (best.setting,), scored[best]
-    chosen = {name: feature_sets[name][fitted] for name in names}
-    classifier = fit_mean(chosen, targets[fitted], n_classes, method, settings)
-    return Chosen(names, settings, classifier, tuple(scored), held_out_logits)
+        parts = method.part_fits(feature_sets[best.feature_set], targets, n_classes)
+        fits = list(parts.fit([unfitted], settings))
+    return Chosen(names, settings, mean_of(fits), tuple(scored), held_out_logits)
 
 
 def _best(candidates: Sequence[Candidate], method: Method) -> Candidate:
@@ -146,13 +154,13 @@ def choose_and_fit(
         SerError: When values, shapes or targets do not fit, or there is one class or one group.
     """
     check_features(feature_sets, targets, n_classes)
-    everything = np.arange(len(targets))
     if len(np.unique(groups)) < 2 and (average or len(feature_sets) * len(method.settings) == 1):
         settings = tuple(method.settings)
         classifier = fit_mean(feature_sets, targets, n_classes, method, settings)
         return Chosen(tuple(feature_sets), settings, classifier, (), np.empty((0, n_classes)))
-    folds = _inner_folds(groups)
-    return _fit_best(feature_sets, targets, folds, everything, n_classes, method, average)
+    refuse_one_class(targets)
+    folds, nothing = _inner_folds(groups), np.arange(0)
+    return _fit_best(feature_sets, targets, folds, nothing, n_classes, method, average)
 
 
 def choose_on(
@@ -175,8 +183,11 @@ def choose_on(
     )
     if widths != valid_widths:
         raise DataError("validation has other features", given=valid_widths, accepted=widths)
-    joined = {k: np.concatenate([x, valid_features[k]]) for k, x in feature_sets.items()}
+    joined = LazySets(
+        feature_sets, lambda name: np.concatenate([feature_sets[name], valid_features[name]])
+    )
     everything = np.concatenate([targets, valid_targets])
     check_features(joined, everything, n_classes)
-    train, valid = np.split(np.arange(len(everything)), [len(targets)])
-    return _fit_best(joined, everything, [(train, valid)], train, n_classes, method, average)
+    refuse_one_class(targets)
+    valid = np.arange(len(targets), len(everything))
+    return _fit_best(joined, everything, [valid], valid, n_classes, method, average)

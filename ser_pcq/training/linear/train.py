@@ -2,21 +2,18 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from ser_pcq.config import Config
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.evaluation.calibration import fit_temperature
-from ser_pcq.files import whole_file, write_json
+from ser_pcq.files import write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
@@ -36,10 +33,10 @@ from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
 from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear import METHODS
+from ser_pcq.training.linear.features import FeatureSets, adapted, features_of
+from ser_pcq.training.linear.lazy_sets import LazySets
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
-
-FeatureSets = dict[str, NDArray[Any]]
 
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
@@ -84,53 +81,6 @@ def _method(config: Config) -> Method:
     return METHODS[LINEAR[config.model.name].method](config)
 
 
-def features_of(
-    experiment: Experiment, functionals: Functionals, on_prepare: OnProgress
-) -> FeatureSets:
-    """Return the functionals of every utterance of the data, (utterance, feature) for each set.
-
-    They depend on no label and on no other utterance, so all folds share them, unless each has its
-    own slim encoder; they are kept in the cache under a hash of the recordings' samples and
-    of everything else that they depend on.
-    """
-    digests = [one.digest for one in experiment.audio.prints]
-    key = hashlib.sha256(json.dumps([functionals.fingerprint(), *digests]).encode()).hexdigest()
-    kept = experiment.cache_dir / "functionals" / f"{key[:32]}.safetensors"
-    if kept.exists():
-        try:
-            loaded = load_file(kept)
-            # The file sorts them, but the first one wins a tie.
-            return {name: loaded[name] for name in functionals.names}
-        except (OSError, SafetensorError, KeyError):
-            kept.unlink(missing_ok=True)
-    rows: dict[str, list[NDArray[Any]]] = {}
-    utterances = experiment.data.utterances
-    for done, utterance in enumerate(utterances, start=1):
-        waveform = torch.from_numpy(read_utterance(utterance))
-        for name, vector in functionals(waveform).items():
-            rows.setdefault(name, []).append(vector.numpy())
-        on_prepare(done, len(utterances))
-    features = {name: np.stack(vectors) for name, vectors in rows.items()}
-    with whole_file(kept) as temporary:
-        save_file(features, temporary)
-    return features
-
-
-def _adapt(features: FeatureSets, speakers: NDArray[Any]) -> FeatureSets:
-    """Normalise features with mean and deviation over the utterances of their own speaker."""
-    adapted = {}
-    for name, values in features.items():
-        result = values.astype(np.float64)
-        for speaker in np.unique(speakers):
-            own = speakers == speaker
-            deviation = result[own].std(axis=0)
-            result[own] = (result[own] - result[own].mean(axis=0)) / np.where(
-                deviation > 1e-9, deviation, 1.0
-            )
-        adapted[name] = result
-    return adapted
-
-
 @dataclasses.dataclass(frozen=True)
 class _Table:
     """All utterances of the data as arrays, and the rows of each side of a fold."""
@@ -142,7 +92,7 @@ class _Table:
 
     def take(self, side: str) -> FeatureSets:
         """Return the features of one side."""
-        return {name: values[self.rows[side]] for name, values in self.features.items()}
+        return LazySets(self.features, lambda name: self.features[name][self.rows[side]])
 
 
 def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
@@ -150,7 +100,7 @@ def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
     utterances = experiment.data.utterances
     labels, config = experiment.data.labels, experiment.config.protocol
     if config.adapt == "speaker":
-        features = _adapt(features, np.array([u.speaker for u in utterances]))
+        features = adapted(features, np.array([u.speaker for u in utterances]))
     validated = PROTOCOLS[config.name].validated
     if validated == "part":
         # As the protocol does with the test fold: utterances are drawn, here into ten parts.
@@ -194,7 +144,7 @@ def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Prove
 def _refit(table: _Table, chosen: Chosen, n_classes: int, method: Method) -> LinearClassifier:
     """Fit what was chosen on training and validation utterances together."""
     rows = np.concatenate([table.rows["train"], table.rows["valid"]])
-    features = {name: table.features[name][rows] for name in chosen.feature_sets}
+    features = LazySets(chosen.feature_sets, lambda name: table.features[name][rows])
     return fit_mean(features, table.targets[rows], n_classes, method, chosen.settings)
 
 

@@ -1,0 +1,90 @@
+"""Features of all utterances, kept on the disk: they may be more than memory holds."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ser_pcq.data.waveforms import read_utterance
+from ser_pcq.files import whole_file
+from ser_pcq.models.linear.recognizer import Functionals
+from ser_pcq.training.contract import OnProgress
+from ser_pcq.training.experiment import Experiment
+from ser_pcq.training.linear.lazy_sets import LazySets
+
+FeatureSets = Mapping[str, NDArray[Any]]
+"""Name to (utterance, feature)."""
+
+
+def features_of(
+    experiment: Experiment, functionals: Functionals, on_prepare: OnProgress
+) -> FeatureSets:
+    """Return the functionals of every utterance of the data, (utterance, feature) for each set.
+
+    They depend on no label and on no other utterance, so all folds share them, unless each has its
+    own slim encoder; they are kept in the cache under a hash of the recordings' samples and
+    of everything else that they depend on, a file for each set.
+    """
+    digests = [one.digest for one in experiment.audio.prints]
+    key = hashlib.sha256(json.dumps([functionals.fingerprint(), *digests]).encode()).hexdigest()
+    kept = {
+        name: experiment.cache_dir / "functionals" / f"{key[:32]}-{k}.npy"
+        for k, name in enumerate(functionals.names)
+    }
+    n_utterances = len(experiment.data.utterances)
+    if not all(_is_complete(path, n_utterances) for path in kept.values()):
+        _compute(experiment, functionals, kept, on_prepare)
+    return LazySets(kept, lambda name: np.load(kept[name], mmap_mode="r"))
+
+
+def _is_complete(path: Path, n_utterances: int) -> bool:
+    """Tell whether a file holds the features of all utterances."""
+    try:
+        return len(np.load(path, mmap_mode="r")) == n_utterances
+    except (OSError, ValueError):
+        return False
+
+
+def _compute(
+    experiment: Experiment,
+    functionals: Functionals,
+    kept: Mapping[str, Path],
+    on_prepare: OnProgress,
+) -> None:
+    """Write the features of every utterance, row by row, whole or not at all."""
+    utterances = experiment.data.utterances
+    with ExitStack() as stack:
+        rows = {}
+        for done, utterance in enumerate(utterances, start=1):
+            waveform = torch.from_numpy(read_utterance(utterance))
+            for name, vector in functionals(waveform).items():
+                if name not in rows:
+                    temporary = stack.enter_context(whole_file(kept[name]))
+                    shape = (len(utterances), len(vector))
+                    rows[name] = np.lib.format.open_memmap(temporary, "w+", "<f4", shape)
+                rows[name][done - 1] = vector.numpy()
+            on_prepare(done, len(utterances))
+        for values in rows.values():
+            values.flush()
+
+
+def adapted(features: FeatureSets, speakers: NDArray[Any]) -> FeatureSets:
+    """Normalise features with mean and deviation over the utterances of their own speaker."""
+
+    def of_set(name: str) -> NDArray[Any]:
+        result = features[name].astype(np.float64)
+        for speaker in np.unique(speakers):
+            own = speakers == speaker
+            deviation = result[own].std(axis=0)
+            result[own] = (result[own] - result[own].mean(axis=0)) / np.where(
+                deviation > 1e-9, deviation, 1.0
+            )
+        return result
+
+    return LazySets(features, of_set)
