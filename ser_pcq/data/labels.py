@@ -6,6 +6,23 @@ from dataclasses import dataclass, replace
 from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError, suggest
 
+EMOTIONS = (
+    "anger",
+    "boredom",
+    "calm",
+    "contempt",
+    "disgust",
+    "excitement",
+    "fear",
+    "frustration",
+    "happiness",
+    "neutral",
+    "other",
+    "sadness",
+    "surprise",
+)
+"""The names that corpus modules give to emotions, so that those of two corpora are comparable."""
+
 SYNONYMS = {
     "afraid": "fear",
     "angry": "anger",
@@ -23,14 +40,23 @@ SYNONYMS = {
 """What others call an emotion to its name in the corpora of this package."""
 
 
+def common_name(label: str) -> str:
+    """Return what the corpora of this package call an emotion: `Angry` is `anger`.
+
+    A label that they do not know stays as it is.
+    """
+    lower = label.lower()
+    return SYNONYMS.get(lower, lower if lower in EMOTIONS else label)
+
+
 def suggested_map(labels: Iterable[str]) -> str:
     """Return the `--map` that gives labels the names of this package's corpora; empty for none.
 
     It is suggested, not done: two labels that are synonyms here may be two things to whoever chose
     them.
     """
-    known = ((label, SYNONYMS.get(label.lower())) for label in sorted(labels))
-    return ",".join(f"{label}={name}" for label, name in known if name)
+    named = ((label, common_name(label)) for label in sorted(labels))
+    return ",".join(f"{label}={name}" for label, name in named if name != label)
 
 
 def parse_map(entries: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from support.recipes import run
 from ser_pcq.config.toml import load_config
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import CORPORA
-from ser_pcq.data.corpora.corpus import EMOTIONS
+from ser_pcq.data.labels import EMOTIONS
 from ser_pcq.protocols.copies import audio_facts
 from ser_pcq.protocols.folds import folds_of
 from ser_pcq.protocols.leakage import check_folds
