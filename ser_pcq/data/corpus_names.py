@@ -4,6 +4,8 @@ The sign between them is Kaldi's: `-` sorts before letters and digits, so that u
 same order by their ids as by their speakers.
 """
 
+from collections.abc import Collection
+
 SEPARATOR = "-"
 
 
@@ -21,3 +23,15 @@ def is_prefixed(corpus: str, name: str) -> bool:
 def own_name(corpus: str, name: str) -> str:
     """Return a name as the corpus itself has it, whether or not it is prefixed."""
     return name.removeprefix(corpus + SEPARATOR) if is_prefixed(corpus, name) else name
+
+
+def apart(corpus: str | None, others: Collection[str | None]) -> bool:
+    """Say whether a corpus is known to be none of some others; of no others, any corpus is.
+
+    None is a corpus that is not known, and may be any. Names are compared in any case.
+    """
+    if not others:
+        return True
+    if corpus is None or None in others:
+        return False
+    return corpus.casefold() not in {other.casefold() for other in others if other is not None}
