@@ -102,8 +102,7 @@ def predict_data_dir(
     common, data = common_labels(
         model_labels, read(data_dir), mapping or {}, shared_only=shared_classes
     )
-    assigned, leaks, foreign = _assign(data, infos)
-    fold_of = {u.utterance_id: assigned[person_of(u)] for u in data.utterances}
+    fold_of, leaks, foreign = _assign(data, infos)
     # Every recording is read twice: to be compared, and to be judged.
     n = len(data.utterances)
     prints = prints_of(data, cache_dir, on_progress=lambda done, total: on_progress(done, 2 * n))
@@ -143,18 +142,17 @@ def _corpora(data: DataDir, infos: dict[int, ModelInfo]) -> list[str]:
     return [f"trained on {', '.join(learnt)}, tested on {', '.join(data.corpora)}"]
 
 
-def _assign(
-    data: DataDir, infos: dict[int, ModelInfo]
-) -> tuple[dict[Person, int], list[Leak], bool]:
+def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int], list[Leak], bool]:
     """Give each speaker to a model that has not heard it; say where there is none.
 
     Returns:
-        Each speaker with the fold of its model; what leaks; and whether all corpora of the data are
-        known to be none that a model has learnt from.
+        Each utterance with the fold of its model; what leaks; and whether all corpora of the data
+        are known to be none that a model has learnt from.
     """
     known = {fold: KnownSpeakers(info.data) for fold, info in infos.items()}
     people = persons(data)
-    assigned, seen = {}, []
+    assigned: dict[Person, int] = {}
+    seen = []
     for person in people:
         fitting = [fold for fold in infos if not known[fold].knows(person)]
         tested = [fold for fold in fitting if person.names & set(infos[fold].data.test_speakers)]
@@ -176,7 +174,7 @@ def _assign(
         message = f"who speaks is not known; the model may have been trained on the same {hint}"
         leaks.append(Leak(LeakKind.UNKNOWN_SPEAKER, message, min(infos), tuple(unknown)))
     foreign = all(one.is_foreign(person.corpus) for one in known.values() for person in people)
-    return assigned, leaks, foreign
+    return {u.utterance_id: assigned[person_of(u)] for u in data.utterances}, leaks, foreign
 
 
 def _judge(
