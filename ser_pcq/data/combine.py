@@ -174,6 +174,7 @@ def _whole(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[str]]
     notes = []
     for corpus, of in _by_corpus(utterances):
         genders = {u.speaker: u.gender for u in of if u.gender is not None}
+        genders.pop(UNKNOWN_SPEAKER, None)  # several people
         some = [replace(u, gender=u.gender or genders.get(u.speaker)) for u in of]
         for fact, file in _WHOLE.items():
             counted = [u for u in some if fact != "gender" or u.speaker != UNKNOWN_SPEAKER]

@@ -54,7 +54,7 @@ def refuse_existing(data_dir: Path) -> None:
             "there is something already where the data directory is to be made",
             given=data_dir,
             accepted="a folder that does not exist yet",
-            do="name another one, or remove it",
+            do="name another one as OUT, which comes last",
         )
 
 

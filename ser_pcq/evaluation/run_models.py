@@ -188,13 +188,10 @@ def _judge(
 ) -> Verdict:
     """Compare recordings with those that their models were trained on, as far as these are kept."""
     verified, leaks = {}, list(found)
-    if foreign:
-        more = len(data.corpora) > 1
-        verified["speakers"] = (
-            "the corpora are others than the model learnt from"
-            if more
-            else "the corpus is another one than the model learnt from"
-        )
+    if foreign and len(data.corpora) > 1:
+        verified["speakers"] = "the corpora are others than the model learnt from"
+    elif foreign:
+        verified["speakers"] = "the corpus is another one than the model learnt from"
     elif not leaks:
         verified["speakers"] = "no speaker is known to the model that judged it"
     compared = True
