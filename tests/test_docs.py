@@ -25,6 +25,7 @@ def known_options(command) -> dict[str, set[str]]:
     helps = {name: [(name, "--help")] for name in ("train", "eval", "predict", "export")}
     prepared = [*CORPORA, "folder", "csv", "audformat", "datasets"]
     others = ("download", "export", "generate", "validate", "summary", "split", "listeners")
+    others += ("combine", "subset")
     helps["data"] = [("data", "--help"), *(("data", name, "--help") for name in others)]
     helps["data"] += [("data", "prepare", name, "--help") for name in prepared]
     helps["data"] += [("data", "export", name, "--help") for name in ("csv", "audformat")]

@@ -15,13 +15,14 @@ if [ ! -f "$data_dir/$train/wav.scp" ]; then
   echo "$0: --data-dir and --train must name a data directory (see --help)" >&2; exit 2
 fi
 find_settings
+corpora_of() { cat "$data_dir/$1/corpus" "$data_dir/$1/utt2corpus" 2> /dev/null | awk '{print $NF}' | sort -u; }
 if [ -n "$test" ]; then read -ra names <<< "$test"; else names=("$data_dir"/*/); fi
 tests=()
 for name in "${names[@]}"; do
   name=$(basename "$name")
   if [ ! -f "$data_dir/$name/wav.scp" ]; then say "no data directory, left out: $name"
   elif [ "$name" = "$train" ]; then continue
-  elif [ -z "$test" ] && cmp -s "$data_dir/$name/corpus" "$data_dir/$train/corpus"; then
+  elif [ -z "$test" ] && [ -n "$(comm -12 <(corpora_of "$name") <(corpora_of "$train"))" ]; then
     say "the same corpus, left out: $name"
   else tests+=("$name"); fi
 done

@@ -1,10 +1,27 @@
 """Renaming and leaving out emotions: what makes the labels of two corpora comparable."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError, suggest
+
+EMOTIONS = (
+    "anger",
+    "boredom",
+    "calm",
+    "contempt",
+    "disgust",
+    "excitement",
+    "fear",
+    "frustration",
+    "happiness",
+    "neutral",
+    "other",
+    "sadness",
+    "surprise",
+)
+"""The names that corpus modules give to emotions, so that those of two corpora are comparable."""
 
 SYNONYMS = {
     "afraid": "fear",
@@ -23,14 +40,23 @@ SYNONYMS = {
 """What others call an emotion to its name in the corpora of this package."""
 
 
+def common_name(label: str) -> str:
+    """Return what the corpora of this package call an emotion: `Angry` is `anger`.
+
+    A label that they do not know stays as it is.
+    """
+    lower = label.lower()
+    return SYNONYMS.get(lower, lower if lower in EMOTIONS else label)
+
+
 def suggested_map(labels: Iterable[str]) -> str:
     """Return the `--map` that gives labels the names of this package's corpora; empty for none.
 
     It is suggested, not done: two labels that are synonyms here may be two things to whoever chose
     them.
     """
-    known = ((label, SYNONYMS.get(label.lower())) for label in sorted(labels))
-    return ",".join(f"{label}={name}" for label, name in known if name)
+    named = ((label, common_name(label)) for label in sorted(labels))
+    return ",".join(f"{label}={name}" for label, name in named if name != label)
 
 
 def parse_map(entries: Iterable[str]) -> dict[str, str]:
@@ -117,3 +143,56 @@ class Relabelling:
     def of(self, utterances: Sequence[Utterance]) -> list[Utterance]:
         """Return the utterances with their new labels."""
         return relabel(utterances, self.mapping, self.drop)
+
+    def for_corpora(
+        self, labels: Mapping[str, Collection[str]], *, common: bool
+    ) -> dict[str, dict[str, str]]:
+        """Return the new names of the emotions of several corpora.
+
+        Emotions get their common names, and then those that `mapping` says. `mapping` and `drop`
+        may name an emotion as its corpus does, or by its common name.
+
+        Args:
+            labels: Corpus to its emotions.
+            common: Whether emotions get their common names.
+
+        Returns:
+            Corpus to old label to new one; those to be left out are missing.
+
+        Raises:
+            DataError: When a label is named that no corpus has, or two emotions of a corpus would
+                become one without being asked for.
+        """
+        shared = {
+            label: common_name(label) if common else label for of in labels.values() for label in of
+        }
+        known = {*shared, *shared.values()}
+        for label in (*self.mapping, *sorted(set(self.drop))):
+            if label not in known:
+                raise DataError("no corpus has this emotion", given=label, do=suggest(label, known))
+        new = {
+            label: self.mapping.get(label, self.mapping.get(name, name))
+            for label, name in shared.items()
+            if label not in self.drop and name not in self.drop
+        }
+        named = {
+            corpus: {label: new[label] for label in sorted(of) if label in new}
+            for corpus, of in labels.items()
+        }
+        for corpus, of in named.items():
+            _refuse_merged(corpus, of, self.mapping)
+        return named
+
+
+def _refuse_merged(corpus: str, named: Mapping[str, str], mapping: Mapping[str, str]) -> None:
+    """Refuse to make two emotions of a corpus one because their common name is the same."""
+    for label, name in named.items():
+        others = [other for other, new in named.items() if new == name and other != label]
+        if others and label not in {*mapping, name} and common_name(label) not in mapping:
+            both = sorted((label, *others))
+            raise DataError(
+                f"emotions of {corpus} have the same common name",
+                given=f"{' and '.join(both)}, which would all be {name}",
+                do=f"make them one with --map {','.join(f'{one}={name}' for one in both)}, or keep "
+                f"one apart with --map {label}={label}",
+            )

@@ -1,11 +1,13 @@
 """What was read from a corpus or from a user's own data, and what the user should know of it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ser_pcq.data import directory
 from ser_pcq.data.labels import Relabelling, suggested_map
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
+from ser_pcq.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,21 @@ def store(
     """
     directory.write(data_dir, relabelling.of(prepared.utterances), corpus=corpus)
     return directory.read(data_dir)
+
+
+def refuse_existing(data_dir: Path) -> None:
+    """Refuse a place for a new data directory where something is already.
+
+    Raises:
+        DataError: When there is.
+    """
+    if os.path.lexists(data_dir):
+        raise DataError(
+            "there is something already where the data directory is to be made",
+            given=data_dir,
+            accepted="a folder that does not exist yet",
+            do="name another one as OUT, which comes last",
+        )
 
 
 def remarks(data: directory.DataDir) -> list[str]:

@@ -36,6 +36,8 @@ class Utterance:
             `<rater>:<valence>/<activation>/<dominance>` (`-` where one is missing) each.
         start: Where it begins in the audio, s; None for the beginning.
         end: Where it ends in the audio, s; None for the end.
+        corpus: Name of the corpus that it is of: speakers of two corpora with different names are
+            different people, even with the same id. None where it is not known.
     """
 
     utterance_id: str
@@ -52,3 +54,4 @@ class Utterance:
     ratings: tuple[str, ...] = ()
     start: float | None = None
     end: float | None = None
+    corpus: str | None = None

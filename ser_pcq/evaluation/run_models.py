@@ -17,6 +17,7 @@ from ser_pcq.models.folder import ABOUT, find_model
 from ser_pcq.models.info import ModelInfo, read_info
 from ser_pcq.models.sharing.files import prints_file
 from ser_pcq.protocols.copies import prints_of
+from ser_pcq.protocols.known_speakers import KnownSpeakers, Person, person_of, persons
 from ser_pcq.protocols.proof import Proof
 from ser_pcq.protocols.split_file import SPLIT, SplitError, read_split
 from ser_pcq.protocols.verdict import Leak, LeakKind, Verdict
@@ -101,16 +102,16 @@ def predict_data_dir(
     common, data = common_labels(
         model_labels, read(data_dir), mapping or {}, shared_only=shared_classes
     )
-    fold_of, leaks = _assign(data, infos)
+    fold_of, leaks, foreign = _assign(data, infos)
     # Every recording is read twice: to be compared, and to be judged.
     n = len(data.utterances)
     prints = prints_of(data, cache_dir, on_progress=lambda done, total: on_progress(done, 2 * n))
-    verdict = _judge(data, fold_of, leaks, models, infos, prints)
+    verdict = _judge(data, fold_of, leaks, models, prints, foreign=foreign)
     if not allow_leakage:
         verdict.refuse()
     rows: list[UtterancePrediction] = []
     for fold, folder in models.items():
-        mine = [u for u in data.utterances if fold_of[u.speaker] == fold]
+        mine = [u for u in data.utterances if fold_of[u.utterance_id] == fold]
         for row in _predict(folder, mine, fold, common, device):
             rows.append(row)
             on_progress(n + len(rows), 2 * n)
@@ -133,80 +134,69 @@ def _proof(
 
 
 def _corpora(data: DataDir, infos: dict[int, ModelInfo]) -> list[str]:
-    """Say which corpus is judged by a model of which."""
-    learnt = sorted({info.data.corpus for info in infos.values() if info.data.corpus is not None})
-    if not learnt or data.corpus is None:
+    """Say which corpora are judged by a model of which."""
+    of_models = {corpus for info in infos.values() for corpus in KnownSpeakers(info.data).corpora}
+    learnt = sorted(corpus for corpus in of_models if corpus is not None)
+    if not learnt or not data.corpora:
         return []
-    return [f"trained on {', '.join(learnt)}, tested on {data.corpus}"]
+    return [f"trained on {', '.join(learnt)}, tested on {', '.join(data.corpora)}"]
 
 
-def _other_corpus(data: DataDir, info: ModelInfo) -> bool:
-    """Say whether a model is known to have learnt from another corpus than this one."""
-    learnt = info.data.corpus
-    if learnt is None or data.corpus is None:
-        return False
-    return bool(learnt.casefold() != data.corpus.casefold())
+def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int], list[Leak], bool]:
+    """Give each speaker to a model that has not heard it; say where there is none.
 
-
-def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int], list[Leak]]:
-    """Give each speaker to a model that has not heard it; say where there is none."""
-    assigned, seen = {}, []
-    for speaker in data.speakers:
-        fitting = [
-            fold
-            for fold, info in infos.items()
-            if _other_corpus(data, info) or speaker not in info.data.known_speakers
-        ]
-        tested = [fold for fold in fitting if speaker in infos[fold].data.test_speakers]
+    Returns:
+        Each utterance with the fold of its model; what leaks; and whether all corpora of the data
+        are known to be none that a model has learnt from.
+    """
+    known = {fold: KnownSpeakers(info.data) for fold, info in infos.items()}
+    people = persons(data)
+    assigned: dict[Person, int] = {}
+    seen = []
+    for person in people:
+        fitting = [fold for fold in infos if not known[fold].knows(person)]
+        tested = [fold for fold in fitting if person.names & set(infos[fold].data.test_speakers)]
         if not fitting:
-            seen.append(speaker)
-        assigned[speaker] = (tested or fitting or list(infos))[0]
+            seen.append(person.speaker)
+        assigned[person] = (tested or fitting or list(infos))[0]
+    doubtful = {person for person, fold in assigned.items() if known[fold].may_know(person)}
+    unknown = [u.utterance_id for u in data.utterances if person_of(u) in doubtful]
     names = ", ".join(sorted({info.data.name for info in infos.values()}))
     hint = (
         f"(its data: {names}); if this is another corpus, write its name into the file `corpus` "
         "of the data directory"
     )
     leaks = []
-    if known := [speaker for speaker in seen if speaker != UNKNOWN_SPEAKER]:
+    if seen := [speaker for speaker in seen if speaker != UNKNOWN_SPEAKER]:
         message = f"speakers that the model was trained on, by their names {hint}"
-        leaks.append(Leak(LeakKind.SHARED_SPEAKER, message, min(infos), tuple(known)))
-    if unknown := _unknown(data, assigned, infos):
+        leaks.append(Leak(LeakKind.SHARED_SPEAKER, message, min(infos), tuple(seen)))
+    if unknown:
         message = f"who speaks is not known; the model may have been trained on the same {hint}"
         leaks.append(Leak(LeakKind.UNKNOWN_SPEAKER, message, min(infos), tuple(unknown)))
-    return assigned, leaks
-
-
-def _unknown(
-    data: DataDir, assigned: Mapping[str, int], infos: Mapping[int, ModelInfo]
-) -> list[str]:
-    """Return the utterances whose speaker cannot be proved to be new to the model."""
-    doubtful = {
-        speaker
-        for speaker, fold in assigned.items()
-        if UNKNOWN_SPEAKER in {speaker, *infos[fold].data.known_speakers}
-        and not _other_corpus(data, infos[fold])
-    }
-    return [u.utterance_id for u in data.utterances if u.speaker in doubtful]
+    foreign = all(one.is_foreign(person.corpus) for one in known.values() for person in people)
+    return {u.utterance_id: assigned[person_of(u)] for u in data.utterances}, leaks, foreign
 
 
 def _judge(
     data: DataDir,
-    fold_of: dict[str, int],
-    leaks: list[Leak],
+    fold_of: Mapping[str, int],
+    found: Sequence[Leak],
     models: dict[int, Path],
-    infos: dict[int, ModelInfo],
     prints: Sequence[AudioPrint],
+    *,
+    foreign: bool,
 ) -> Verdict:
     """Compare recordings with those that their models were trained on, as far as these are kept."""
-    verified = {}
-    if all(_other_corpus(data, info) for info in infos.values()):
+    verified, leaks = {}, list(found)
+    if foreign and len(data.corpora) > 1:
+        verified["speakers"] = "the corpora are others than the model learnt from"
+    elif foreign:
         verified["speakers"] = "the corpus is another one than the model learnt from"
     elif not leaks:
         verified["speakers"] = "no speaker is known to the model that judged it"
-    speaker = {u.utterance_id: u.speaker for u in data.utterances}
     compared = True
     for fold, folder in models.items():
-        mine = [one for one in prints if fold_of[speaker[one.utterance_id]] == fold]
+        mine = [one for one in prints if fold_of[one.utterance_id] == fold]
         if not mine:
             continue
         kept = prints_file(folder)
@@ -217,7 +207,7 @@ def _judge(
         if pairs:
             message = "recordings that the model was trained on, or nearly so"
             names = tuple(f"{copy.b} = {copy.a}" for copy in pairs)
-            leaks = [*leaks, Leak(LeakKind.COPIED_AUDIO, message, fold, names)]
+            leaks.append(Leak(LeakKind.COPIED_AUDIO, message, fold, names))
     if compared and not any(leak.kind == LeakKind.COPIED_AUDIO for leak in leaks):
         verified["audio"] = f"{len(prints)} recordings: none is a copy of a training recording"
     return Verdict(tuple(leaks), verified)

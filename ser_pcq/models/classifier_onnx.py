@@ -69,7 +69,7 @@ class GraphInfo:
 
     def to_json(self) -> dict[str, Any]:
         """Return the metadata."""
-        return {**as_json(self), "data": None if self.data is None else as_json(self.data)}
+        return {**as_json(self), "data": None if self.data is None else self.data.to_json()}
 
 
 def new_session(

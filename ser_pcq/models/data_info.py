@@ -4,7 +4,7 @@ Apart from `info`, so that predicting with a graph does not load the configurati
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ class DataInfo:
 
     Attributes:
         name: Of the data directory.
-        corpus: What the directory is made of; None where that is not known.
+        corpus: What the directory is made of; None where that is not known, or several.
         utterances: Number of training utterances.
         train_speakers: Who was trained on, sorted.
         valid_speakers: Who the epoch or the settings were chosen on.
         test_speakers: Who was held out.
+        corpora: Where the directory holds several corpora, those that were trained or chosen on,
+            each with its known speakers; else empty.
     """
 
     name: str
@@ -49,6 +51,7 @@ class DataInfo:
     train_speakers: tuple[str, ...]
     valid_speakers: tuple[str, ...]
     test_speakers: tuple[str, ...]
+    corpora: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def known_speakers(self) -> frozenset[str]:
@@ -66,4 +69,11 @@ class DataInfo:
             train_speakers=texts(plain["train_speakers"]),
             valid_speakers=texts(plain["valid_speakers"]),
             test_speakers=texts(plain["test_speakers"]),
+            corpora={str(c): texts(of) for c, of in plain.get("corpora", {}).items()},
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object `data`; `corpora` only where there are several."""
+        plain = as_json(self)
+        corpora = {corpus: list(of) for corpus, of in plain.pop("corpora").items()}
+        return {**plain, "corpora": corpora} if corpora else plain

@@ -197,7 +197,7 @@ class ModelInfo:
         return {
             "format": FORMAT,
             "name": self.name,
-            "data": as_json(self.data),
+            "data": self.data.to_json(),
             "protocol": tables["protocol"],
             "protocol_name": self.protocol_name,
             "training": as_json(self.training),

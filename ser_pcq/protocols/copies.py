@@ -5,8 +5,6 @@ Comparing recordings is done once; its result is kept.
 
 import hashlib
 import json
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from ser_pcq.audio.fingerprint import (
     load_prints,
     save_prints,
 )
+from ser_pcq.data.copy_names import originals_by_name
 from ser_pcq.data.directory import DataDir, Utterance
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.errors import DataError, SerError
@@ -134,30 +133,10 @@ def read_copies(path: Path, split_sha256: str) -> list[tuple[str, str]] | None:
         raise DataError(f"{AUDIO} does not fit", given=f"{path} ({error})") from error
 
 
-# How common recipes name augmented copies: sp0.9-ID, rev1_ID, ID-noise, ID_aug_2, ID_sp1.1.
-_WORDS = "sp|tp|vp|vol|pitch|speed|tempo|rev|reverb|rvb|noise|music|babble|aug|copy"
-_NUMBER = r"(?:[-_]?[+-]?\d[\d.]*(?:db)?)?"
-_COPY_PREFIX = re.compile(rf"(?:{_WORDS}){_NUMBER}[-_](.+)", re.IGNORECASE)
-_COPY_SUFFIX = re.compile(rf"(.+?)[-_](?:{_WORDS}){_NUMBER}", re.IGNORECASE)
-
-
-def root_of(utterance_id: str) -> str:
-    """Return what is left of an id without all that common recipes add to the name of a copy."""
-    while match := _COPY_PREFIX.fullmatch(utterance_id) or _COPY_SUFFIX.fullmatch(utterance_id):
-        utterance_id = match[1]
-    return utterance_id
-
-
 def with_originals(groups: Groups) -> dict[str, UtteranceGroups]:
-    """Return the groups with an original for every utterance: as given, or as its id says.
-
-    An id that only looks like that of a copy is its own original.
-    """
-    roots = {i: root_of(i) for i in groups}
-    shared = Counter(roots.values())
+    """Return the groups with an original for every utterance: as given, or as its id says."""
+    named = originals_by_name(groups)
     return {
-        i: about
-        if about.original is not None
-        else replace(about, original=roots[i] if shared[roots[i]] > 1 else i)
+        i: about if about.original is not None else replace(about, original=named[i])
         for i, about in groups.items()
     }

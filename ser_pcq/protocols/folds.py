@@ -8,7 +8,7 @@ from typing import cast
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance
-from ser_pcq.errors import DataError
+from ser_pcq.errors import DataError, few
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, Kind, group_of, keeps_mates_out, protocol_name
 from ser_pcq.protocols.split_file import Listed, SplitError, read_split
 
@@ -124,7 +124,9 @@ def _official_fold(data: DataDir, config: ProtocolConfig) -> Fold:
     if sides[None] or not (sides["train"] and sides["test"]):
         raise DataError(
             "the protocol needs the corpus' own partition",
-            given=f"no utt2split in {data.path}" if sides[None] else "no train or no test side",
+            given=f"no utt2split in {data.path} for {few(sides[None])}"
+            if sides[None]
+            else "no train or no test side",
             do='use another protocol.name, such as "leave-one-speaker-out"',
         )
     test = tuple(sides["test"])

@@ -9,6 +9,7 @@ scores the test fold; `ser-eval` asks it again, from the files that training lef
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
+from ser_pcq.data.corpus_names import apart
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
 from ser_pcq.protocols.copies import with_originals
 from ser_pcq.protocols.provenance import Provenance
@@ -26,9 +27,19 @@ def _named(ids: Iterable[str], groups: Groups, kind: GroupKind) -> set[str]:
     return named - {UNKNOWN_SPEAKER} if kind == "speaker" else named
 
 
-def _unknown(ids: Iterable[str], groups: Groups) -> list[str]:
-    """Return the utterances whose speaker is not known."""
-    return [i for i in ids if groups.get(i, NOTHING_KNOWN).speaker == UNKNOWN_SPEAKER]
+def _unknown(one: Sequence[str], other: Sequence[str], groups: Groups) -> list[str]:
+    """Return the utterances of two sides whose speaker is not known, and may be on both of them.
+
+    People of two corpora are different.
+    """
+    found = []
+    for here, there in ((one, other), (other, one)):
+        corpora = {groups.get(i, NOTHING_KNOWN).corpus for i in there}
+        for i in here:
+            about = groups.get(i, NOTHING_KNOWN)
+            if about.speaker == UNKNOWN_SPEAKER and not apart(about.corpus, corpora):
+                found.append(i)
+    return found
 
 
 def _shared(kind: Kind) -> LeakKind:
@@ -56,7 +67,7 @@ def _side_leaks(fold: Fold, groups: Groups, rule: SplitRule) -> list[Leak]:
                 sentence = f"{kind}s stand in {a} and in {b}"
                 leaks.append(Leak(_shared(kind), sentence, fold.number, tuple(shared)))
         both_sides = bool(one and other) and "speaker" in kinds
-        if both_sides and (unknown := _unknown((*one, *other), groups)):
+        if both_sides and (unknown := _unknown(one, other, groups)):
             sentence = f"who speaks is not known; it may be the same in {a} and in {b}"
             leaks.append(Leak(LeakKind.UNKNOWN_SPEAKER, sentence, fold.number, tuple(unknown)))
         shared = sorted(_named(one, groups, "original") & _named(other, groups, "original"))
@@ -123,7 +134,7 @@ def check_folds(
     verified = {}
     for kind in rule.apart if n else ():
         known = all(groups.get(i, NOTHING_KNOWN).name_of(kind) is not None for i in everybody)
-        known = known and not (kind == "speaker" and _unknown(everybody, groups))
+        known = known and not (kind == "speaker" and LeakKind.UNKNOWN_SPEAKER in found)
         if known and _shared(kind) not in found and LeakKind.SAME_UTTERANCE not in found:
             verified[f"{kind}s"] = f"no {kind} of {n} test folds is known from training or choosing"
     compared = copies is not None and all(

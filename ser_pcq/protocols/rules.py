@@ -161,6 +161,7 @@ class UtteranceGroups:
         sentence: Id of the sentence, where a corpus has a fixed set.
         original: The utterance that this one is an augmented copy of; itself for an original.
         audio: Hash of the samples.
+        corpus: The corpus, where there are several.
     """
 
     speaker: str | None = None
@@ -168,6 +169,7 @@ class UtteranceGroups:
     sentence: str | None = None
     original: str | None = None
     audio: str | None = None
+    corpus: str | None = None
 
     def name_of(self, kind: GroupKind) -> str | None:
         """Return the group of a kind."""
@@ -204,9 +206,16 @@ def groups_of(
         utterances: With what the data directory says of them.
         audio: Utterance id to the hash of its samples; None when they have not been read.
     """
+    of = list(utterances)
+    several = len({u.corpus for u in of}) > 1
     return {
         u.utterance_id: UtteranceGroups(
-            u.speaker, u.session, u.sentence, u.original, (audio or {}).get(u.utterance_id)
+            u.speaker,
+            u.session,
+            u.sentence,
+            u.original,
+            (audio or {}).get(u.utterance_id),
+            u.corpus if several else None,
         )
-        for u in utterances
+        for u in of
     }

@@ -14,6 +14,7 @@ def model_card(info: ModelInfo, *, more: str = "") -> str:
     """
     data, config = info.data, info.config
     tested = ", ".join(data.test_speakers) or "none (trained on all speakers)"
+    corpora = f" ({', '.join(data.corpora)})" if data.corpora else ""
     encoder = "no context encoder"
     if info.encoder is not None:
         slim = "slim encoder made from" if config.slim.conv else "context encoder"
@@ -32,7 +33,7 @@ def model_card(info: ModelInfo, *, more: str = "") -> str:
         *(f"**Leaky**: {leak}\n" for leak in info.leaky),
         f"- Emotions: {', '.join(info.labels)}",
         f"- Model: {config.model.name}, {info.parameters.network:,} parameters; {encoder}",
-        f"- Data: {data.name}, {data.utterances} training utterances of "
+        f"- Data: {data.name}{corpora}, {data.utterances} training utterances of "
         f"{len(data.train_speakers)} speakers",
         f"- Protocol: {info.protocol_name}; test speakers: {tested}",
         f"- Training: {_training(info.training)}",

@@ -1,8 +1,10 @@
 """One fold from data to predictions: train, check for leaks, score the test fold, write all."""
 
 import time
+from collections.abc import Collection
 
 from ser_pcq.audio.fingerprint import save_prints
+from ser_pcq.data.directory import DataDir
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction, write_predictions
 from ser_pcq.files import write_json
 from ser_pcq.models.checkpoint import describe as describe_recognizer
@@ -106,6 +108,17 @@ def _test_predictions(experiment: Experiment, fold: Fold, trained: Trained) -> P
     return Predictions(labels, tuple(rows))
 
 
+def _corpora(data: DataDir, known: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the speakers of known utterances by corpus, where the data has several."""
+    if len(data.corpora) < 2:
+        return {}
+    speakers: dict[str, set[str]] = {}
+    for u in data.utterances:
+        if u.utterance_id in known and u.corpus is not None:
+            speakers.setdefault(u.corpus, set()).add(u.speaker)
+    return {corpus: tuple(sorted(of)) for corpus, of in sorted(speakers.items())}
+
+
 def _info(experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]) -> ModelInfo:
     """Describe the model for its checkpoint."""
     name = experiment.exp_dir.resolve().name
@@ -120,6 +133,7 @@ def _info(experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]
         train_speakers=tuple(sorted({speaker[i] for i in train})),
         valid_speakers=tuple(sorted({speaker[i] for i in fold.valid})),
         test_speakers=tuple(sorted({speaker[i] for i in fold.test})),
+        corpora=_corpora(experiment.data, {*fold.train, *fold.valid}),
     )
     return describe_recognizer(
         trained.recognizer,

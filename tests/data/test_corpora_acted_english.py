@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ser_pcq.config.toml import load_config
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import corpus, crema_d, ravdess, savee, tess
 from ser_pcq.data.directory import Utterance
+from ser_pcq.data.labels import EMOTIONS
 from ser_pcq.errors import DataError
 from ser_pcq.protocols.folds import folds_of
 from ser_pcq.protocols.split_file import read_split
@@ -64,10 +66,11 @@ def test_a_released_tree_becomes_a_sound_data_directory(name, made, tmp_path, co
     assert [u.utterance_id for u in found] == sorted(u.utterance_id for u in found)
     assert all(u.utterance_id.startswith(f"{u.speaker}_") for u in found)
     assert len({u.speaker for u in found}) == n_speakers
-    assert {u.emotion for u in found} == set(module.CORPUS.labels) <= set(corpus.EMOTIONS)
+    assert {u.emotion for u in found} == set(module.CORPUS.labels) <= set(EMOTIONS)
     assert all(u.gender in ("m", "f") for u in found)
     datadir.write(tmp_path / "data", found, corpus=name)
-    assert datadir.read(tmp_path / "data").utterances == tuple(found)
+    of_corpus = tuple(replace(u, corpus=name) for u in found)
+    assert datadir.read(tmp_path / "data").utterances == of_corpus
     checked = command("data", "validate", tmp_path / "data")
     assert checked.returncode == 0, checked.stderr
     for u in found:

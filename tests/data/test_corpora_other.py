@@ -3,6 +3,7 @@
 import csv
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from support.trees import nemo as nemo_tree
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data import directory as datadir
-from ser_pcq.data.corpora import corpus, emovo, meld, msp_podcast, nemo
+from ser_pcq.data.corpora import emovo, meld, msp_podcast, nemo
 from ser_pcq.data.directory import DataDir, Utterance
+from ser_pcq.data.labels import EMOTIONS
 from ser_pcq.errors import DataError
 from ser_pcq.protocols.folds import folds_of
 
@@ -51,14 +53,15 @@ def test_every_corpus_makes_a_sound_data_directory(name: str, tmp_path: Path) ->
     found = prepared.utterances
     assert [u.utterance_id for u in found] == sorted(u.utterance_id for u in found)
     assert all(u.utterance_id.startswith(u.speaker) for u in found)
-    assert {u.emotion for u in found} <= set(corpus.EMOTIONS)
+    assert {u.emotion for u in found} <= set(EMOTIONS)
     assert tuple(sorted({u.emotion for u in found})) == MODULES[name].CORPUS.labels
     told = {(u.speaker, u.emotion) for u in found}
     assert min(Counter(speaker for speaker, _ in told).values()) >= 2
     assert all(not u.audio.name.startswith(".") for u in found)
     datadir.write(tmp_path / "data", found, corpus=name)
+    of_corpus = tuple(replace(u, corpus=name) for u in found)
     assert datadir.validate(tmp_path / "data") == []
-    assert datadir.read(tmp_path / "data").utterances == tuple(found)
+    assert datadir.read(tmp_path / "data").utterances == of_corpus
     assert MODULES[name].CORPUS.name == name
     if counts := MODULES[name].CORPUS.counts:
         assert f"{len(found)} utterances, {sum(counts.values())} in the complete release" in (

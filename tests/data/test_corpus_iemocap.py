@@ -14,8 +14,8 @@ from ser_pcq.config import ProtocolConfig
 from ser_pcq.config.toml import load_config
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import iemocap
-from ser_pcq.data.corpora.corpus import EMOTIONS
 from ser_pcq.data.corpora.iemocap_labels import LABELS, Turn, read_labels, read_transcription
+from ser_pcq.data.labels import EMOTIONS
 from ser_pcq.errors import DataError
 from ser_pcq.protocols.folds import folds_of, make_folds
 
@@ -63,7 +63,7 @@ def test_the_data_directory_is_sound_and_keeps_everything(made, tmp_path):
     datadir.write(tmp_path / "data", found, corpus="iemocap")
     assert datadir.validate(tmp_path / "data") == []
     data = datadir.read(tmp_path / "data")
-    assert data.utterances == tuple(found)
+    assert data.utterances == tuple(replace(u, corpus="iemocap") for u in found)
     assert data.speakers == tuple(sorted(SPEAKERS))
     assert all(u.text and u.vad and u.ratings for u in data.utterances)
 

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from support.recipes import run
 from ser_pcq.config.toml import load_config
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import CORPORA
-from ser_pcq.data.corpora.corpus import EMOTIONS
+from ser_pcq.data.directory import Utterance
+from ser_pcq.data.labels import EMOTIONS
 from ser_pcq.protocols.copies import audio_facts
 from ser_pcq.protocols.folds import folds_of
 from ser_pcq.protocols.leakage import check_folds
@@ -153,6 +155,22 @@ def test_iemocap_from_the_release_to_scores(commands_on_path, tmp_path):
     assert scores["n_folds"] == 5
     assert {"speakers", "sessions", "audio"} <= scores["verified"].keys()
     assert "leaky" not in scores
+
+
+def test_a_corpus_that_a_combined_directory_holds_is_not_tested(commands_on_path, tmp_path):
+    utterances = [
+        Utterance(f"{c}-1", tmp_path / "a.wav", f"{c}-s", "anger", corpus=c) for c in ("a", "b")
+    ]
+    datadir.write(tmp_path / "data" / "both", utterances)
+    for folder, corpus in (("one", "a"), ("two", "b"), ("three", "c")):
+        datadir.write(tmp_path / "data" / folder, utterances[:1], corpus=corpus)
+    nothing = ("--stage", 9, "--stop-stage", 9)
+    for train, left_out in (("both", {"one", "two"}), ("one", {"both"}), ("three", set())):
+        options = ("--data-dir", tmp_path / "data", "--train", train, *nothing)
+        done = run("cross_corpus", *options, env=commands_on_path)
+        assert done.returncode == 0, done.stderr
+        said = re.findall("the same corpus, left out: (.*)", done.stderr)
+        assert set(said) == left_out
 
 
 def test_training_on_one_corpus_and_testing_on_others(commands_on_path, command, tmp_path):

@@ -214,5 +214,27 @@ def test_commands_export(data: DataDir, tmp_path: Path, command: Command) -> Non
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     back = command("data", "prepare", "audformat", "db", "back", cwd=tmp_path)
     assert back.returncode == 0, back.stderr
-    assert datadir.read(tmp_path / "back").utterances == data.utterances
+    unnamed = tuple(replace(u, corpus=None) for u in data.utterances)
+    assert datadir.read(tmp_path / "back").utterances == unnamed
     assert command("data", "export", "csv", "none", "own.csv", cwd=tmp_path).returncode == 1
+
+
+def test_of_several_corpora_each_row_says_which(tmp_path: Path, command: Command) -> None:
+    audformat = pytest.importorskip("audformat")
+    (tmp_path / "a.wav").touch()
+    for name in ("one", "two"):
+        text = {"text": "hm"} if name == "one" else {}
+        u = Utterance(name, tmp_path / "a.wav", f"{name}-s", "anger", corpus=name, **text)
+        datadir.write(tmp_path / name, [replace(u, end=1.0 if text else 2.0)])
+    both = [u for name in ("one", "two") for u in datadir.read(tmp_path / name).utterances]
+    datadir.write(tmp_path / "both", both)
+    done = command("data", "export", "csv", "both", "both.csv", cwd=tmp_path)
+    assert "ser-data subset --corpora" in done.stderr
+    rows = list(csv.DictReader((tmp_path / "both.csv").open()))
+    assert [(row["corpus"], row["text"]) for row in rows] == [("one", "hm"), ("two", "")]
+    command("data", "export", "audformat", "both", "db", cwd=tmp_path)
+    table = audformat.Database.load(str(tmp_path / "db"))["emotion"].df
+    assert list(table["corpus"]) == ["one", "two"]
+    done = command("data", "prepare", "csv", "both.csv", "again", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "columns that were not read: corpus" in done.stderr

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from support import tiny
 
 from ser_pcq.data import directory as datadir
-from ser_pcq.data.corpora.corpus import EMOTIONS
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance
-from ser_pcq.data.labels import SYNONYMS, parse_map, relabel, suggested_map
+from ser_pcq.data.labels import EMOTIONS, SYNONYMS, common_name, parse_map, relabel, suggested_map
 from ser_pcq.errors import DataError
 from ser_pcq.evaluation.common_labels import common_labels
 
@@ -76,8 +75,10 @@ def test_merged_probabilities_are_probabilities(outputs):
 
 def test_names_of_other_corpora_are_suggested():
     assert suggested_map(["sad", "Angry", "neutral", "anger"]) == "Angry=anger,sad=sadness"
+    assert suggested_map(["Fear", "FEAR", "awe", "Awe"]) == "FEAR=fear,Fear=fear"
     assert suggested_map(EMOTIONS) == ""
     assert set(SYNONYMS.values()) <= set(EMOTIONS)
+    assert [common_name(label) for label in EMOTIONS] == list(EMOTIONS)
 
 
 def test_relabelling_refuses_what_is_not_there():

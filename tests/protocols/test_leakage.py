@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from support.speakers import corpus
 
 from ser_pcq.config import ProtocolConfig
+from ser_pcq.data.copy_names import root_of
 from ser_pcq.data.directory import UNKNOWN_SPEAKER
 from ser_pcq.errors import DataError
-from ser_pcq.protocols.copies import root_of, with_originals
+from ser_pcq.protocols.copies import with_originals
 from ser_pcq.protocols.folds import make_folds
 from ser_pcq.protocols.leakage import check_folds, check_provenance
 from ser_pcq.protocols.provenance import Provenance, read_provenance, write_provenance

@@ -1,6 +1,7 @@
 """`ser-data`: make, check and sum up data directories."""
 
 from ser_pcq.cli.data import (
+    combine,
     download,
     export,
     generate,
@@ -8,6 +9,7 @@ from ser_pcq.cli.data import (
     prepare,
     prepare_own,
     split,
+    subset,
     summary,
     validate,
 )
@@ -25,7 +27,7 @@ def options(version: bool = VERSION_OPTION) -> None:
 
 app.add_typer(prepare.app, name="prepare")
 prepare_own.register(prepare.app)
-for command in (download, export, listeners, generate, validate, split, summary):
+for command in (download, export, listeners, generate, validate, split, combine, subset, summary):
     command.register(app)
 
 

@@ -77,3 +77,8 @@ def _done(data: datadir.DataDir, out: Path) -> None:
             f"ser-data: note: the name of the corpus is not part of it; reading it back needs "
             f"--corpus {data.corpus}"
         )
+    elif data.corpora:
+        say(
+            "ser-data: note: its column `corpus` is not read back; to keep corpora apart, take out "
+            "one after the other with ser-data subset --corpora, and export those"
+        )

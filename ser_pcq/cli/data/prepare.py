@@ -63,6 +63,8 @@ def describe(data: datadir.DataDir) -> str:
     if datadir.UNKNOWN_SPEAKER in data.speakers:
         counts["speaker"] -= 1
     known = ", ".join(number(n, noun) for noun, n in counts.items())
+    if len(data.corpora) > 1:
+        known += f", {len(data.corpora)} corpora"
     unknown = sum(u.speaker == datadir.UNKNOWN_SPEAKER for u in data.utterances)
     return f"{known}, {unknown} of unknown speakers" if unknown else known
 

@@ -10,23 +10,6 @@ from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import DataError
 
-EMOTIONS = (
-    "anger",
-    "boredom",
-    "calm",
-    "contempt",
-    "disgust",
-    "excitement",
-    "fear",
-    "frustration",
-    "happiness",
-    "neutral",
-    "other",
-    "sadness",
-    "surprise",
-)
-"""The names that corpus modules give to emotions, so that those of two corpora are comparable."""
-
 _LFS_POINTER = b"version https://git-lfs"
 _LFS_SIZE = 1024  # bytes; a pointer file has about 130
 

@@ -16,8 +16,10 @@ A Kaldi-style folder of text files, one line per utterance, sorted by id (`LC_AL
     segments      utterance id, recording id, start s, end s  optional
     labels        the accepted emotions, one per line         optional
     corpus        the name of the corpus                      optional
+    utt2corpus    utterance id, its corpus, instead of `corpus` where there are several
 
-A relative path is looked for in the data directory, then in the current directory.
+A relative path is looked for in the data directory, then in the current directory. In a directory
+of several corpora an optional file may be of some of them only.
 """
 
 import os
@@ -26,7 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from ser_pcq.data.directory.tables import Problem, Table, audio_path, read_tables
+from ser_pcq.data.directory.lines import Problem, Table, audio_path
+from ser_pcq.data.directory.tables import read_tables
 from ser_pcq.data.directory.values import WHOLE_RECORDING, parse_ratings, parse_segment, parse_vad
 from ser_pcq.data.directory.write import refusal, write
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Split, Utterance
@@ -49,13 +52,10 @@ class DataDir:
     Attributes:
         path: Where it was read from.
         utterances: In the order of their ids.
-        corpus: Name of the corpus: speakers of two corpora with different names are different
-            people, even with the same id. None where it is not known.
     """
 
     path: Path
     utterances: tuple[Utterance, ...]
-    corpus: str | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,6 +66,17 @@ class DataDir:
     def speakers(self) -> tuple[str, ...]:
         """The speakers, sorted."""
         return tuple(sorted({u.speaker for u in self.utterances}))
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora that utterances are known to be of, sorted."""
+        return tuple(sorted({u.corpus for u in self.utterances if u.corpus is not None}))
+
+    @property
+    def corpus(self) -> str | None:
+        """The corpus that all utterances are of; None where it is not known, or not one."""
+        found = {u.corpus for u in self.utterances}
+        return next(iter(found)) if len(found) == 1 else None
 
 
 def validate(
@@ -100,7 +111,7 @@ def read(
     if problems:
         raise refusal("the data directory is not sound", path, problems)
     utterances = tuple(_utterance(path, tables, name) for name in tables["utt2spk"])
-    return DataDir(path, utterances, next(iter(tables.get("corpus", {})), None))
+    return DataDir(path, utterances)
 
 
 def _utterance(path: Path, tables: Mapping[str, Table], utterance_id: str) -> Utterance:
@@ -127,6 +138,7 @@ def _utterance(path: Path, tables: Mapping[str, Table], utterance_id: str) -> Ut
         ratings=() if ratings is None else parse_ratings(ratings),
         start=start,
         end=end,
+        corpus=said("utt2corpus") or next(iter(tables.get("corpus", {})), None),
     )
 
 

@@ -1,17 +1,23 @@
-"""The files of a Kaldi-style data directory as plain tables, and everything that can be wrong.
+"""The files of a Kaldi-style data directory as plain tables, checked against each other.
 
-A table maps the first field of each line to the rest of that line. `ser_pcq.data.directory` gives
-the tables their meaning; this module reads them and checks them against each other.
+`ser_pcq.data.directory` gives the tables their meaning.
 """
 
 import os
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
+from ser_pcq.data.directory.lines import (
+    FILES,
+    GENDERS,
+    PARTIAL,
+    PER_UTTERANCE,
+    REQUIRED,
+    Problem,
+    Table,
+    audio_path,
+    read_table,
+)
 from ser_pcq.data.directory.values import (
     SEGMENT_SLACK,
     SPLITS,
@@ -21,114 +27,6 @@ from ser_pcq.data.directory.values import (
 )
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
 from ser_pcq.errors import AudioError, few, suggest
-
-REQUIRED = ("wav.scp", "utt2spk", "utt2emo")
-# One line for each utterance.
-PER_UTTERANCE = ("utt2session", "utt2sentence", "utt2uniq", "utt2split", "text")
-# At most one line for each utterance.
-PARTIAL = ("utt2vad", "utt2ratings")
-OPTIONAL = ("spk2gender", *PER_UTTERANCE, *PARTIAL, "segments", "labels", "corpus")
-FILES = REQUIRED + OPTIONAL
-"""Every file of a data directory that this package knows."""
-
-GENDERS = ("m", "f", "o")
-
-_FIELDS = {
-    "wav.scp": (2, None),
-    "text": (1, None),
-    "segments": (4, 4),
-    "labels": (1, 1),
-    "corpus": (1, 1),
-    "utt2vad": (4, 4),
-    "utt2ratings": (2, None),
-}
-"""Least and greatest number of fields; two for every other file. None: the last may hold blanks."""
-
-Table = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong with a data directory.
-
-    Attributes:
-        kind: A short stable word: `missing-file`, `empty-file`, `bad-line`, `unsorted`,
-            `duplicate-id`, `id-mismatch`, `inconsistent-speaker`, `unknown-label`, `bad-segment`,
-            `bad-value`, `missing-audio` or `bad-audio`.
-        message: What is wrong, beginning with the name of the file.
-    """
-
-    kind: str
-    message: str
-
-
-def audio_path(folder: Path, entry: str) -> Path:
-    """Resolve an entry of wav.scp: against the data directory, else the current directory."""
-    beside = folder / entry
-    # Not Path.exists(), which raises where a folder on the way may not be entered.
-    if not os.path.exists(beside) and os.path.exists(entry):  # noqa: PTH110
-        return Path(entry)
-    return beside
-
-
-def _line_fault(name: str, line: str) -> str | None:
-    """Say what is wrong with one line; None when nothing is."""
-    if "\r" in line:
-        return "a carriage return; turn CR LF line ends into LF: sed -i 's/\\r$//'"
-    if line.startswith("\ufeff"):
-        return "a byte order mark; save the file as UTF-8 without it"
-    if line[:1] in ("", " ", "\t"):
-        return "an empty line, or a blank before the id"
-    least, most = _FIELDS.get(name, (2, 2))
-    fields = re.split(r"[ \t]+", line.strip(" \t"))
-    if len(fields) < least or (most and len(fields) > most):
-        wanted = f"{least}" if least == most else f"{least} or more"
-        return f"{len(fields)} fields instead of {wanted}, separated by one blank"
-    if name == "wav.scp" and (fields[1].startswith("|") or fields[-1].endswith("|")):
-        return "a pipe command; give the path of an audio file, commands are never run"
-    return None
-
-
-def _read_table(path: Path) -> tuple[Table | None, list[Problem]]:
-    """Read one file. The table is None when lines are bad, so that a fault is reported once."""
-    name = path.name
-    try:
-        content = path.read_bytes()
-        lines = content.decode("utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        return None, [Problem("missing-file", f"{name}: cannot be read ({error.strerror})")]
-    except UnicodeDecodeError as error:
-        number = content[: error.start].count(b"\n") + 1
-        message = f"{name}: line {number} is not UTF-8; convert it: iconv -f LATIN1 -t UTF-8"
-        return None, [Problem("bad-line", message)]
-    if lines == [""]:
-        return None, [Problem("empty-file", f"{name}: has no lines")]
-    faults: dict[str, list[str]] = {}
-    for number, line in enumerate(lines, start=1):
-        if fault := _line_fault(name, line):
-            faults.setdefault(fault, []).append(str(number))
-    if faults:
-        found = faults.items()
-        return None, [Problem("bad-line", f"{name}: line {few(n)}: {fault}") for fault, n in found]
-    # The first blank or tab ends the id; any further ones belong to the value (paths, text).
-    pairs = [(*re.split(r"[ \t]", line, maxsplit=1), "")[:2] for line in lines]
-    table: Table = {}
-    for key, value in pairs:
-        table.setdefault(key, value.strip(" \t"))
-    return table, _key_problems(name, [key for key, _ in pairs])
-
-
-def _key_problems(name: str, keys: list[str]) -> list[Problem]:
-    """Check that the ids of a file are unique and in the order of their bytes, as Kaldi sorts."""
-    problems = []
-    if len(set(keys)) < len(keys):
-        twice = [key for key, count in Counter(keys).items() if count > 1]
-        problems.append(Problem("duplicate-id", f"{name}: more than once: {few(twice)}"))
-    late = [b for a, b in pairwise(keys) if b.encode() < a.encode()]
-    if late and name != "labels":
-        message = f"{name}: not sorted at {few(late)}; sort it: LC_ALL=C sort -k1,1"
-        problems.append(Problem("unsorted", message))
-    return problems
 
 
 def _differences(a_name: str, a: Iterable[str], b_name: str, b: Iterable[str]) -> list[str]:
@@ -142,22 +40,53 @@ def _differences(a_name: str, a: Iterable[str], b_name: str, b: Iterable[str]) -
     ]
 
 
+def _expected(ids: set[str], listed: Iterable[str], corpus_of: Table) -> set[str]:
+    """Return the ids that a file has to list: all, or those of corpora of which it lists any.
+
+    Of several corpora one may have sessions and another none; within a corpus it is all or nothing.
+    """
+    if not corpus_of:
+        return ids
+    having = {corpus_of[i] for i in listed if i in corpus_of}
+    return {i for i in ids if corpus_of.get(i) in having}
+
+
 def _check_ids(tables: dict[str, Table]) -> list[Problem]:
-    """Check that all files list the same utterances, recordings and speakers."""
+    """Check that all files list the same utterances and recordings."""
     problems = []
     main = "segments" if "segments" in tables else "wav.scp"
+    corpus_of = tables.get("utt2corpus", {})
     for name in ("utt2spk", "utt2emo", *PER_UTTERANCE, *PARTIAL):
         if name in tables and main in tables:
             known = set(tables[main])
-            wanted = known & set(tables[name]) if name in PARTIAL else known
-            found = _differences(main, wanted, name, tables[name])
+            if name in PARTIAL:
+                known &= set(tables[name])
+            elif name in PER_UTTERANCE and name != "utt2corpus":
+                known = _expected(known, tables[name], corpus_of)
+            found = _differences(main, known, name, tables[name])
             problems += [Problem("id-mismatch", message) for message in found]
+    return problems
+
+
+def _check_speakers(tables: dict[str, Table]) -> list[Problem]:
+    """Check that speakers are those of the utterances, of one gender and of one corpus each."""
+    problems = []
+    corpus_of: Table = {}
+    two = set()
+    for utterance_id, corpus in tables.get("utt2corpus", {}).items():
+        speaker = tables.get("utt2spk", {}).get(utterance_id, UNKNOWN_SPEAKER)
+        if speaker != UNKNOWN_SPEAKER and corpus_of.setdefault(speaker, corpus) != corpus:
+            two.add(speaker)
+    if two:
+        message = f"utt2corpus: speakers of more than one corpus: {few(sorted(two))}"
+        problems.append(Problem("inconsistent-speaker", message))
+    genders = tables.get("spk2gender", {})
     if "spk2gender" in tables and "utt2spk" in tables:
         speakers = set(tables["utt2spk"].values()) - {UNKNOWN_SPEAKER}
-        known = set(tables["spk2gender"])
-        found = _differences("utt2spk", speakers, "spk2gender", known)
+        speakers = _expected(speakers, genders, corpus_of)
+        found = _differences("utt2spk", speakers, "spk2gender", genders)
         problems += [Problem("inconsistent-speaker", message) for message in found]
-    odd = [s for s, gender in tables.get("spk2gender", {}).items() if gender not in GENDERS]
+    odd = [s for s, gender in genders.items() if gender not in GENDERS]
     if odd:
         message = f"spk2gender: not one of {', '.join(GENDERS)}: {few(odd)}"
         problems.append(Problem("inconsistent-speaker", message))
@@ -196,6 +125,9 @@ def _check_values(tables: dict[str, Table]) -> list[Problem]:
             problems.append(Problem("bad-value", f"{name}: {wrong}: {few(odd)}"))
     if len(tables.get("corpus", {})) > 1:
         problems.append(Problem("bad-value", "corpus: more than one name"))
+    if "corpus" in tables and "utt2corpus" in tables:
+        message = "corpus: names one for all utterances, and utt2corpus one for each; keep one file"
+        problems.append(Problem("bad-value", message))
     return problems
 
 
@@ -266,11 +198,12 @@ def read_tables(
     problems = []
     for name in FILES:
         if name in REQUIRED or os.path.lexists(path / name):
-            table, found = _read_table(path / name)
+            table, found = read_table(path / name)
             problems += found
             if table is not None:
                 tables[name] = table
-    problems += _check_ids(tables) + _check_labels(tables, labels) + _check_values(tables)
+    problems += _check_ids(tables) + _check_speakers(tables)
+    problems += _check_labels(tables, labels) + _check_values(tables)
     durations: dict[str, float] = {}
     if check_audio and "wav.scp" in tables:
         durations, found = _check_audio(path, tables["wav.scp"])

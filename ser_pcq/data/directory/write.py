@@ -3,10 +3,12 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ser_pcq.data.directory.tables import FILES, GENDERS, Problem, read_tables
+from ser_pcq.data.directory.lines import FILES, GENDERS, Problem
+from ser_pcq.data.directory.tables import read_tables
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER, Utterance
 from ser_pcq.errors import DataError
 
@@ -26,9 +28,10 @@ def write(
 
     Args:
         path: The data directory; made where it does not exist.
-        utterances: In any order. What only some of them have (a session, say) is refused, but for
-            `vad` and `ratings`.
-        corpus: Its name; None where it has none.
+        utterances: In any order. What only some of a corpus have (a session, say) is refused, but
+            for `vad` and `ratings`.
+        corpus: Name of the corpus that all of them are of; None where they are of the corpora that
+            they say, if any.
         relative_to_dir: Write audio paths relative to the data directory, so that both can be moved
             together; absolute otherwise.
 
@@ -39,11 +42,11 @@ def write(
     path = Path(path)
     # A link to a folder must lead to that folder's neighbours: a move has to stay on one disk.
     folder = path.resolve()
-    ordered = sorted(utterances, key=lambda u: u.utterance_id.encode("utf-8", "replace"))
-    lines = _lines(ordered, folder, relative_to_dir)
     if corpus is not None:
         _check_word("name of the corpus", corpus, str(path))
-        lines["corpus"] = [corpus]
+        utterances = [replace(u, corpus=corpus) for u in utterances]
+    ordered = sorted(utterances, key=lambda u: u.utterance_id.encode("utf-8", "replace"))
+    lines = _lines(ordered, folder, relative_to_dir)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
@@ -117,8 +120,14 @@ def _lines(utterances: Sequence[Utterance], folder: Path, relative: bool) -> dic
         "utt2ratings": [" ".join((u.utterance_id, *u.ratings)) for u in utterances if u.ratings],
         "labels": sorted({u.emotion for u in utterances}),
     }
+    corpora = {u.corpus for u in utterances}
+    if len(corpora) == 1:
+        lines["corpus"] = [name for name in corpora if name]
+    else:
+        lines["utt2corpus"] = [f"{u.utterance_id} {u.corpus}" for u in utterances if u.corpus]
     if any(u.start is not None or u.end is not None for u in utterances):
-        recordings = _recording_ids(audio.values())
+        of = {audio[u.audio]: u.corpus for u in utterances} if len(corpora) > 1 else {}
+        recordings = _recording_ids(audio.values(), of)
         lines["wav.scp"] = [f"{name} {entry}" for entry, name in recordings.items()]
         lines["segments"] = [
             f"{u.utterance_id} {recordings[audio[u.audio]]} {float(u.start or 0)!r} "
@@ -139,6 +148,7 @@ def _check_words(utterance: Utterance) -> None:
         "session": u.session,
         "sentence": u.sentence,
         "original": u.original,
+        "corpus": u.corpus,
     }
     for what, word in words.items():
         if word is not None:
@@ -177,11 +187,17 @@ def _entry(audio: Path, folder: Path, relative: bool) -> str:
     return entry
 
 
-def _recording_ids(entries: Iterable[str]) -> dict[str, str]:
-    """Name each audio path after its stem, numbered where stems are alike; sorted by that name."""
+def _recording_ids(entries: Iterable[str], corpus_of: Mapping[str, str | None]) -> dict[str, str]:
+    """Name each audio path after its stem, numbered where stems are alike; sorted by that name.
+
+    Args:
+        entries: The paths.
+        corpus_of: Path to the corpus, where there are several: its name begins with that, too.
+    """
     names: dict[str, str] = {}
     for entry in sorted(set(entries)):
         stem = "".join(c if c.isprintable() and c != " " else "_" for c in Path(entry).stem)
+        stem = f"{corpus}-{stem}" if (corpus := corpus_of.get(entry)) else stem
         name, n = stem, 1
         while name in names:
             n += 1

@@ -98,7 +98,7 @@ def _copies(recordings: Sequence[Path]) -> dict[Path, str]:
 def _fill(database: Any, data: DataDir, files: Sequence[str]) -> None:
     """Add schemes, the table and its columns."""
     audformat = library()
-    rows = [facts(u) for u in data.utterances]
+    rows = facts(data)
     index = _index(data, files)
     if index.has_duplicates:
         twice = [row["id"] or "" for row, d in zip(rows, index.duplicated(), strict=True) if d]

@@ -11,7 +11,7 @@ from ser_pcq.data.readers.entry import FACTS
 from ser_pcq.errors import DataError
 from ser_pcq.files import write_text
 
-COLUMNS = (FACTS[0], "path", *FACTS[1:])
+COLUMNS = (FACTS[0], "path", *FACTS[1:], "corpus")
 """The columns of a table, in order; times in s. Those of which nothing is known are left out."""
 
 
@@ -21,7 +21,7 @@ def export_csv(
     """Write a table, one row for each utterance, with a header, in UTF-8.
 
     Args:
-        data: The data directory. The name of its corpus is not part of the table.
+        data: The data directory. Of one corpus, its name is not part of the table.
         out: The file; with tabs between columns where it ends in `.tsv`, else with commas.
         overwrite: Replace an existing file, which may be the very table that the data came from.
         relative: Write paths that begin in the folder of the table, so that both can be moved
@@ -34,7 +34,7 @@ def export_csv(
         raise DataError(
             "the file exists already", given=out, do="name another one, or give --overwrite"
         )
-    rows = [facts(u) for u in data.utterances]
+    rows = facts(data)
     for row, u in zip(rows, data.utterances, strict=True):
         row["path"] = _path(u.audio, out.resolve().parent if relative else None)
     text = io.StringIO()
@@ -50,12 +50,17 @@ def export_csv(
         raise DataError(f"the table cannot be written ({why})", given=out) from error
 
 
-def facts(utterance: Utterance) -> dict[str, str | None]:
-    """Return what is known of an utterance as text, by the names of `COLUMNS` but `path`.
+def facts(data: DataDir) -> list[dict[str, str | None]]:
+    """Return what is known of each utterance as text, by the names of `COLUMNS` but `path`.
 
-    What is not known is None.
+    What is not known is None, and so is the corpus where all are of one.
     """
-    u = utterance
+    several = len(data.corpora) > 1
+    return [{**_facts(u), "corpus": u.corpus if several else None} for u in data.utterances]
+
+
+def _facts(u: Utterance) -> dict[str, str | None]:
+    """Return what is known of an utterance, but its corpus."""
     valence, activation, dominance = (None, None, None) if u.vad is None else map(_number, u.vad)
     return {
         "id": u.utterance_id,
