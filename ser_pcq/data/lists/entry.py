@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ser_pcq.data.directory.tables import audio_path
+from ser_pcq.data.directory.lines import audio_path
 from ser_pcq.errors import Reason
 from ser_pcq.inference.inputs import NamedFile
 from ser_pcq.inference.span import WHOLE, Span
