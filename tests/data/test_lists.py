@@ -176,7 +176,7 @@ def test_what_is_no_list_is_refused(tmp_path, make, words):
 
 
 def test_a_list_is_never_held(tmp_path):
-    """Held, ten thousand entries would take some 5 MB."""
+    """Held, ten thousand entries would take some 8 MB."""
     names = [f"/a/folder/with/a/name/{k:07d}.wav" for k in range(10_000)]
     files = [written_as(kind, tmp_path / kind, names) for kind in ("text", "csv", "parquet")]
     scp = tmp_path / "wav.scp"
@@ -190,4 +190,4 @@ def test_a_list_is_never_held(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert n_names == 10_000
-        assert peak < 2e6, path
+        assert peak < 4e6, path
