@@ -62,6 +62,7 @@ class ProtocolConfig:
         "leave-one-speaker-out",
         "leave-one-session-out",
         "leave-one-sentence-out",
+        "leave-one-corpus-out",
         "k-fold-by-speaker",
         "random",
         "official",
@@ -73,7 +74,8 @@ class ProtocolConfig:
     folds from `split`."""
     valid_speakers: Annotated[int, AtLeast(0)] = 1
     """Speakers taken from the training side for validation, never a test speaker (with
-    `leave-one-sentence-out` sentences, with `random` parts)."""
+    `leave-one-sentence-out` sentences, with `leave-one-corpus-out` corpora, with `random`
+    parts)."""
     session_mates: Literal["out", "in"] = "out"
     """`out`: where whole speakers are tested and sessions are known, nothing of a test speaker's
     sessions trains or validates; partners in a dialogue are heard on each other's recordings."""

@@ -9,7 +9,15 @@ from typing import cast
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance
 from ser_pcq.errors import DataError, few
-from ser_pcq.protocols.rules import PROTOCOLS, Fold, Kind, group_of, keeps_mates_out, protocol_name
+from ser_pcq.protocols.rules import (
+    PROTOCOLS,
+    Fold,
+    Kind,
+    group_of,
+    keeps_mates_out,
+    plural,
+    protocol_name,
+)
 from ser_pcq.protocols.split_file import Listed, SplitError, read_split
 
 
@@ -83,7 +91,7 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
     if protocol.tested != "nothing" and len(groups) < (n_least := _least_groups(config)):
         raise DataError(
             f"{config.name} needs {'two' if n_least == 2 else n_least} "
-            f"{protocol.tested.removesuffix('s')}s or more",
+            f"{plural(protocol.tested)} or more",
             given=f"{len(groups)} in {data.path}",
         )
     valid_group = {
@@ -150,10 +158,10 @@ def _too_few(
         beside += ", unknown ones counted as one"
     mates = ", or --set protocol.session_mates=in" if has_mates else ""
     return DataError(
-        f"too few {kind}s for training and validation",
+        f"too few {plural(kind)} for training and validation",
         given=f"{len(others)}{beside}, {n_valid} for validation",
         accepted=f"{n_valid + 1} or more, so that one is left to train on",
-        do=f"add {kind}s, or "
+        do=f"add {plural(kind)}, or "
         + (least if len(others) > 1 else f"train without any: {without}")
         + mates,
     )

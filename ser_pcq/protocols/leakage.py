@@ -13,7 +13,15 @@ from ser_pcq.data.corpus_names import apart
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
 from ser_pcq.protocols.copies import with_originals
 from ser_pcq.protocols.provenance import Provenance
-from ser_pcq.protocols.rules import Fold, GroupKind, Groups, Kind, SplitRule, UtteranceGroups
+from ser_pcq.protocols.rules import (
+    Fold,
+    GroupKind,
+    Groups,
+    Kind,
+    SplitRule,
+    UtteranceGroups,
+    plural,
+)
 from ser_pcq.protocols.verdict import Leak, LeakKind, Verdict
 
 # What is known of an utterance that no table names.
@@ -64,7 +72,7 @@ def _side_leaks(fold: Fold, groups: Groups, rule: SplitRule) -> list[Leak]:
         kinds = rule.apart if b == "test" else rule.kept_whole
         for kind in kinds:
             if shared := sorted(_named(one, groups, kind) & _named(other, groups, kind)):
-                sentence = f"{kind}s stand in {a} and in {b}"
+                sentence = f"{plural(kind)} stand in {a} and in {b}"
                 leaks.append(Leak(_shared(kind), sentence, fold.number, tuple(shared)))
         both_sides = bool(one and other) and "speaker" in kinds
         if both_sides and (unknown := _unknown(one, other, groups)):
@@ -136,7 +144,9 @@ def check_folds(
         known = all(groups.get(i, NOTHING_KNOWN).name_of(kind) is not None for i in everybody)
         known = known and not (kind == "speaker" and LeakKind.UNKNOWN_SPEAKER in found)
         if known and _shared(kind) not in found and LeakKind.SAME_UTTERANCE not in found:
-            verified[f"{kind}s"] = f"no {kind} of {n} test folds is known from training or choosing"
+            verified[plural(kind)] = (
+                f"no {kind} of {n} test folds is known from training or choosing"
+            )
     compared = copies is not None and all(
         groups.get(i, NOTHING_KNOWN).audio is not None for i in everybody
     )
@@ -211,7 +221,7 @@ def _fitting_leaks(
         for group in rule.apart:
             shared = _named(ids - tested, groups, group) & _named(tested, groups, group)
             if shared:
-                sentence = f"{thing} has seen {group}s of the test fold"
+                sentence = f"{thing} has seen {plural(group)} of the test fold"
                 leaks.append(Leak(_shared(group), sentence, fold.number, tuple(sorted(shared))))
     outside = provenance.seen.get("normalisation", set()) - provenance.seen.get("weights", set())
     if outside:

@@ -16,10 +16,10 @@ from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import Utterance
 from ser_pcq.errors import DataError
 
-Kind = Literal["speaker", "session", "sentence"]
+Kind = Literal["speaker", "session", "sentence", "corpus"]
 """What a protocol can hold out whole."""
 
-GroupKind = Literal["speaker", "session", "sentence", "original", "audio"]
+GroupKind = Literal["speaker", "session", "sentence", "corpus", "original", "audio"]
 """Everything that utterances can have in common."""
 
 
@@ -37,9 +37,17 @@ class SplitRule:
     """
 
     tested: Literal[
-        "speaker", "session", "sentence", "speakers", "part", "official", "lists", "nothing"
+        "speaker",
+        "session",
+        "sentence",
+        "corpus",
+        "speakers",
+        "part",
+        "official",
+        "lists",
+        "nothing",
     ]
-    validated: Literal["speaker", "sentence", "part"]
+    validated: Literal["speaker", "sentence", "corpus", "part"]
     apart: tuple[Kind, ...]
     summary: str
 
@@ -61,6 +69,10 @@ PROTOCOLS: dict[str, SplitRule] = {
     ),
     "leave-one-sentence-out": SplitRule(
         "sentence", "sentence", ("sentence",), "each fold tests one sentence; its voices are known"
+    ),
+    # What is chosen inside the training corpora is chosen by leaving one of them out as well.
+    "leave-one-corpus-out": SplitRule(
+        "corpus", "corpus", ("speaker", "corpus"), "each fold tests one corpus"
     ),
     # Speakers must be apart here too. A random split cannot keep them so: the guard finds that, and
     # it needs --allow-leakage.
@@ -131,8 +143,13 @@ def protocol_name(config: ProtocolConfig) -> str:
     return name
 
 
+def plural(kind: str) -> str:
+    """Return the plural of a kind of group."""
+    return "corpora" if kind == "corpus" else f"{kind.removesuffix('s')}s"
+
+
 def group_of(utterance: Utterance, kind: Kind) -> str:
-    """Return the speaker, session or sentence of an utterance.
+    """Return the speaker, session, sentence or corpus of an utterance.
 
     Raises:
         DataError: When the data directory does not say.
@@ -141,10 +158,17 @@ def group_of(utterance: Utterance, kind: Kind) -> str:
         "speaker": utterance.speaker,
         "session": utterance.session,
         "sentence": utterance.sentence,
+        "corpus": utterance.corpus,
     }[kind]
+    if group is None and kind == "corpus":
+        raise DataError(
+            "the protocol needs to know the corpus of each utterance",
+            given=f"no utt2corpus entry for {utterance.utterance_id}",
+            do="combine data directories of several corpora: ser-data combine A B OUT",
+        )
     if group is None:
         raise DataError(
-            f"the protocol needs {kind}s",
+            f"the protocol needs {plural(kind)}",
             given=f"no utt2{kind} entry for {utterance.utterance_id}",
             do=f'use protocol.name = "leave-one-speaker-out", or add utt2{kind}',
         )

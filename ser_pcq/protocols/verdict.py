@@ -19,6 +19,7 @@ class LeakKind(StrEnum):
     UNKNOWN_SPEAKER = "unknown-speaker"
     SHARED_SESSION = "shared-session"
     SHARED_SENTENCE = "shared-sentence"
+    SHARED_CORPUS = "shared-corpus"
     SAME_UTTERANCE = "same-utterance"
     AUGMENTED_COPY = "augmented-copy"
     COPIED_AUDIO = "copied-audio"

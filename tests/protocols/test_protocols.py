@@ -1,17 +1,19 @@
 """Folds: disjoint, complete, reproducible, and refused where the data cannot give them."""
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.speakers import corpus
+from support.speakers import corpora, corpus
 
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir
 from ser_pcq.errors import DataError
 from ser_pcq.protocols.folds import make_folds
-from ser_pcq.protocols.rules import PROTOCOLS, Fold, protocol_name
+from ser_pcq.protocols.leakage import check_folds
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, groups_of, protocol_name
 
 
 @given(st.integers(3, 12), st.integers(1, 2))
@@ -40,6 +42,31 @@ def test_leave_one_session_out_holds_out_both_speakers():
     assert {i[:3] for i in folds[0].valid} == {"s02"}
 
 
+def test_leave_one_corpus_out_chooses_on_another_corpus():
+    data = corpora("abcd")
+    folds = make_folds(data, ProtocolConfig(name="leave-one-corpus-out"))
+    assert [fold.held_out for fold in folds] == list("abcd")
+    for fold, test, valid in zip(folds, "abcd", "bcda", strict=True):
+        sides = [{i[0] for i in side} for side in (fold.train, fold.valid, fold.test)]
+        assert sides == [set("abcd") - {test, valid}, {valid}, {test}]
+    rule = PROTOCOLS["leave-one-corpus-out"]
+    verdict = check_folds(folds, groups_of(data.utterances), rule, [])
+    assert not verdict.leaks
+    assert "corpora" in verdict.verified
+    mixed = replace(folds[0], train=(*folds[0].train, folds[0].test[0]), test=folds[0].test[1:])
+    kinds = {leak.kind for leak in check_folds([mixed], groups_of(data.utterances), rule, []).leaks}
+    assert kinds == {"shared-corpus", "shared-speaker"}
+
+
+def test_unknown_speakers_of_a_corpus_can_be_held_out_with_it():
+    data = corpora("ab")
+    unknown = [replace(u, speaker=UNKNOWN_SPEAKER) for u in data.utterances]
+    config = ProtocolConfig(name="leave-one-corpus-out", valid_speakers=0)
+    folds = make_folds(DataDir(data.path, tuple(unknown)), config)
+    rule = PROTOCOLS["leave-one-corpus-out"]
+    assert not check_folds(folds, groups_of(unknown), rule, []).leaks
+
+
 def test_all_trains_on_everybody_and_tests_nobody():
     (fold,) = make_folds(corpus(4), ProtocolConfig(name="all"))
     assert len(fold.train) == 12
@@ -60,6 +87,9 @@ def test_all_trains_on_everybody_and_tests_nobody():
         (corpus(4), ProtocolConfig(valid_speakers=3), "too few speakers.*valid_speakers=2$"),
         (corpus(4), ProtocolConfig(name="leave-one-session-out"), "needs sessions"),
         (corpus(4), ProtocolConfig(name="official"), "own partition"),
+        (corpus(4), ProtocolConfig(name="leave-one-corpus-out"), "corpus of each utterance"),
+        (corpora("a"), ProtocolConfig(name="leave-one-corpus-out"), "needs two corpora"),
+        (corpora("ab"), ProtocolConfig(name="leave-one-corpus-out"), "too few corpora"),
         (corpus(2, sessions=True), ProtocolConfig(), "of its sessions.*session_mates"),
         (corpus(2, sessions=True), ProtocolConfig(valid_from="test"), "of its sessions"),
         (corpus(3, sessions=True), ProtocolConfig(), "valid_speakers.*session_mates"),
@@ -100,7 +130,9 @@ def test_the_official_partition_is_one_fold():
     assert make_folds(DataDir(data.path, sided), on_test)[0].valid == fold.test
 
 
-@pytest.mark.parametrize("name", sorted(PROTOCOLS.keys() - {"official", "fixed"}))
+@pytest.mark.parametrize(
+    "name", sorted(PROTOCOLS.keys() - {"official", "fixed", "leave-one-corpus-out"})
+)
 def test_speakers_that_nobody_knows_are_not_held_out(name):
     data = corpus(4, per_speaker=6, sessions=True)
     first, *others = data.utterances

@@ -1,8 +1,21 @@
 """A data directory of speakers that was never written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ser_pcq.data.directory import DataDir, Utterance
+
+
+def corpora(names: str, n_speakers: int = 3) -> DataDir:
+    """Several corpora as `ser-data combine` joins them: a name for each letter."""
+    utterances = [
+        replace(
+            u, utterance_id=f"{name}-{u.utterance_id}", speaker=f"{name}-{u.speaker}", corpus=name
+        )
+        for name in names
+        for u in corpus(n_speakers).utterances
+    ]
+    return DataDir(Path("data"), tuple(utterances))
 
 
 def corpus(n_speakers: int, per_speaker: int = 3, sessions: bool = False) -> DataDir:
