@@ -65,8 +65,8 @@ def opened(path: Path) -> Iterator[Decoder]:
     media, goes to PyAV, or to `ffmpeg` where that is not installed.
 
     Raises:
-        AudioError: `missing`, `unreadable`, `not_regular` or `empty`; errors of the decoder within
-            the block as well.
+        AudioError: `missing`, `unreadable`, `no_decoder`, `not_regular` or `empty`; errors of the
+            decoder within the block as well.
     """
     head = _checked_head(path)
     try:
@@ -135,7 +135,7 @@ def _refusal(path: Path, head: bytes, error: DecodingError) -> AudioError:
     name, is_media = known or (None, False)
     word, do = "unreadable", _CONVERT if known is None else None
     if isinstance(error, _NoDecoderError):
-        wrong, do = f"this is {name}, {error}", _CONVERT_MEDIA
+        word, wrong, do = "no_decoder", f"this is {name}, {error}", _CONVERT_MEDIA
     elif is_media and (missing := missing_audio(path)):
         wrong = f"this is {name}, but it is cut off: {missing}"
     elif isinstance(error, NoAudioError):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import typer
 
-from ser_pcq.cli.terminal import progress, say
-from ser_pcq.errors import AudioError
+from ser_pcq.cli.terminal import progress, say, standard_input
+from ser_pcq.errors import AudioError, SerError
 from ser_pcq.files import rounded, whole_file
 from ser_pcq.inference.formats import FORMATS
 from ser_pcq.inference.formats.folder import output_names, write_each
@@ -135,9 +135,9 @@ def _lines(predictions: Iterator[Prediction], name: str, layout: Layout) -> Iter
     return lines(predictions, layout)
 
 
-def _longest_name(job: Job) -> int:
+def _longest_name(job: Job, name: str) -> int:
     """Return how long the longest name is, of those that can be looked at before."""
-    if isinstance(job.recordings, Iterator):
+    if name != "table" or isinstance(job.recordings, Iterator):
         return Layout.width
     first = job.recordings if isinstance(job.recordings, Sequence) else islice(job.recordings, 1000)
     return max((len(shown_name(one)) for one in first), default=0)
@@ -155,7 +155,7 @@ def _print_lines(job: Job, predictions: Iterator[Prediction], name: str, *, segm
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     # Paths are shown whole, unless a terminal is too narrow for them.
-    longest = _longest_name(job)
+    longest = _longest_name(job, name)
     room = max(20, shutil.get_terminal_size().columns - 34) if sys.stdout.isatty() else longest
     layout = _layout(job, max(4, min(longest, room)), segments=segments)
     for part in _lines(predictions, name, layout):
@@ -167,7 +167,7 @@ def _write_output(
     job: Job, predictions: Iterator[Prediction], name: str, output: Path, *, segments: bool
 ) -> None:
     """Write all predictions into one file, whole or not at all, and print its name."""
-    layout = _layout(job, max(4, _longest_name(job)), segments=segments)
+    layout = _layout(job, max(4, _longest_name(job, name)), segments=segments)
     with whole_file(output) as temporary, temporary.open("wb") as file:
         for part in _lines(predictions, name, layout):
             file.write(encoded(part))
@@ -192,7 +192,7 @@ def _interruptible(journal: Journal) -> Iterator[None]:
         say(f"ser-predict: continuing; {len(journal)} earlier results are kept")
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SerError):
         say(f"ser-predict: interrupted; {journal.path} keeps the results, continue with --resume")
         raise
     journal.remove()
@@ -208,7 +208,7 @@ def _with_plots(
     if folder is None:
         yield from predictions
         return
-    from ser_pcq.inference.inputs import hear_input
+    from ser_pcq.inference.inputs import as_input, hear_input
     from ser_pcq.inference.recording import Recording
     from ser_pcq.inference.timeline.plot import plot_timeline
 
@@ -219,7 +219,7 @@ def _with_plots(
                 continue
             split = "" if one is prediction else f"-{one.channel}"
             picture = folder / f"{name.removesuffix('.png')}{split}.png"
-            heard = hear_input(source, str(one.channel or ALL))
+            heard = hear_input(as_input(source), str(one.channel or ALL))
             try:
                 if isinstance(heard, Recording):
                     plot_timeline(heard.blocks(), one, picture)
@@ -240,9 +240,8 @@ def print_stream(
 
     with progress("loading the model"):
         classifier = load_classifier(model or DEFAULT_MODEL, device=device)
-    if sys.stdin.isatty():
-        say("ser-predict: reading from the terminal; is a pipe missing?")
-    blocks = (read_pcm if raw else read_stream)(sys.stdin.buffer, pcm_format)
+    content = standard_input("from the terminal")
+    blocks = (read_pcm if raw else read_stream)(content, pcm_format)
     try:
         for result in live(blocks, classifier, speech_detector(speech)):
             typer.echo(STREAM_FORMATS[name](result))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from ser_pcq.cli.terminal import say
+from ser_pcq.cli.terminal import say, standard_input
 from ser_pcq.errors import SerError
 from ser_pcq.inference.jobs.earlier import Asked
 
@@ -78,17 +78,14 @@ def _of_list(name: str, column: str | None) -> Wanted:
     from ser_pcq.data.lists import ACCEPTED, read_list, read_stream_list
 
     if name == STANDARD_INPUT:
-        if sys.stdin.isatty():
-            say("ser-predict: reading names from the terminal; is a pipe missing?")
-        content = os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
-        listed = read_stream_list(content, column)
+        listed = read_stream_list(standard_input("names from the terminal"), column)
     else:
         listed = read_list(name, column)
     each = iter(listed)
     first = next(each, None)
     if first is None:
         raise SerError("the list names no recording", given=name, accepted=ACCEPTED)
-    if name == STANDARD_INPUT:
+    if listed.is_pipe:
         return Wanted(chain([first], each), None)
     # Counting reads the whole list, and only who watches wants to know.
     total = listed.count() if sys.stderr.isatty() else None

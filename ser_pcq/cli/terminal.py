@@ -3,6 +3,7 @@
 Exit codes: 0 all well, 1 an error that the message explains, 2 wrong usage, 130 interrupted.
 """
 
+import io
 import os
 import signal
 import sys
@@ -54,6 +55,22 @@ def choice(flag: str, names: Iterable[str], text: str) -> Any:
 def say(message: str) -> None:
     """Write one line for the person at the terminal, to stderr: stdout is for data."""
     typer.echo(message, err=True)
+
+
+def standard_input(what: str) -> io.BufferedReader:
+    """Return standard input for bytes; remark that it is a terminal.
+
+    Args:
+        what: What is then read.
+
+    Raises:
+        SerError: When it is closed.
+    """
+    if sys.stdin is None:
+        raise SerError("standard input is closed", do="give it something to read")
+    if sys.stdin.isatty():
+        say(f"ser-predict: reading {what}; is a pipe missing?")
+    return os.fdopen(sys.stdin.fileno(), "rb", closefd=False)
 
 
 @contextmanager

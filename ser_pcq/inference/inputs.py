@@ -67,6 +67,7 @@ class NamedFile:
         utterance: Its id, where it has one.
         span: The part of the file.
         refused: Why it cannot be read, where that is known before.
+        entry: The path as a list has it, which results keep to the letter; None elsewhere.
     """
 
     file: Path
@@ -74,6 +75,7 @@ class NamedFile:
     utterance: str | None = None
     span: Span = WHOLE
     refused: Reason | None = None
+    entry: str | None = None
 
     @property
     def name(self) -> str:
@@ -241,11 +243,12 @@ def _is_behind(source: Any) -> bool:
 
 
 def named(prediction: Prediction, source: Input) -> Prediction:
-    """Return a prediction with the id of its utterance, where it has one."""
-    if not isinstance(source, NamedFile) or source.utterance is None:
+    """Return a prediction with the path and the id that a list gives it."""
+    if not isinstance(source, NamedFile):
         return prediction
     channels = tuple(named(one, source) for one in prediction.channels)
-    return replace(prediction, utterance=source.utterance, channels=channels)
+    path, utterance = source.entry or prediction.path, source.utterance
+    return replace(prediction, path=path, utterance=utterance, channels=channels)
 
 
 def hear_input(source: Input, mix: str) -> Heard:

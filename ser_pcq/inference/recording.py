@@ -38,6 +38,7 @@ SHORT = 1.0
 REASONS = {
     "missing": "the file does not exist, or is a link that leads nowhere",
     "unreadable": "it is not audio, is damaged, has an unsupported format, or may not be opened",
+    "no_decoder": "it is media, and neither PyAV nor `ffmpeg` is there to decode it",
     "not_regular": "it is a pipe or a device",
     "empty": "it has no samples",
     "not_finite": "samples are not numbers (NaN or infinite)",
@@ -57,6 +58,7 @@ REASONS = {
 WARNINGS = {
     "truncated": "the file ends earlier than its header says; what it holds was judged",
     "longer_than_stated": "the file holds more audio than its header says; all of it was judged",
+    "beyond_end": "a part that a list names ends behind its file; what is there was judged",
     "damaged": "something could not be decoded; what could be was judged",
     "short": "it is under 1 s; the embedded models learnt from recordings of 1.2 s and more",
     "narrow_band": "the sample rate is under 16 kHz, as on the phone: high frequencies are missing",
@@ -187,6 +189,7 @@ def listen(path: Path, channel: int | None = None, span: Span = WHOLE) -> Record
     # Of a part it is not known what the header promises.
     promised = promised if span.is_whole else None
     faults = _file_faults(path, duration, rate, promised, is_damaged, span)
+    faults += span.faults(duration)
     about = worth_judging(path, meter, rate, [*faults, *length_faults(duration, rate)])
     waveform = None if kept is None else whole_waveform(kept, rate, meter)
     return Recording(*about, waveform, meter.levels.chosen(), channel, span)

@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio.decoders.contract import Decoder
 from ser_pcq.audio.waveform import frame_range
+from ser_pcq.errors import Reason
+
+_SLACK = 0.5
+"""s that a part may reach beyond its file: times are rounded, as `ser-data validate` allows."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Span:
         if self.is_whole:
             return file.blocks(tolerant=True)
         return file.blocks(*frame_range(file, path, self.start, self.end), tolerant=True)
+
+    def faults(self, duration: float) -> list[Reason]:
+        """Return what is wrong where only `duration`, in s, was there."""
+        if self.end is None or duration > self.end - (self.start or 0.0) - _SLACK:
+            return []
+        end = (self.start or 0.0) + duration
+        return [
+            Reason("beyond_end", f"it should end at {self.end:g} s, the file ends at {end:g} s")
+        ]
 
 
 WHOLE = Span()

@@ -41,8 +41,8 @@ def read_stream(
         pcm_format: How to read raw samples; as 16-bit mono at 16 kHz when None.
 
     Raises:
-        AudioError: `unreadable`, for what is no audio, cannot be decoded or needs PyAV;
-            `not_finite`, for samples that are no numbers.
+        AudioError: `unreadable`, for what is no audio or cannot be decoded; `no_decoder`, for what
+            needs PyAV; `not_finite`, for samples that are no numbers.
         SerError: When the source does not block.
     """
     begun = _Begun(source)
@@ -86,7 +86,7 @@ def _decoded(begun: "_Begun", kind: PipedKind) -> Iterator[NDArray[np.float32]]:
     """Yield the samples of an encoded stream."""
     if not pyav.is_installed():
         raise AudioError(
-            "unreadable",
+            "no_decoder",
             f"the stream is {kind.name}, which needs the package av (pip install 'ser-pcq[media]')",
             given="standard input",
             accepted="WAV or raw samples without it",

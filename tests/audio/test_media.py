@@ -102,7 +102,7 @@ def test_without_a_decoder_both_remedies_are_named_in_the_table_too(folder, comm
     for form in ("table", "csv", "jsonl"):
         done = command("predict", folder / "aac.m4a", "--model", "emodb-small", "--format", form)
         assert done.returncode == 1
-        assert "unreadable" in done.stdout
+        assert "no_decoder" in done.stdout
         assert "pip install 'ser-pcq[media]'" in done.stdout
         assert "ffmpeg on the path" in done.stdout
 

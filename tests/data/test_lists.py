@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import threading
 import tracemalloc
 
 import pyarrow as pa
@@ -92,7 +93,7 @@ def test_a_data_directory_names_its_utterances(tmp_path):
         ("b.wav", 0.0, 1.0),
     ]
     assert [one.refused is None for one in listed] == [True] * 3 + [False] * 3
-    assert "no recording none" in listed[3].refused.sentence
+    assert "there is none" in listed[3].refused.sentence
 
 
 def test_a_row_without_a_path_costs_only_itself(tmp_path):
@@ -118,7 +119,68 @@ def test_a_column_can_be_named(tmp_path):
     assert paths(read_stream_list(piped, "other")) == ["b.wav"]
 
 
+def test_a_table_is_cut_where_its_column_of_paths_shows(tmp_path):
+    (tmp_path / "t.csv").write_text("path;a note, with, many, commas\na.wav;b, c\n")
+    assert paths(read_list(tmp_path / "t.csv")) == ["a.wav"]
+
+
+def test_a_row_with_a_wrong_quote_costs_only_itself(tmp_path):
+    (tmp_path / "t.csv").write_text('path,x\na.wav,"a"b\nb.wav,1\n')
+    bad, b = read_list(tmp_path / "t.csv")
+    assert bad.refused.word == "bad_entry"
+    assert paths([b]) == ["b.wav"]
+
+
+def test_a_path_is_shown_to_the_letter(tmp_path):
+    names = ["./a.wav", "b//c.wav", "file:///d.wav"]
+    (tmp_path / "list").write_text("\n".join(names))
+    assert [one.entry for one in read_list(tmp_path / "list")] == names
+
+
+def test_a_pipe_is_read_once_and_whole(tmp_path):
+    """As `<(find …)` makes it; what is read ahead must not be lost."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    names = [f"a name with some letters {k}.wav" for k in range(5000)]
+    writer = threading.Thread(target=lambda: fifo.write_text("\n".join(names)))
+    writer.start()
+    listed = read_list(fifo)
+    assert listed.is_pipe
+    assert paths(listed) == names
+    writer.join()
+
+
+@pytest.mark.parametrize("text", ["a.wav", "a.wav\n", "a.wav\nb.wav\n", "a.wav\nb.wav", ""])
+def test_names_are_counted_with_or_without_a_last_line_end(tmp_path, text):
+    (tmp_path / "list").write_text(text)
+    listed = read_list(tmp_path / "list")
+    assert listed.count() == len(list(listed))
+
+
+def test_a_command_is_called_so_where_segments_name_it(tmp_path):
+    (tmp_path / "wav.scp").write_text("r sph2pipe x.sph |\n")
+    (tmp_path / "segments").write_text("u r 0 1\n")
+    (one,) = read_list(tmp_path)
+    assert "never run" in one.refused.sentence
+
+
 def nothing(path):
+    return path
+
+
+def twice(path):
+    parquet.write_table(pa.table([["a"], ["b"]], names=["path", "path"]), path)
+    return path
+
+
+def piped_parquet(path):
+    os.mkfifo(path)
+    threading.Thread(target=lambda: path.write_bytes(b"PAR1" + bytes(100))).start()
+    return path
+
+
+def utf_32(path):
+    path.write_text("a.wav\nb.wav\n", encoding="utf-32")
     return path
 
 
@@ -162,12 +224,15 @@ def folder(path):
     [
         (nothing, "cannot be read"),
         (no_table, "no column says the path"),
-        (open_quote, "check the quotes"),
+        (open_quote, "has no end"),
         (no_header, "no header"),
         (recording, "no list of recordings"),
         (damaged_parquet, "no Parquet table"),
         (numbers, "holds no text"),
         (folder, "no data directory"),
+        (twice, "have the same name"),
+        (piped_parquet, "through a pipe"),
+        (utf_32, "no list of recordings"),
     ],
 )
 def test_what_is_no_list_is_refused(tmp_path, make, words):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from support.commands import environment, line
 from support.paths import ROOT
 
 from ser_pcq import load, read_list
+from ser_pcq.audio.decoders import ffmpeg, pyav
 from ser_pcq.inference.jobs.journal import Journal, journal_of
 
 EXAMPLES = ROOT / "examples"
@@ -135,6 +137,54 @@ def test_an_interrupted_list_goes_on_where_it_was(lists, command, tmp_path):
     plain = command("predict", "--list", tmp_path / "twice.scp", *SMALL, "--format", "jsonl")
     assert output.read_text() == plain.stdout
     assert plain.stdout.count("\n") == 8
+
+
+def test_a_part_with_other_times_is_judged_again(tmp_path):
+    """The id and the file are the same, and only `segments` has changed."""
+    (tmp_path / "wav.scp").write_text(f"r {FILES[1]}\n")
+    predictor = load("emodb-small")
+    durations = []
+    for resume, times in ((False, "0 1"), (True, "0 1"), (True, "0.5 2")):
+        (tmp_path / "segments").write_text(f"u r {times}\n")
+        journal = Journal(tmp_path / "journal", predictor.options, resume=resume)
+        (told,) = journal.completed(read_list(tmp_path), predictor.predict_all)
+        durations.append((len(journal), told.duration))
+    assert durations == [(0, 1.0), (1, 1.0), (1, 1.5)]
+
+
+def test_what_lacked_a_decoder_is_tried_again(tmp_path, monkeypatch):
+    phone = EXAMPLES / "anger.m4a"
+    (tmp_path / "list").write_text(f"{phone}\n{FILES[0]}\n")
+    predictor = load("emodb-small")
+    with monkeypatch.context() as patch:
+        patch.setattr(pyav, "is_installed", lambda: False)
+        patch.setattr(ffmpeg, "program", lambda: None)
+        journal = Journal(tmp_path / "journal", predictor.options)
+        told = list(journal.completed(read_list(tmp_path / "list"), predictor.predict_all))
+        assert told[0].reason.word == "no_decoder"
+    journal = Journal(tmp_path / "journal", predictor.options, resume=True)
+    assert len(journal) == 1
+    told = list(journal.completed(read_list(tmp_path / "list"), predictor.predict_all))
+    assert [p.status for p in told] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(("end", "words"), [(2.9, []), (3.2, []), (9.0, ["beyond_end"])])
+def test_a_part_that_ends_behind_its_file_is_judged_with_a_warning(tmp_path, end, words):
+    (tmp_path / "wav.scp").write_text(f"r {FILES[1]}\n")
+    (tmp_path / "segments").write_text(f"u r 1 {end}\n")
+    (told,) = load("emodb-small").predict_all(read_list(tmp_path))
+    assert told.status == "ok"
+    assert [w.word for w in told.warnings] == words
+
+
+def test_a_closed_standard_input_is_an_error():
+    for option in (["--list", "-"], ["--stream"]):
+        call = shlex.join(line("predict", *option, *SMALL))
+        done = subprocess.run(
+            ["sh", "-c", f"{call} <&-"], env=environment(), capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert "standard input is closed" in done.stderr
 
 
 def test_names_that_come_slowly_are_judged_as_they_come(lists):

@@ -122,7 +122,7 @@ def test_without_a_decoder_the_remedy_is_named(kind, monkeypatch):
     monkeypatch.setattr(pyav, "is_installed", lambda: False)
     with pytest.raises(AudioError, match="ser-pcq\\[media\\]") as caught:
         heard(stored(SOUND, kind))
-    assert caught.value.reason.word == "unreadable"
+    assert caught.value.reason.word == "no_decoder"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ TABLES = (".csv", ".tsv")
 """How the names of tables end."""
 
 _HEAD = 512  # bytes
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
+_WIDE, _WIDER = (b"\xff\xfe", b"\xfe\xff"), b"\xff\xfe\0\0"  # UTF-16, and UTF-32
 
 
 def read_list(path: str | os.PathLike[str], column: str | None = None) -> RecordingList:
@@ -44,7 +44,10 @@ def read_list(path: str | os.PathLike[str], column: str | None = None) -> Record
     if is_folder:
         count = partial(_counted, names_of(path))
         return RecordingList(partial(each_utterance, path), count, has_utterances=True)
-    head = _checked_head(path)
+    if path.exists() and not path.is_file():  # what `<(find …)` makes, for example
+        return read_stream_list(opened_list(path), column, str(path))
+    with opened_list(path) as file:
+        head = _checked_head(file, str(path))
     if head.startswith(b"PAR1"):
         return RecordingList(
             partial(parquet.each_row, path, column), partial(parquet.count_rows, path)
@@ -57,27 +60,32 @@ def read_list(path: str | os.PathLike[str], column: str | None = None) -> Record
     )
 
 
-def read_stream_list(content: io.BufferedReader, column: str | None = None) -> RecordingList:
+def read_stream_list(
+    content: io.BufferedReader, column: str | None = None, name: str = "standard input"
+) -> RecordingList:
     """Return the recordings that a pipe names, line by line; it can be gone through once only.
 
     Args:
         content: A path per line, or a table.
         column: As in `read_list`.
+        name: What it is called in messages.
     """
 
     def each() -> Iterator[NamedFile]:
+        if _checked_head(content, name).startswith(b"PAR1"):
+            raise DataError("a Parquet table cannot come through a pipe", given=name)
         if column is None:
             return each_path(decoded(content), Path())
-        return each_row(decoded(content, newline=""), "standard input", column, Path())
+        return each_row(decoded(content, newline=""), name, column, Path())
 
-    return RecordingList(each, lambda: None)
+    return RecordingList(each, lambda: None, is_pipe=True)
 
 
 def _each_of_text(
-    path: Path, each: Callable[[TextIO, Path], Iterator[NamedFile]]
+    path: Path, each: Callable[[TextIO, Path, str], Iterator[NamedFile]]
 ) -> Iterator[NamedFile]:
     with decoded(opened_list(path)) as lines:
-        yield from each(lines, path.parent)
+        yield from each(lines, path.parent, path.name)
 
 
 def _each_of_table(path: Path, column: str | None) -> Iterator[NamedFile]:
@@ -90,19 +98,18 @@ def _counted(path: Path) -> int:
         return count_lines(file)
 
 
-def _checked_head(path: Path) -> bytes:
-    """Return the first bytes of a list; refuse what is no text and no table.
+def _checked_head(file: io.BufferedReader, name: str) -> bytes:
+    """Return the first bytes of a list, which stay to be read; refuse what is no text and no table.
 
     Raises:
-        DataError: When it cannot be read, or is neither.
+        DataError: When it is neither.
     """
-    with opened_list(path) as file:
-        head = file.read(_HEAD)
-    is_table = head.startswith(b"PAR1")
-    if not is_table and not head.startswith(_WIDE) and b"\0" in head:
+    head = file.peek(_HEAD)[:_HEAD]
+    is_text = b"\0" not in head or (head.startswith(_WIDE) and not head.startswith(_WIDER))
+    if not is_text and not head.startswith(b"PAR1"):
         raise DataError(
             "this is no list of recordings",
-            given=path,
+            given=name,
             accepted=ACCEPTED,
             do="name a recording without --list; save a spreadsheet as CSV",
         )

@@ -40,7 +40,7 @@ def each_utterance(folder: Path) -> Iterator[NamedFile]:
     """
     names = names_of(folder)
     with decoded(opened_list(folder / RECORDINGS)) as recordings:
-        each = each_scp(recordings, folder)
+        each = each_scp(recordings, folder, RECORDINGS)
         yield from each if names.name == RECORDINGS else _parts(names, each)
 
 
@@ -50,10 +50,13 @@ def _parts(names: Path, recordings: Iterator[NamedFile]) -> Iterator[NamedFile]:
     Recordings come in another order than their parts: they wait in a database on the disk.
     """
     with closing(sqlite3.connect("")) as known, decoded(opened_list(names)) as lines:
-        known.execute("create table recording (id blob primary key, path blob)")
+        known.execute("create table recording (id blob primary key, path blob, refusal text)")
         known.executemany(
-            "insert or ignore into recording values (?, ?)",
-            ((_bytes(one.utterance), _bytes(one.path)) for one in recordings if not one.refused),
+            "insert or ignore into recording values (?, ?, ?)",
+            (
+                (_bytes(o.utterance), _bytes(o.entry), o.refused and o.refused.sentence)
+                for o in recordings
+            ),
         )
         for number, line in enumerate(lines, start=1):
             utterance, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
@@ -66,15 +69,17 @@ def _parts(names: Path, recordings: Iterator[NamedFile]) -> Iterator[NamedFile]:
                 why = "it is not: id, recording, start and end in s, start before end"
                 yield refused(place, why, utterance)
                 continue
-            query = "select path from recording where id = ?"
+            query = "select path, refusal from recording where id = ?"
             row = known.execute(query, (_bytes(recording),)).fetchone()
-            if row is None:
-                yield refused(place, f"wav.scp names no recording {recording}", utterance)
+            path, refusal = row or (b"", "there is none")
+            if refusal is not None:
+                why = f"recording {recording} of wav.scp: {refusal}"
+                yield refused(place, why, utterance)
                 continue
             span = Span(start, None if end == WHOLE_RECORDING else end)
-            yield found(os.fsdecode(row[0]), names.parent, utterance, span)
+            yield found(os.fsdecode(path), names.parent, utterance, span)
 
 
-def _bytes(text: str | Path | None) -> bytes:
+def _bytes(text: str | None) -> bytes:
     """Return what a name is on the disk, as a database takes nothing that is not valid text."""
     return os.fsencode(text or "")

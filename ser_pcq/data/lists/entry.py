@@ -10,7 +10,7 @@ from ser_pcq.inference.span import WHOLE, Span
 
 def found(entry: str, folder: Path, utterance: str | None = None, span: Span = WHOLE) -> NamedFile:
     """Return the file of an entry: beside the list, else in the current folder."""
-    return NamedFile(audio_path(folder, entry), Path(entry), utterance, span)
+    return NamedFile(audio_path(folder, entry), Path(entry), utterance, span, entry=entry)
 
 
 def refused(place: str, why: str, utterance: str | None = None) -> NamedFile:

@@ -23,19 +23,20 @@ def each_row(path: Path, column: str | None) -> Iterator[NamedFile]:
         DataError: When the table cannot be read, pyarrow is missing, or there is no such column of
             text.
     """
-    import pyarrow as pa
-
     with _opened(path) as table:
+        import pyarrow as pa
+
         name = path_column(table.schema_arrow.names, column)
         kind = table.schema_arrow.field(name).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        if str(kind) not in ("string", "large_string", "string_view", "null"):
             raise DataError("the column holds no text", given=f"{name} of {path}, {kind}")
         row = 0
         try:
             for batch in table.iter_batches(batch_size=_AT_ONCE, columns=[name]):
-                for entry in batch.column(0).to_pylist():
+                for cell in batch.column(0).to_pylist():
                     row += 1
+                    entry = (cell or "").strip()
                     if entry:
                         yield found(entry, path.parent)
                     else:

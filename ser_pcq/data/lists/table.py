@@ -1,6 +1,7 @@
 """A column of a table, comma- or tab-separated, that names recordings."""
 
 import csv
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -19,7 +20,11 @@ def path_column(names: list[str], column: str | None) -> str:
         DataError: When there is none, or it could be several.
     """
     options = {"path": "--column"}
-    return choose_columns(names, Columns(path=column), ["path"], ["path"], options)["path"]
+    distinct = list(dict.fromkeys(names))
+    chosen = choose_columns(distinct, Columns(path=column), ["path"], ["path"], options)["path"]
+    if names.count(chosen) > 1:
+        raise DataError("columns have the same name", given=chosen, do="rename one of them")
+    return chosen
 
 
 def each_row(table: TextIO, name: str, column: str | None, folder: Path) -> Iterator[NamedFile]:
@@ -34,27 +39,46 @@ def each_row(table: TextIO, name: str, column: str | None, folder: Path) -> Iter
     Raises:
         DataError: When the table cannot be read, or there is no such column.
     """
-    header = table.readline()
-    names = [cell.strip() for cell in next(csv.reader([header], delimiter=_delimiter(header)), [])]
-    if not any(names):
+    place, delimiter = _path_place(table.readline(), name, column)
+    rows = csv.reader(table, delimiter=delimiter, strict=True)
+    for number in itertools.count(2):
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            if "end of data" in str(error):  # all that follows the quote is one cell
+                raise DataError(
+                    "a quote of the table has no end",
+                    given=f"{name}, row {number}",
+                    do="close it, or double it where it belongs to the text",
+                ) from error
+            yield refused(f"row {number} of {name}", f"it cannot be read ({error})")
+            continue
+        if row is None:
+            return
+        entry = row[place].strip() if len(row) > place else ""
+        if entry:
+            yield found(entry, folder)
+        elif any(map(str.strip, row)):
+            yield refused(f"row {number} of {name}", "it has no path")
+
+
+def _path_place(header: str, name: str, column: str | None) -> tuple[int, str]:
+    """Return the place of the column of paths, and the delimiter that shows it.
+
+    Raises:
+        DataError: When the header is empty, or no delimiter shows such a column.
+    """
+    if not header.strip():
         raise DataError("the table has no header in its first row", given=name)
-    place = names.index(path_column(names, column))
-    rows = csv.reader(table, delimiter=_delimiter(header), strict=True)
-    try:
-        for number, row in enumerate(rows, start=2):
-            entry = row[place].strip() if len(row) > place else ""
-            if entry:
-                yield found(entry, folder)
-            elif any(map(str.strip, row)):
-                yield refused(f"row {number} of {name}", "it has no path")
-    except csv.Error as error:
-        raise DataError(
-            f"the table cannot be read near line {rows.line_num + 1} ({error})",
-            given=name,
-            do="check the quotes there: a cell that begins with one must end with one",
-        ) from error
-
-
-def _delimiter(header: str) -> str:
-    """Return the delimiter that makes most columns; a comma for a single column."""
-    return max(DELIMITERS.values(), key=lambda one: len(next(csv.reader([header], delimiter=one))))
+    rows = {
+        one: [cell.strip() for cell in next(csv.reader([header], delimiter=one))]
+        for one in DELIMITERS.values()
+    }
+    refusal: DataError | None = None
+    for delimiter in sorted(rows, key=lambda one: -len(rows[one])):
+        try:
+            return rows[delimiter].index(path_column(rows[delimiter], column)), delimiter
+        except DataError as error:
+            refusal = refusal or error  # of the delimiter that makes most columns
+    assert refusal is not None
+    raise refusal

@@ -40,12 +40,13 @@ def opened_list(path: Path) -> io.BufferedReader:
         raise DataError(f"the list cannot be read ({error.strerror})", given=path) from error
 
 
-def each_path(lines: Iterable[str], folder: Path) -> Iterator[NamedFile]:
+def each_path(lines: Iterable[str], folder: Path, name: str = "") -> Iterator[NamedFile]:
     """Yield the recordings of a list of paths; empty lines are left out.
 
     Args:
         lines: Of the list.
         folder: Where relative paths begin.
+        name: Of the list; not needed.
     """
     for line in lines:
         entry = line.rstrip("\n")
@@ -53,17 +54,18 @@ def each_path(lines: Iterable[str], folder: Path) -> Iterator[NamedFile]:
             yield found(entry, folder)
 
 
-def each_scp(lines: Iterable[str], folder: Path) -> Iterator[NamedFile]:
+def each_scp(lines: Iterable[str], folder: Path, name: str) -> Iterator[NamedFile]:
     """Yield the recordings of a `wav.scp`; commands, which Kaldi would run, are refused.
 
     Args:
         lines: Of the list.
         folder: Where relative paths begin.
+        name: Of the list, for messages.
     """
     for number, line in enumerate(lines, start=1):
         utterance, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
         entry = rest.strip()
-        place = f"line {number} of wav.scp"
+        place = f"line {number} of {name}"
         if entry.startswith("|") or entry.endswith("|"):
             yield refused(place, "it is a command, and commands are never run", utterance)
         elif entry:
@@ -73,5 +75,9 @@ def each_scp(lines: Iterable[str], folder: Path) -> Iterator[NamedFile]:
 
 
 def count_lines(file: BinaryIO) -> int:
-    """Return how many line ends there are."""
-    return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
+    """Return how many lines there are, the last with or without a line end."""
+    n_lines, last = 0, b"\n"
+    for chunk in iter(lambda: file.read(_CHUNK), b""):
+        n_lines += chunk.count(b"\n")
+        last = chunk
+    return n_lines + (not last.endswith((b"\n", b"\n\0")))

@@ -14,9 +14,9 @@ def lines(predictions: Iterable[Prediction], layout: Layout) -> Iterator[str]:
         predictions: What to write.
         layout: The width is that of the first column; a longer name loses its beginning.
     """
-    width = layout.width
-    place = f" {'channel':>7}" if layout.channels else ""
     heading = "utterance" if layout.utterances else "file"
+    width = max(layout.width, len(heading))
+    place = f" {'channel':>7}" if layout.channels else ""
     yield f"{heading:<{width}}{place} {'length':>7}  {'emotion':<12} {'confidence':>10}\n"
     for p in each_channel(predictions):
         name = printable(p.name)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
 from ser_pcq.inference.inputs import NamedFile
-from ser_pcq.inference.jobs.record import Stamp, read_line, stamp_of
-from ser_pcq.inference.prediction import Prediction, Status
+from ser_pcq.inference.jobs.record import Stamp, is_retried, read_line, stamp_of
+from ser_pcq.inference.prediction import Prediction
 
-Asked = Path | NamedFile
+Asked = str | Path | NamedFile
 A = TypeVar("A", bound=Asked)
 
 Key = tuple[str | None, str]
@@ -22,7 +22,9 @@ _AHEAD = 1000
 
 def key_of(one: Asked) -> Key:
     """Return what a recording is known by."""
-    return (one.utterance, str(one.path)) if isinstance(one, NamedFile) else (None, str(one))
+    if isinstance(one, NamedFile):
+        return one.utterance, one.entry or str(one.path)
+    return None, str(one)
 
 
 class EarlierResults:
@@ -43,10 +45,11 @@ class EarlierResults:
     def find(self, key: Key, stamp: Stamp) -> Prediction | None:
         """Return the result for a recording, each only once.
 
-        None where there is none, the file was another one then, or an error may not happen again.
+        None where there is none, the file or the part of it was another one then, or what kept it
+        from being judged may be gone.
         """
         then, prediction = self._next(key)
-        if then != stamp or prediction is None or prediction.status is Status.ERROR:
+        if then != stamp or prediction is None or is_retried(prediction):
             return None
         return prediction
 
@@ -132,5 +135,5 @@ def in_order(
 
 def _step(one: A, earlier: EarlierResults) -> Step[A]:
     """Look a recording up."""
-    stamp = stamp_of(one.file if isinstance(one, NamedFile) else one)
+    stamp = stamp_of(one.file, one.span) if isinstance(one, NamedFile) else stamp_of(Path(one))
     return Step(one, stamp, earlier.find(key_of(one), stamp))

@@ -9,7 +9,14 @@ from pathlib import Path
 from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
 from ser_pcq.inference.jobs.earlier import A, Asked, EarlierResults, in_order, key_of
-from ser_pcq.inference.jobs.record import Stamp, encoded, is_retried, json_of, line_of, stamp_of
+from ser_pcq.inference.jobs.record import (
+    Stamp,
+    encoded,
+    json_of,
+    line_of,
+    says_retried,
+    stamp_of,
+)
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import Prediction
@@ -84,8 +91,8 @@ class Journal:
                     break
                 if not self._end:
                     self._check(json_of(line))
-                elif not is_retried(line):
-                    self._n_known += 1
+                else:
+                    self._n_known += not says_retried(line)
                 self._end += len(line)
 
     def _check(self, header: object) -> None:

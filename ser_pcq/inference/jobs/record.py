@@ -7,11 +7,13 @@ from typing import Any
 
 from ser_pcq.errors import Reason
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
+from ser_pcq.inference.span import WHOLE, Span
 
-Stamp = list[int] | None
-"""Size and time of a file; None where there is none."""
+Stamp = list[float] | None
+"""Size and time of a file, and begin and end of a part of it; None where there is no file."""
 
-_ERROR = f'"status": "{Status.ERROR.value}"'.encode()
+_NO_DECODER = "no_decoder"
+_RETRIED = (f'"status": "{Status.ERROR.value}"'.encode(), f'"word": "{_NO_DECODER}"'.encode())
 
 
 def encoded(record: dict[str, Any]) -> bytes:
@@ -44,18 +46,26 @@ def read_line(line: bytes) -> tuple[Stamp, Prediction] | None:
         return None
 
 
-def is_retried(line: bytes) -> bool:
-    """Tell whether the result of a line is an error, which may not happen again."""
-    return _ERROR in line  # quotes within text are escaped
+def is_retried(prediction: Prediction) -> bool:
+    """Tell whether what kept a recording from being judged may be gone: memory, or a decoder."""
+    reason = prediction.reason
+    lacked_decoder = reason is not None and reason.word == _NO_DECODER
+    return prediction.status is Status.ERROR or lacked_decoder
 
 
-def stamp_of(path: Path) -> Stamp:
-    """Return size and time of a file."""
+def says_retried(line: bytes) -> bool:
+    """Tell whether the result of a line `is_retried`, without reading it."""
+    return any(mark in line for mark in _RETRIED)  # quotes within text are escaped
+
+
+def stamp_of(path: Path, span: Span = WHOLE) -> Stamp:
+    """Return what a file, or a part of it, is known by."""
     try:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    return [status.st_size, status.st_mtime_ns]
+    part = [] if span.is_whole else [span.start or 0.0, -1.0 if span.end is None else span.end]
+    return [status.st_size, status.st_mtime_ns, *part]
 
 
 def _prediction(record: dict[str, Any]) -> Prediction:

@@ -27,7 +27,6 @@ def write(path: Path, rows: Iterable[Row], about: About) -> None:
     except ModuleNotFoundError as error:
         raise SerError(
             "Parquet needs the package pyarrow",
-            given=path.name,
             accepted=".npz, which needs nothing",
             do="pip install 'ser-pcq[table]'",
         ) from error
