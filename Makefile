@@ -12,7 +12,8 @@ TORCH ?= torch==2.13.0
 # How many processes share the tests. Each runs whole files, whose fixtures are then made once; the
 # longest come first.
 JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Tests start hundreds of processes: what is compiled is kept, even where the environment says not to.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo train test test-fast check format clean
 
