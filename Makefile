@@ -1,6 +1,7 @@
 # make demo   set up and predict the emotion in the example recordings, beside what was meant
 # make train  set up what training and the recipes need, PyTorch included
-# make test   set up and run every check: format, lint, types, tests; ten to twenty minutes on two cores
+# make test   set up and run every check: format, lint, types, tests; ten minutes on two cores
+# make test-long   the few tests that take longest, which make test leaves out: two minutes
 # make test-fast   only the tests that are not marked as slow: a minute and a half on two cores
 
 VENV ?= .venv
@@ -12,9 +13,10 @@ TORCH ?= torch==2.13.0
 # How many processes share the tests. Each runs whole files, whose fixtures are then made once; the
 # longest come first.
 JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Tests start hundreds of processes: what is compiled is kept, even where the environment says not to.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo train test test-fast check format clean
+.PHONY: demo train test test-long test-fast check format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ser-predict examples --format csv | $(BIN)/python examples/compare.py
@@ -22,7 +24,10 @@ demo: $(VENV)/.installed
 train: $(VENV)/.installed-train
 
 test: $(VENV)/.installed-dev check
-	$(PYTEST)
+	$(PYTEST) -m "not long"
+
+test-long: $(VENV)/.installed-dev
+	$(PYTEST) -m long
 
 test-fast: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow"

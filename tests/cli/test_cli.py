@@ -183,7 +183,7 @@ def test_the_same_command_and_seed_give_the_same_predictions(command, workplace)
     assert one == two
 
 
-def test_an_interrupted_training_goes_on(process, workplace):
+def test_an_interrupted_training_goes_on(command, workplace):
     arguments = (
         "train", workplace / "tiny.toml", workplace / "data", workplace / "stopped",
         "--device", "cpu", "--fold", "1", "--set", "train.epochs=30",
@@ -197,7 +197,7 @@ def test_an_interrupted_training_goes_on(process, workplace):
         running.wait()
     assert state.exists()
     assert not (workplace / "stopped" / "fold_01" / "finished.json").exists()
-    resumed = process(*arguments, "--resume")
+    resumed = command(*arguments, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     history = (workplace / "stopped" / "fold_01" / "history.csv").read_text().splitlines()
     assert [int(line.split(",")[0]) for line in history[1:]] == list(range(1, 31))

@@ -391,7 +391,7 @@ def test_a_crash_loses_one_recording_and_the_number_of_jobs_changes_nothing(tmp_
     datadir.write(tmp_path / "data", utterances)
     data = datadir.read(tmp_path / "data")
     found = check_recordings(
-        data, jobs=1, timeout=8, inspect=crash, on_progress=lambda *tick: ticks.append(tick)
+        data, jobs=1, timeout=5, inspect=crash, on_progress=lambda *tick: ticks.append(tick)
     )
     assert [(f.kind, f.utterance_id) for f in found] == [
         ("crashed", "deadly-wav"),
@@ -401,8 +401,8 @@ def test_a_crash_loses_one_recording_and_the_number_of_jobs_changes_nothing(tmp_
         ("timeout", "endless-wav"),
     ]
     assert ticks == [(k, 17) for k in range(1, 18)]
-    assert check_recordings(data, jobs=3, timeout=8, inspect=crash) == found
-    assert found[-1].detail.startswith("nothing happened for 8 s; given: ")
+    assert check_recordings(data, jobs=3, timeout=5, inspect=crash) == found
+    assert found[-1].detail.startswith("nothing happened for 5 s; given: ")
     assert found[-1].stops
     assert "SIGSEGV" in found[0].detail
     assert "MemoryError: 1 TB" in found[1].detail

@@ -17,7 +17,7 @@ def test_a_long_recording_needs_no_more_memory_than_a_shorter_one():
             "--segments",
             "--minutes",
             "1",
-            "12",
+            "6",
         ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -26,5 +26,5 @@ def test_a_long_recording_needs_no_more_memory_than_a_shorter_one():
         check=True,
     )
     short, long = (float(line.split("\t")[1]) for line in done.stdout.splitlines()[1:])
-    # As a whole it would be 46 MB, four times over.
+    # As a whole it would be 23 MB, four times over.
     assert long < short + 8

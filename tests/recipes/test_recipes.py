@@ -77,10 +77,11 @@ def test_committed_predictions_give_the_committed_scores(path):
     assert len(predictions.rows) == 535
     assert len(predictions.by_fold()) == 10
     committed = json.loads(path.with_name("scores.json").read_text())
-    assert score(collect(folder), prove(folder)).to_dict() == committed
+    proof = prove(folder)
+    assert score(collect(folder), proof).to_dict() == committed
     protocol = path.parts[-3]
     expected = {"as-published": {"chosen-on-test"}, "random": {"shared-speaker"}}
-    kinds = {leak.kind for leak in prove(folder).verdict.leaks}
+    kinds = {leak.kind for leak in proof.verdict.leaks}
     assert kinds == expected.get(protocol, set())
     if protocol == "clean":
         assert set(committed["verified"]) == {
