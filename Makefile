@@ -2,6 +2,7 @@
 # make train  set up what training and the recipes need, PyTorch included
 # make test   set up and run every check: format, lint, types, tests; ten minutes on two cores
 # make test-long   the few tests that take longest, which make test leaves out: two minutes
+# make fuzz   real files changed at random, by every way into the toolkit, for FUZZ seconds
 # make test-fast   only the tests that are not marked as slow: a minute and a half on two cores
 
 VENV ?= .venv
@@ -16,7 +17,9 @@ JOBS ?= 2
 # Tests start hundreds of processes: what is compiled is kept, even where the environment says not to.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo train test test-long test-fast check format clean
+FUZZ ?= 60
+
+.PHONY: demo train test test-long test-fast fuzz check format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ser-predict examples --format csv | $(BIN)/python examples/compare.py
@@ -28,6 +31,9 @@ test: $(VENV)/.installed-dev check
 
 test-long: $(VENV)/.installed-dev
 	$(PYTEST) -m long
+
+fuzz: $(VENV)/.installed-dev
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python tests/audio/fuzz_ways.py --seconds $(FUZZ)
 
 test-fast: $(VENV)/.installed-dev
 	$(PYTEST) -m "not slow"
