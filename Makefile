@@ -1,7 +1,6 @@
 # make demo   set up and predict the emotion in the example recordings, beside what was meant
 # make train  set up what training and the recipes need, PyTorch included
 # make test   set up and run every check: format, lint, types, tests; ten minutes on two cores
-# make test-long   the few tests that take longest, which make test leaves out: two minutes
 # make fuzz   real files changed at random, by every way into the toolkit, for FUZZ seconds
 # make test-fast   only the tests that are not marked as slow: a minute and a half on two cores
 
@@ -19,7 +18,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(JOBS) --dist loa
 
 FUZZ ?= 60
 
-.PHONY: demo train test test-long test-fast fuzz check format clean
+.PHONY: demo train test test-fast fuzz check format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/ser-predict examples --format csv | $(BIN)/python examples/compare.py
@@ -27,10 +26,7 @@ demo: $(VENV)/.installed
 train: $(VENV)/.installed-train
 
 test: $(VENV)/.installed-dev check
-	$(PYTEST) -m "not long"
-
-test-long: $(VENV)/.installed-dev
-	$(PYTEST) -m long
+	$(PYTEST)
 
 fuzz: $(VENV)/.installed-dev
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python tests/audio/fuzz_ways.py --seconds $(FUZZ)

@@ -136,7 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow or long, and begin with the longest files."""
+    """Mark what is slow, and begin with the longest files."""
     slow.mark(items)
 
     def place(item: pytest.Item) -> int:
@@ -165,6 +165,4 @@ def pytest_terminal_summary(
 ) -> None:
     """Say how many tests were left out; pytest does so itself where it is one process."""
     if n := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_line(
-            f"{n} tests were deselected; `make test test-long` runs everything"
-        )
+        terminalreporter.write_line(f"{n} tests were deselected; `make test` runs everything")

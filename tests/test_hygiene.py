@@ -74,9 +74,9 @@ def test_no_path_of_a_machine_is_written_down():
                 assert word not in text, f"{path}: {word}"
 
 
-def test_what_is_listed_as_slow_or_long_is_there():
+def test_what_is_listed_as_slow_is_there():
     names: dict[str, set[str]] = {}
-    for entry in slow.listed(slow.LIST) | slow.listed(slow.LONG):
+    for entry in slow.listed():
         file, name = entry.split("::")
         if file not in names:
             body = ast.parse((ROOT / file).read_text()).body

@@ -1,42 +1,36 @@
-"""Which tests are slow or long: what `tests/slow.txt` and `tests/long.txt` list.
+"""Which tests are slow: what `tests/slow.txt` lists, and what carries the marker itself.
 
 A run of all tests writes the list, on a machine that does nothing else:
 `python -m pytest -n 2 --dist loadfile --write-slow 1.0`. Listed are test functions whose cases
 together take longer than that many seconds, and fixtures of files that do; tests that use such a
-fixture are slow too. `long.txt` is written by hand: the few that take half a minute and more each.
+fixture are slow too.
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pytest
 
 from support.paths import ROOT
 
 LIST = ROOT / "tests" / "slow.txt"
-LONG = ROOT / "tests" / "long.txt"
 _FIXTURE = "seconds of a fixture"
 
 
-def listed(path: Path) -> set[str]:
-    """Return the names that a file lists, as `tests/ROOM/test_x.py::name`."""
-    return set(path.read_text(encoding="utf-8").split())
+def listed() -> set[str]:
+    """Return the names that are listed, as `tests/ROOM/test_x.py::name`."""
+    return set(LIST.read_text(encoding="utf-8").split())
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
-    """Mark the tests that are listed or use what is listed; what is long is slow as well."""
-    long = listed(LONG)
-    slow = listed(LIST) | long
+    """Mark the tests that are listed or use what is listed."""
+    slow = listed()
     for item in items:
         file, name = item.nodeid.split("::", 1)
-        used = {
-            f"{file}::{one}" for one in (name.split("[")[0], *getattr(item, "fixturenames", ()))
-        }
-        for marker, names in (("slow", slow), ("long", long)):
-            if used & names:
-                item.add_marker(marker)
+        used = (name.split("[")[0], *getattr(item, "fixturenames", ()))
+        if any(f"{file}::{one}" in slow for one in used):
+            item.add_marker("slow")
 
 
 class Recorder:
