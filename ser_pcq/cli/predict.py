@@ -220,7 +220,7 @@ def _stream(
     alone: bool,
 ) -> None:
     """Judge standard input; `samples` are encoding, rate in Hz and number of channels."""
-    from ser_pcq.cli.predict_output import STREAM_FORMATS, print_stream
+    from ser_pcq.cli.predict_stream import STREAM_FORMATS, print_stream
     from ser_pcq.inference.stream import PcmFormat
 
     if not alone or name not in STREAM_FORMATS:

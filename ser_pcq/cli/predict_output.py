@@ -1,29 +1,32 @@
-"""How `ser-predict` shows progress, and prints, writes and draws results."""
+"""How `ser-predict` shows progress, and prints, writes and draws results.
+
+What one call in a hundred needs is imported where it is needed: starting takes longer than judging.
+"""
 
 import io
-import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from ser_pcq.cli.terminal import progress, say, standard_input
+from ser_pcq.cli.terminal import progress, say
 from ser_pcq.errors import AudioError, SerError
-from ser_pcq.files import rounded, whole_file
+from ser_pcq.files import whole_file
 from ser_pcq.inference.formats import FORMATS
 from ser_pcq.inference.formats.folder import output_names, write_each
 from ser_pcq.inference.formats.format import Format, Layout, encoded
-from ser_pcq.inference.formats.values import percent
 from ser_pcq.inference.jobs.job import Job, JobProgress, shown_name
-from ser_pcq.inference.jobs.journal import Journal
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.prediction import Prediction
-from ser_pcq.inference.stream import LiveResult, PcmFormat
 from ser_pcq.processes import Progress
+
+if TYPE_CHECKING:
+    from ser_pcq.inference.jobs.journal import Journal
 
 
 def deliver(
@@ -186,7 +189,7 @@ def _write_files(
 
 
 @contextmanager
-def _interruptible(journal: Journal) -> Iterator[None]:
+def _interruptible(journal: "Journal") -> Iterator[None]:
     """Report what a journal holds, and after Ctrl-C how to continue; remove it when all is done."""
     if len(journal):
         say(f"ser-predict: continuing; {len(journal)} earlier results are kept")
@@ -226,55 +229,3 @@ def _with_plots(
             except AudioError as error:  # it could be read a moment ago
                 say(f"ser-predict: no picture of {one.name}: {error}")
         yield prediction
-
-
-def print_stream(
-    model: str | None, pcm_format: PcmFormat, speech: str, device: str, name: str, *, raw: bool
-) -> None:
-    """Print a line for each second of standard input, as soon as it is judged."""
-    from ser_pcq.audio.speech import speech_detector
-    from ser_pcq.inference.stream import live, read_pcm
-    from ser_pcq.inference.stream_content import read_stream
-    from ser_pcq.models.classifier import load_classifier
-    from ser_pcq.models.folder import DEFAULT_MODEL
-
-    with progress("loading the model"):
-        classifier = load_classifier(model or DEFAULT_MODEL, device=device)
-    content = standard_input("from the terminal")
-    blocks = (read_pcm if raw else read_stream)(content, pcm_format)
-    try:
-        for result in live(blocks, classifier, speech_detector(speech)):
-            typer.echo(STREAM_FORMATS[name](result))
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return  # how one stops listening to a microphone
-
-
-def _table_line(result: LiveResult) -> str:
-    """Return a result of a stream to read."""
-    when = f"{result.start:9.2f} {result.end:9.2f} s"
-    if result.emotion is None:
-        return f"{when}  (no speech)"
-    return f"{when}  {result.emotion.label:<12} {percent(result.emotion.confidence):>3} %"
-
-
-def _json_line(result: LiveResult) -> str:
-    """Return a result of a stream as one JSON object."""
-    emotion = result.emotion
-    record = {
-        "start": result.start,
-        "end": result.end,
-        "is_speech": emotion is not None,
-        "label": emotion and emotion.label,
-        "confidence": emotion and emotion.confidence,
-        "probabilities": emotion.probabilities if emotion else {},
-        "behind": result.behind,
-    }
-    return json.dumps(rounded(record))
-
-
-STREAM_FORMATS: dict[str, Callable[[LiveResult], str]] = {
-    "table": _table_line,
-    "jsonl": _json_line,
-}
-"""The formats that `--stream` can print, by their names."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import tee
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,10 +28,12 @@ from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.recording import Refusal
 from ser_pcq.inference.samples import as_samples
-from ser_pcq.inference.vectors.embedding import Embedded, embedded
 from ser_pcq.models.classifier import Classifier, load_classifier
 from ser_pcq.models.folder import DEFAULT_MODEL, lasting_name
 from ser_pcq.processes import TIMEOUT, Crash, Progress, each_isolated, no_progress
+
+if TYPE_CHECKING:
+    from ser_pcq.inference.vectors.embedding import Embedded
 
 
 class Predictor:
@@ -172,8 +174,10 @@ class Predictor:
 
     def embed_each(
         self, sources: Iterable[Source] | Source, sample_rate: float | None = None
-    ) -> Iterator[Embedded]:
+    ) -> "Iterator[Embedded]":
         """Yield the vector of each recording beside its prediction, in order; as `embed`."""
+        from ser_pcq.inference.vectors.embedding import embedded
+
         return embedded(self.classifier, self.options, each_input(sources, sample_rate))
 
     def _judge_input(self, source: Input) -> Prediction:

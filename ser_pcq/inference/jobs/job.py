@@ -5,17 +5,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ser_pcq.errors import SerError
 from ser_pcq.inference.formats.folder import refuse_existing
 from ser_pcq.inference.inputs import NamedFile
 from ser_pcq.inference.jobs.earlier import Asked, key_of
-from ser_pcq.inference.jobs.journal import Journal, journal_of
 from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.predictor import Predictor
-from ser_pcq.inference.vectors.embedding import Embedded
 from ser_pcq.processes import TIMEOUT
+
+if TYPE_CHECKING:  # few jobs need them, and importing takes longer than judging a recording
+    from ser_pcq.inference.jobs.journal import Journal
+    from ser_pcq.inference.vectors.embedding import Embedded
 
 
 class JobProgress(Protocol):
@@ -81,7 +83,7 @@ class Job:
         return [one.name if isinstance(one, NamedFile) else str(one) for one in self.held()]
 
     def predictions(
-        self, journal: Journal | None, on_progress: JobProgress
+        self, journal: "Journal | None", on_progress: JobProgress
     ) -> Iterator[Prediction]:
         """Yield the result for each recording, in order, as soon as it is known.
 
@@ -107,7 +109,7 @@ class Job:
             on_progress(self.n_done, 0.0, 0.0)
             yield prediction
 
-    def vectors(self) -> Iterator[Embedded]:
+    def vectors(self) -> "Iterator[Embedded]":
         """Yield the vector of each recording beside its prediction, in order.
 
         Raises:
@@ -117,13 +119,15 @@ class Job:
             self.statuses[one.prediction.status] += 1
             yield one
 
-    def open_journal(self, output: Path, *, resume: bool) -> Journal | None:
+    def open_journal(self, output: Path, *, resume: bool) -> "Journal | None":
         """Return the journal of an output file; None when the output is complete already.
 
         Raises:
             SerError: When the output exists, or an earlier job was interrupted, and `resume` is not
                 wanted.
         """
+        from ser_pcq.inference.jobs.journal import Journal, journal_of
+
         if output.is_dir():
             raise SerError("the output is a folder", given=output, do="name a file")
         if os.path.lexists(output):
@@ -137,7 +141,7 @@ class Job:
 
     def open_folder_journal(
         self, names: Sequence[str], folder: Path, *, resume: bool
-    ) -> Journal | None:
+    ) -> "Journal | None":
         """Return the journal of a file for each recording; None when all of them exist already.
 
         Args:
@@ -149,6 +153,8 @@ class Job:
             SerError: When a file exists that no interrupted job has written, or an earlier job was
                 interrupted, and `resume` is not wanted.
         """
+        from ser_pcq.inference.jobs.journal import Journal, journal_of
+
         path, options = journal_of(folder), self.predictor.options
         if resume and os.path.lexists(path):
             return Journal(path, options, files=self.held(), resume=True)
