@@ -14,7 +14,6 @@ from ser_pcq.errors import AudioError
 from ser_pcq.inference.answer import Probabilities, answered, unanswered
 from ser_pcq.inference.channels import Channels, Heard, joined
 from ser_pcq.inference.options import PredictOptions
-from ser_pcq.inference.over_time import judged_over_time
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
 from ser_pcq.inference.recording import Recording, Refusal, failed
 from ser_pcq.models.classifier import Classifier
@@ -115,6 +114,9 @@ class Judge:
         self, recording: Recording, on_progress: Progress
     ) -> tuple[Probabilities, tuple[EmotionSegment, ...]]:
         """Judge a recording window by window: `judged_over_time`."""
+        # Short recordings do without, and importing takes longer than judging one.
+        from ser_pcq.inference.over_time import judged_over_time
+
         return judged_over_time(
             recording,
             self.classifier,
