@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from ser_pcq.errors import SerError
-from ser_pcq.processes import Progress
+from ser_pcq.processes import Progress, no_progress
 from ser_pcq.version import __version__
 
 
@@ -76,14 +76,14 @@ def standard_input(what: str) -> io.BufferedReader:
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
     """Yield a function of (done, total) that draws a bar on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():  # importing rich takes longer than judging a file
+        yield no_progress
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    console = Console(stderr=True)
     columns = (TextColumn(title), BarColumn(bar_width=24), MofNCompleteColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
