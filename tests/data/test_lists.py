@@ -67,13 +67,13 @@ def test_a_relative_path_is_looked_for_beside_the_list_and_then_here(tmp_path, m
 
 
 def test_a_wav_scp_has_ids_and_its_commands_are_refused(tmp_path):
-    lines = ["u1 a.wav", "u2\tb c.wav ", "", "u3 sph2pipe -f wav x.sph |", "u4"]
+    lines = ["u1 a\t1.wav", "u2\tb c.wav ", "", "u3 sph2pipe -f wav x.sph |", "u4"]
     (tmp_path / "wav.scp").write_text("\n".join(lines))
     listed = read_list(tmp_path / "wav.scp")
     assert listed.has_utterances
     u1, u2, u3, u4 = listed
     assert [(str(one.path), one.utterance) for one in (u1, u2)] == [
-        ("a.wav", "u1"),
+        ("a\t1.wav", "u1"),
         ("b c.wav", "u2"),
     ]
     assert [one.utterance for one in (u3, u4)] == ["u3", "u4"]

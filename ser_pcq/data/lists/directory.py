@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ser_pcq.data.directory.values import WHOLE_RECORDING, parse_segment
 from ser_pcq.data.lists.entry import found, refused
-from ser_pcq.data.lists.text import decoded, each_scp, opened_list
+from ser_pcq.data.lists.text import decoded, each_scp, id_and_rest, opened_list
 from ser_pcq.errors import DataError
 from ser_pcq.inference.inputs import NamedFile
 from ser_pcq.inference.span import Span
@@ -59,7 +59,7 @@ def _parts(names: Path, recordings: Iterator[NamedFile]) -> Iterator[NamedFile]:
             ),
         )
         for number, line in enumerate(lines, start=1):
-            utterance, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
+            utterance, rest = id_and_rest(line)
             if not utterance:
                 continue
             place = f"line {number} of segments"

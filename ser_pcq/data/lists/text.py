@@ -54,6 +54,12 @@ def each_path(lines: Iterable[str], folder: Path, name: str = "") -> Iterator[Na
             yield found(entry, folder)
 
 
+def id_and_rest(line: str) -> tuple[str, str]:
+    """Return the id that a line of Kaldi begins with, up to a blank or tab, and what follows it."""
+    utterance, *rest = line.split(maxsplit=1) or [""]
+    return utterance, "".join(rest).strip()
+
+
 def each_scp(lines: Iterable[str], folder: Path, name: str) -> Iterator[NamedFile]:
     """Yield the recordings of a `wav.scp`; commands, which Kaldi would run, are refused.
 
@@ -63,8 +69,7 @@ def each_scp(lines: Iterable[str], folder: Path, name: str) -> Iterator[NamedFil
         name: Of the list, for messages.
     """
     for number, line in enumerate(lines, start=1):
-        utterance, _, rest = line.strip().replace("\t", " ", 1).partition(" ")
-        entry = rest.strip()
+        utterance, entry = id_and_rest(line)
         place = f"line {number} of {name}"
         if entry.startswith("|") or entry.endswith("|"):
             yield refused(place, "it is a command, and commands are never run", utterance)
