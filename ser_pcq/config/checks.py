@@ -5,7 +5,8 @@ something of others: those rules are here, each for the sections that it is abou
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ser_pcq.config.linear import SlimConfig
 from ser_pcq.config.network import (
@@ -121,6 +122,12 @@ def network_rules(
     ]
 
 
+def copies_of(augment: AugmentConfig) -> dict[str, Any]:
+    """Return the settings of augmentation that say which copies are made, by name."""
+    names = ("speeds", "tempos", "voices", "voice_range", "noise_snr", "channels")
+    return {name: getattr(augment, name) for name in names}
+
+
 def linear_rules(
     model: ModelConfig, context: ContextConfig, augment: AugmentConfig, slim: SlimConfig
 ) -> list[Rule]:
@@ -139,10 +146,10 @@ def linear_rules(
             "false: a linear recognizer trains no encoder",
         ),
         Rule(
-            model.is_network or augment == AugmentConfig(),
+            model.is_network or augment == replace(AugmentConfig(), **copies_of(augment)),
             "augment",
-            f'given with model.name = "{model.name}"',
-            "nothing: a linear recognizer learns from unchanged utterances",
+            f'more than copies with model.name = "{model.name}"',
+            "copies alone: a linear recognizer learns from whole utterances, without steps",
         ),
         *_slim_rules(slim, model, context),
     ]
@@ -238,6 +245,12 @@ def protocol_rules(
             "protocol.adapt",
             '"speaker" with context.fine_tune = true',
             "a frozen encoder, as its output is what is normalised",
+        ),
+        Rule(
+            protocol.balance == "none" or not model.is_network,
+            "protocol.balance",
+            f'"{protocol.balance}" with model.name = "{model.name}"',
+            '"none": a network has train.class_weights',
         ),
         Rule(
             protocol.name != "fixed" or bool(protocol.split),

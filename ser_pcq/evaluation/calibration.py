@@ -68,6 +68,7 @@ def fit_temperature(
     targets: ArrayLike,
     *,
     prior_observations: float = PRIOR_OBSERVATIONS,
+    weights: ArrayLike | None = None,
 ) -> float:
     """Return the temperature that makes the targets most probable.
 
@@ -85,16 +86,17 @@ def fit_temperature(
         log_probabilities: Log-probabilities or logits of utterances that were not trained on.
         targets: Index of the right class.
         prior_observations: Weight of the prior, in utterances, from 0 (none).
+        weights: How much each utterance counts beside the others; None where all count alike.
 
     Returns:
         The temperature; 1 where no other is better, as for classes that are all equally probable.
 
     Shape:
-        log_probabilities (utterance, class), targets (utterance,).
+        log_probabilities (utterance, class), targets and weights (utterance,).
 
     Raises:
         ScoreError: Without utterances or classes, when the shapes do not fit, with values that are
-            not finite, with targets that are not classes, or with a negative weight of the prior.
+            not finite, with targets that are not classes, or with a negative weight.
 
     Source:
         Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2; the prior is
@@ -102,7 +104,9 @@ def fit_temperature(
     """
     values = np.asarray(log_probabilities, dtype=np.float64)
     right = np.asarray(targets)
-    _check_fit(values, right, prior_observations)
+    counts = np.ones(right.shape) if weights is None else np.asarray(weights, dtype=np.float64)
+    _check_fit(values, right, counts, prior_observations)
+    shares = counts / counts.sum()
     # scipy takes long to import and most commands fit nothing.
     from scipy.optimize import minimize_scalar
 
@@ -111,8 +115,9 @@ def fit_temperature(
 
     def loss(log_temperature: float) -> float:
         scaled = apply_temperature(values, math.exp(log_temperature))
-        prior = -(expected * scaled).sum(axis=-1).mean()
-        return float(prior_observations * prior - scaled[rows, right].sum())
+        prior = -(expected * scaled).sum(axis=-1) @ shares
+        seen = scaled[rows, right] @ shares
+        return float(prior_observations * prior - len(right) * seen)
 
     bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
@@ -123,7 +128,10 @@ def fit_temperature(
 
 
 def _check_fit(
-    values: NDArray[np.float64], targets: NDArray[Any], prior_observations: float
+    values: NDArray[np.float64],
+    targets: NDArray[Any],
+    weights: NDArray[np.float64],
+    prior_observations: float,
 ) -> None:
     """Refuse values on which a temperature cannot be fitted."""
     if values.ndim != 2 or targets.shape != values.shape[:1] or not values.size:
@@ -144,6 +152,12 @@ def _check_fit(
             "a target is not one of the classes",
             given=f"{targets.dtype} from {targets.min()} to {targets.max()}",
             accepted=f"whole numbers from 0 to {n_classes - 1}",
+        )
+    if weights.shape != targets.shape or not (np.isfinite(weights) & (weights > 0)).all():
+        raise ScoreError(
+            "weights are out of range",
+            given=f"{weights.shape}, from {weights.min():g}" if weights.size else "none",
+            accepted="a number above 0 for each utterance",
         )
     if not (math.isfinite(prior_observations) and prior_observations >= 0):
         raise ScoreError(

@@ -92,7 +92,7 @@ def test_a_file_that_is_no_toml_is_one_error(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "change", ["context.fine_tune=true", "augment.voices=2", "augment.mixup=0.2"]
+    "change", ["context.fine_tune=true", "augment.time_mask=0.2", "augment.mixup=0.2"]
 )
 def test_a_linear_recognizer_refuses_what_only_networks_do(change):
     path = RECIPES / "conf" / "whisper-discriminant.toml"

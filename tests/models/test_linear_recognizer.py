@@ -1,5 +1,6 @@
 """Baselines behind the same commands as the network: train, score, predict."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -187,6 +188,61 @@ def test_a_kept_table_of_features_keeps_their_order(data, tmp_path):
     # By name "10 dB" would come before "5 dB".
     assert cold.info.training.features == warm.info.training.features
     torch.testing.assert_close(cold.recognizer.classify.weight, warm.recognizer.classify.weight)
+
+
+def test_copies_are_learnt_from_and_never_tested(data, tmp_path):
+    """Each training utterance has two copies more; a fold is scored on unchanged utterances."""
+    encoder = tiny.save_whisper(tmp_path / "whisper")
+    setup = discriminant_tables(encoder) | {"augment": {"channels": 1, "noise_snr": [10.0]}}
+    experiment, rows = run(data, tmp_path / "exp", setup)
+    plain, _ = run(data, tmp_path / "plain", discriminant_tables(encoder))
+    fold = experiment.folds[0]
+    assert [row.utterance_id for row in rows.rows] == list(fold.test)
+    model = load_checkpoint(str(tmp_path / "exp" / "fold_01"))
+    assert model.info.calibration.utterances == 3 * len(fold.train)
+    known = {u.utterance_id: u for u in data.utterances}
+    for row in rows.rows:  # heard as it is
+        waveform = torch.from_numpy(read_utterance(known[row.utterance_id]))
+        said = model.recognizer.log_probabilities(waveform).exp()
+        assert said.tolist() == pytest.approx(row.probabilities, abs=2e-2)  # kept in 16 bits
+    (table,) = (
+        np.load(file, mmap_mode="r")
+        for file in (tmp_path / "exp" / "cache" / "functionals").glob("*.npy")
+    )
+    (alone,) = (
+        np.load(file, mmap_mode="r")
+        for file in (tmp_path / "plain" / "cache" / "functionals").glob("*.npy")
+    )
+    each = table.reshape(len(data.utterances), 3, -1)
+    np.testing.assert_array_equal(each[:, 0], alone)
+    assert (np.abs(each[:, 1:] - each[:, :1]).max(axis=2) > 1e-3).all()
+    other = load_checkpoint(str(tmp_path / "plain" / "fold_01"))
+    assert not torch.equal(model.recognizer.mean, other.recognizer.mean)
+
+
+def test_balanced_corpora_count_alike_however_large_they_are(data, tmp_path):
+    """Ten times the recordings of a corpus, all the same, change nothing."""
+    encoder = tiny.save_whisper(tmp_path / "whisper")
+    setup = discriminant_tables(encoder)
+    setup["protocol"] |= {"name": "all", "balance": "corpus-emotion"}
+    named = [
+        dataclasses.replace(u, corpus="one" if u.speaker.startswith("f") else "two")
+        for u in data.utterances
+    ]
+    more = [
+        dataclasses.replace(u, utterance_id=f"{u.utterance_id}-{k}")
+        for u in named
+        if u.corpus == "two"
+        for k in range(3)
+    ]
+    assert 0 < len(more) < 3 * len(named)
+    found = []
+    for name, utterances in (("few", named), ("many", [*named, *more])):
+        datadir.write(tmp_path / name, utterances)
+        run(datadir.read(tmp_path / name), tmp_path / f"exp_{name}", setup)
+        found.append(load_checkpoint(str(tmp_path / f"exp_{name}")).recognizer)
+    for one, other in zip(*(r.state_dict().items() for r in found), strict=True):
+        assert torch.allclose(one[1], other[1], rtol=1e-4, atol=1e-6), one[0]
 
 
 def only(data, folder, *keep):

@@ -4,15 +4,9 @@ import pytest
 import torch
 
 from ser_pcq.config import AugmentConfig
-from ser_pcq.training.network.augment import (
-    Batch,
-    add_noise,
-    augment_batch,
-    augmented_copies,
-    change_speed,
-    change_tempo,
-    change_voice,
-)
+from ser_pcq.training.copies.make import add_noise, augmented_copies
+from ser_pcq.training.copies.voice import change_speed, change_tempo, change_voice
+from ser_pcq.training.network.augment import Batch, augment_batch
 
 RATE = 16_000
 

@@ -38,8 +38,14 @@ def same(one, other):
 
 @pytest.mark.parametrize("shape", [(300, 40), (120, 200), (1100, 1100)])
 @pytest.mark.parametrize("left", ["none", "some", "a class"])
-def test_a_part_of_a_large_sample_is_fitted_as_if_it_were_all(large, shape, left):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_part_of_a_large_sample_is_fitted_as_if_it_were_all(large, shape, left, weighted):
     features, targets = sample(*shape)
+    weights = np.random.default_rng(1).uniform(0.01, 3, shape[0]) if weighted else None
+
+    def of(rows):
+        return None if weights is None else weights[rows]
+
     features[:, 3] = 0.1  # says nothing
     features[0, 4], features[1:, 4] = 5.0, 7.0  # says nothing once the first is left out
     left_out = {
@@ -49,13 +55,12 @@ def test_a_part_of_a_large_sample_is_fitted_as_if_it_were_all(large, shape, left
     }[left]
     method, kept = Discriminant((1.0, 0.8, 0.3, 0.05)), np.setdiff1d(np.arange(shape[0]), left_out)
     parts = [left_out, np.arange(shape[0] // 2)]
-    found, other = method.part_fits(features, targets, 5).fit(parts, method.settings)
+    found, other = method.part_fits(features, targets, 5, weights).fit(parts, method.settings)
     half = np.setdiff1d(np.arange(shape[0]), parts[1])
-    for one, expected in zip(
-        other, method.fit_each(features[half], targets[half], 5, method.settings), strict=True
-    ):
-        same(one, expected)
-    expected = method.fit_each(features[kept], targets[kept], 5, method.settings)
+    expected = method.fit_each(features[half], targets[half], 5, method.settings, of(half))
+    for one, expect in zip(other, expected, strict=True):
+        same(one, expect)
+    expected = method.fit_each(features[kept], targets[kept], 5, method.settings, of(kept))
     for one, other in zip(found, expected, strict=True):
         same(one, other)
 

@@ -70,13 +70,19 @@ class Method(ABC):
 
     @abstractmethod
     def fit_each(
-        self, features: Floats, targets: Integers, n_classes: int, settings: Sequence[float]
+        self,
+        features: Floats,
+        targets: Integers,
+        n_classes: int,
+        settings: Sequence[float],
+        weights: Floats | None = None,
     ) -> list[LinearClassifier]:
         """Fit with each of these settings; what does not depend on them is computed once.
 
         Shape:
             features (utterance, feature), finite; targets (utterance,), 0 to `n_classes` - 1. A
-            class without an utterance gets `ABSENT_LOGIT` and is never answered.
+            class without an utterance gets `ABSENT_LOGIT` and is never answered. weights
+            (utterance,), each above 0: how much each counts; None where all count alike.
         """
 
     def fit(
@@ -89,12 +95,18 @@ class Method(ABC):
         """
         return fit_mean({"given": features}, targets, n_classes, self, [setting])
 
-    def part_fits(self, features: Floats, targets: Integers, n_classes: int) -> PartFits:
+    def part_fits(
+        self,
+        features: Floats,
+        targets: Integers,
+        n_classes: int,
+        weights: Floats | None = None,
+    ) -> PartFits:
         """Return what fits on parts of the utterances; arguments as of `fit_each`.
 
         What all parts share is computed once, where a method can do that.
         """
-        return Subsets(self, features, targets, n_classes)
+        return Subsets(self, features, targets, n_classes, weights)
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,7 @@ class Subsets:
     features: Floats
     targets: Integers
     n_classes: int
+    weights: Floats | None
 
     def fit(
         self, parts: Sequence[Integers], settings: Sequence[float]
@@ -114,7 +127,8 @@ class Subsets:
             kept = np.ones(len(self.targets), dtype=bool)
             kept[left_out] = False
             features, targets = self.features[kept], self.targets[kept]
-            yield self.method.fit_each(features, targets, self.n_classes, settings)
+            weights = None if self.weights is None else self.weights[kept]
+            yield self.method.fit_each(features, targets, self.n_classes, settings, weights)
 
 
 def check_features(feature_sets: Mapping[str, Floats], targets: Integers, n_classes: int) -> None:
@@ -155,12 +169,18 @@ def refuse_one_class(targets: Integers) -> None:
         raise DataError("all training utterances have the same label", accepted="two labels")
 
 
-def standardise(features: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return standardised features, (utterance, feature), with mean and scale, (feature,)."""
+def standardise(features: Floats, weights: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+    """Return standardised features, (utterance, feature), with mean and scale, (feature,).
+
+    Args:
+        features: (utterance, feature).
+        weights: How much each utterance counts, (utterance,); None where all count alike.
+    """
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler()
-    return scaler.fit_transform(features.astype(np.float64)), scaler.mean_, scaler.scale_
+    scaler, wide = StandardScaler(), features.astype(np.float64)
+    scaler.fit(wide, sample_weight=weights)
+    return scaler.transform(wide), scaler.mean_, scaler.scale_
 
 
 def fit_mean(
@@ -169,6 +189,7 @@ def fit_mean(
     n_classes: int,
     method: Method,
     settings: Sequence[float],
+    weights: Floats | None = None,
 ) -> LinearClassifier:
     """Fit every feature set with every setting and join them to the mean of their logits.
 
@@ -178,6 +199,7 @@ def fit_mean(
         n_classes: Classes, including those without an utterance.
         method: How to fit.
         settings: With which settings.
+        weights: How much each utterance counts, (utterance,); None where all count alike.
 
     Returns:
         One classifier over the features of all sets, one after the other.
@@ -189,7 +211,8 @@ def fit_mean(
     refuse_one_class(targets)
     fits: list[list[LinearClassifier]] = []
     for features in feature_sets.values():
-        fits += method.part_fits(features, targets, n_classes).fit([np.arange(0)], settings)
+        parts = method.part_fits(features, targets, n_classes, weights)
+        fits += parts.fit([np.arange(0)], settings)
     return mean_of(fits)
 
 

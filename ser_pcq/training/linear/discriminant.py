@@ -93,19 +93,23 @@ def _classifiers(fitted: _Gaussians | LargePart, rows: Sequence[Floats]) -> list
     return classifiers
 
 
-def _gaussians(features: Floats, targets: Integers, n_classes: int) -> _Gaussians:
+def _gaussians(
+    features: Floats, targets: Integers, n_classes: int, weights: Floats | None
+) -> _Gaussians:
     """Estimate means and the covariance within classes.
 
     Shape:
-        features (utterance, feature), targets (utterance,).
+        features (utterance, feature), targets and weights (utterance,).
     """
-    standardised, mean, scale = standardise(features)
+    standardised, mean, scale = standardise(features, weights)
+    shares = np.ones(len(targets)) if weights is None else weights
     present = np.isin(np.arange(n_classes), targets)
     centres = np.zeros((n_classes, features.shape[1]))
     for k in np.flatnonzero(present):
-        centres[k] = standardised[targets == k].mean(axis=0)
-    # Divided by the root of the count, its squares sum up to the covariance.
-    residuals = (standardised - centres[targets]) / np.sqrt(len(targets))
+        own = targets == k
+        centres[k] = np.average(standardised[own], axis=0, weights=shares[own])
+    # Multiplied by the root of the share, its squares sum up to the covariance.
+    residuals = (standardised - centres[targets]) * np.sqrt(shares / shares.sum())[:, None]
     n_utterances, n_features = residuals.shape
     if n_features <= n_utterances:
         variances, columns = np.linalg.eigh(residuals.T @ residuals)
@@ -173,15 +177,26 @@ class Discriminant(Method):
         object.__setattr__(self, "settings", tuple(sorted(self.settings, reverse=True)))
 
     def fit_each(
-        self, features: Floats, targets: Integers, n_classes: int, settings: Sequence[float]
+        self,
+        features: Floats,
+        targets: Integers,
+        n_classes: int,
+        settings: Sequence[float],
+        weights: Floats | None = None,
     ) -> list[LinearClassifier]:
         """Fit with each shrinkage, through one decomposition of the covariance."""
-        fitted = _gaussians(features, targets, n_classes)
+        fitted = _gaussians(features, targets, n_classes, weights)
         rows = [fitted.precision_times_centres(shrinkage) for shrinkage in settings]
         return _classifiers(fitted, rows)
 
-    def part_fits(self, features: Floats, targets: Integers, n_classes: int) -> PartFits:
+    def part_fits(
+        self,
+        features: Floats,
+        targets: Integers,
+        n_classes: int,
+        weights: Floats | None = None,
+    ) -> PartFits:
         """See `Method`; of many utterances with many features, products are summed up once."""
         if min(features.shape) < LARGE:
-            return super().part_fits(features, targets, n_classes)
-        return _LargeFits(self, LargeSample(features, targets, n_classes))
+            return super().part_fits(features, targets, n_classes, weights)
+        return _LargeFits(self, LargeSample(features, targets, n_classes, weights))

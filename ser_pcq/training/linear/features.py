@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.files import whole_file
 from ser_pcq.models.linear.recognizer import Functionals
 from ser_pcq.training.contract import OnProgress
+from ser_pcq.training.copies.make import augmented_copies, n_copies
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear.lazy_sets import LazySets
 
@@ -30,23 +32,30 @@ def features_of(
     They depend on no label and on no other utterance, so all folds share them, unless each has its
     own slim encoder; they are kept in the cache under a hash of the recordings' samples and
     of everything else that they depend on, a file for each set.
+
+    Returns:
+        Name of a set to (utterance, feature); with copies (utterance times copy, feature), the
+        unchanged utterance before its copies.
     """
-    digests = [one.digest for one in experiment.audio.prints]
-    key = hashlib.sha256(json.dumps([functionals.fingerprint(), *digests]).encode()).hexdigest()
+    augment = experiment.config.augment
+    about = [functionals.fingerprint(), *(one.digest for one in experiment.audio.prints)]
+    if n_copies(augment) > 1:
+        about.append(f"copies of seed {experiment.seed}: {augment}")
+    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
     kept = {
         name: experiment.cache_dir / "functionals" / f"{key[:32]}-{k}.npy"
         for k, name in enumerate(functionals.names)
     }
-    n_utterances = len(experiment.data.utterances)
-    if not all(_is_complete(path, n_utterances) for path in kept.values()):
+    n_rows = len(experiment.data.utterances) * n_copies(augment)
+    if not all(_is_complete(path, n_rows) for path in kept.values()):
         _compute(experiment, functionals, kept, on_prepare)
     return LazySets(kept, lambda name: np.load(kept[name], mmap_mode="r"))
 
 
-def _is_complete(path: Path, n_utterances: int) -> bool:
-    """Tell whether a file holds the features of all utterances."""
+def _is_complete(path: Path, n_rows: int) -> bool:
+    """Tell whether a file holds the features of all utterances and copies."""
     try:
-        return len(np.load(path, mmap_mode="r")) == n_utterances
+        return len(np.load(path, mmap_mode="r")) == n_rows
     except (OSError, ValueError):
         return False
 
@@ -57,18 +66,22 @@ def _compute(
     kept: Mapping[str, Path],
     on_prepare: OnProgress,
 ) -> None:
-    """Write the features of every utterance, row by row, whole or not at all."""
-    utterances = experiment.data.utterances
+    """Write the features of every utterance and copy, row by row, whole or not at all."""
+    utterances, augment = experiment.data.utterances, experiment.config.augment
+    n_each = n_copies(augment)
     with ExitStack() as stack:
         rows = {}
         for done, utterance in enumerate(utterances, start=1):
             waveform = torch.from_numpy(read_utterance(utterance))
-            for name, vector in functionals(waveform).items():
-                if name not in rows:
-                    temporary = stack.enter_context(whole_file(kept[name]))
-                    shape = (len(utterances), len(vector))
-                    rows[name] = np.lib.format.open_memmap(temporary, "w+", "<f4", shape)
-                rows[name][done - 1] = vector.numpy()
+            # What is drawn for an utterance does not depend on the others.
+            seed = experiment.seed * 1_000_003 + zlib.crc32(utterance.utterance_id.encode())
+            for k, copy in enumerate(augmented_copies(waveform, augment, seed=seed)):
+                for name, vector in functionals(copy).items():
+                    if name not in rows:
+                        temporary = stack.enter_context(whole_file(kept[name]))
+                        shape = (len(utterances) * n_each, len(vector))
+                        rows[name] = np.lib.format.open_memmap(temporary, "w+", "<f4", shape)
+                    rows[name][(done - 1) * n_each + k] = vector.numpy()
             on_prepare(done, len(utterances))
         for values in rows.values():
             values.flush()

@@ -25,17 +25,25 @@ class LargeSample:
         features: (utterance, feature).
         targets: Class of each utterance, (utterance,).
         n_classes: Classes, including those without an utterance.
+        weights: How much each utterance counts, (utterance,); None where all count alike.
 
     Attributes:
         given: The arguments.
         n_utterances, n_features: How many there are.
     """
 
-    def __init__(self, features: Floats, targets: Integers, n_classes: int) -> None:
+    def __init__(
+        self,
+        features: Floats,
+        targets: Integers,
+        n_classes: int,
+        weights: Floats | None = None,
+    ) -> None:
         from scipy.linalg.blas import dsyrk
 
-        self.given = features, targets, n_classes
+        self.given = features, targets, n_classes, weights
         self._features, self._targets = features, targets
+        self._weights = np.ones(len(targets)) if weights is None else weights
         self.n_utterances, self.n_features = features.shape
         # Sums of squares keep their digits where values lie around 0.
         self._origin = features.mean(axis=0, dtype=np.float64)
@@ -44,14 +52,29 @@ class LargeSample:
         products = np.zeros((self.n_features, self.n_features), order="F")
         for rows, block in self._blocks(np.arange(self.n_utterances)):
             products = dsyrk(1.0, block.T, beta=1.0, c=products, overwrite_c=1)
-            np.add.at(self._sums, targets[rows], block)
+            np.add.at(self._sums, targets[rows], self._roots(rows) * block)
         self._products = _both_halves(products)
 
+    def _roots(self, rows: Integers) -> Matrix:
+        """Return the roots of the weights of utterances, (utterance, 1)."""
+        roots: Matrix = np.sqrt(self._weights[rows])[:, None]
+        return roots
+
     def _blocks(self, rows: Integers) -> Iterator[tuple[Integers, Matrix]]:
-        """Yield utterances in parts, each with its features around the origin."""
+        """Yield utterances in parts, each with its features around the origin.
+
+        They are multiplied by the root of the weight, so that products are weighted.
+        """
         for begin in range(0, len(rows), _BLOCK):
             some = rows[begin : begin + _BLOCK]
-            yield some, self._features[some].astype(np.float64) - self._origin
+            around = self._features[some].astype(np.float64) - self._origin
+            yield some, self._roots(some) * around
+
+    def totals(self, rows: Integers) -> Matrix:
+        """Return the sum of the weights of utterances for each class, (class,)."""
+        totals = np.zeros(len(self._counts))
+        np.add.at(totals, self._targets[rows], self._weights[rows])
+        return totals
 
     def without(self, parts: Sequence[Integers]) -> Iterator["LargePart"]:
         """Yield the distributions of all utterances but those of a part, for each part."""
@@ -108,22 +131,26 @@ class LargePart:
         self._removed = np.concatenate(removed) if removed else np.zeros((0, sample.n_features))
         targets = sample._targets[left_out]
         counts = sample._counts - np.bincount(targets, minlength=len(sample._counts))
+        kept = np.ones(sample.n_utterances, dtype=bool)
+        kept[left_out] = False
+        totals = sample.totals(np.flatnonzero(kept))  # (class,), of the weights
         sums = sample._sums.copy()
-        np.subtract.at(sums, targets, self._removed)
-        self._n = int(counts.sum())
+        np.subtract.at(sums, targets, sample._roots(left_out) * self._removed)
+        self._n = float(totals.sum())
         removed_squares = np.einsum("ij,ij->j", self._removed, self._removed)
         squares = np.diagonal(sample._products) - removed_squares
         mean = sums.sum(axis=0) / self._n
         variance = squares / self._n - mean**2
         # What is left of a constant after subtracting is rounding.
-        all_squares = np.diagonal(sample._products) / sample.n_utterances
+        all_squares = np.diagonal(sample._products) / sample._weights.sum()
         self.scale = np.sqrt(np.where(variance > 1e-12 * all_squares, variance, 1.0))
         self.mean = sample._origin + mean
         self.present = counts > 0
-        means = np.where(self.present[:, None], sums / np.maximum(counts, 1)[:, None], 0.0)
+        divisors = np.where(self.present, totals, 1.0)
+        means = np.where(self.present[:, None], sums / divisors[:, None], 0.0)
         self.centres = np.where(self.present[:, None], (means - mean) / self.scale, 0.0)
         # Of each class its mean around the origin, with the root of its share.
-        self._means = np.sqrt(counts / self._n)[:, None] * means / self.scale
+        self._means = np.sqrt(totals / self._n)[:, None] * means / self.scale
         trace = float((squares / self._n / self.scale**2).sum() - (self._means**2).sum())
         self.size = max(trace / sample.n_features, 1e-12)
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import DataError
-from ser_pcq.evaluation.metrics import Confusion
 from ser_pcq.models.linear.classifier import (
     Floats,
     Integers,
@@ -86,24 +85,24 @@ def _fit_best(
     n_classes: int,
     method: Method,
     average: bool,
+    weights: Floats | None,
 ) -> Chosen:
     """Score every candidate on the utterances that folds hold out; fit the best, or all.
 
     Each set of features is held once at a time. The last fit leaves out `unfitted`.
     """
     judged = np.sort(np.concatenate(folds))
-    references, labels = targets[judged].astype(str), np.arange(n_classes).astype(str)
+    counts = np.ones(len(judged)) if weights is None else weights[judged]
     scored: dict[Candidate, Floats] = {}
     fits: list[list[LinearClassifier]] = []
     for name, features in feature_sets.items():
-        parts = method.part_fits(features, targets, n_classes)
+        parts = method.part_fits(features, targets, n_classes, weights)
         logits = np.empty((len(method.settings), len(targets), n_classes))
         for held_out, of_fold in zip(folds, parts.fit(folds, method.settings), strict=True):
             for k, one in enumerate(of_fold):
                 logits[k, held_out] = one.logits(features[held_out])
         for setting, values in zip(method.settings, logits[:, judged], strict=True):
-            confusion = Confusion.from_labels(references, labels[values.argmax(axis=1)], labels)
-            wa, ua = confusion.weighted_accuracy, confusion.unweighted_accuracy
+            wa, ua = _accuracies(targets[judged], values.argmax(axis=1), counts)
             scored[Candidate(name, setting, wa, ua)] = values
         if average:
             fits += parts.fit([unfitted], method.settings)
@@ -114,9 +113,18 @@ def _fit_best(
     else:
         best = _best(list(scored), method)
         names, settings, held_out_logits = (best.feature_set,), (best.setting,), scored[best]
-        parts = method.part_fits(feature_sets[best.feature_set], targets, n_classes)
+        parts = method.part_fits(feature_sets[best.feature_set], targets, n_classes, weights)
         fits = list(parts.fit([unfitted], settings))
     return Chosen(names, settings, mean_of(fits), tuple(scored), held_out_logits)
+
+
+def _accuracies(targets: Integers, answers: Integers, weights: Floats) -> tuple[float, float]:
+    """Return WA and UA of weighted utterances, each (utterance,)."""
+    right = weights * (targets == answers)
+    of_class, of_all = np.bincount(targets, right), np.bincount(targets, weights)
+    present = of_all > 0
+    ua = float((of_class[present] / of_all[present]).mean())
+    return float(right.sum() / weights.sum()), ua
 
 
 def _best(candidates: Sequence[Candidate], method: Method) -> Candidate:
@@ -134,6 +142,7 @@ def choose_and_fit(
     method: Method,
     *,
     average: bool = False,
+    weights: Floats | None = None,
 ) -> Chosen:
     """Choose features and setting by cross-validation over groups, then fit on everything given.
 
@@ -149,6 +158,8 @@ def choose_and_fit(
         method: How to fit.
         average: Choose nothing, and take the mean of the logits of all candidates. Where nothing
             is to be chosen one group is enough; there are then no held-out logits.
+        weights: How much each utterance counts, in fits and scores, (utterance,); None where all
+            count alike.
 
     Raises:
         SerError: When values, shapes or targets do not fit, or there is one class or one group.
@@ -156,11 +167,11 @@ def choose_and_fit(
     check_features(feature_sets, targets, n_classes)
     if len(np.unique(groups)) < 2 and (average or len(feature_sets) * len(method.settings) == 1):
         settings = tuple(method.settings)
-        classifier = fit_mean(feature_sets, targets, n_classes, method, settings)
+        classifier = fit_mean(feature_sets, targets, n_classes, method, settings, weights)
         return Chosen(tuple(feature_sets), settings, classifier, (), np.empty((0, n_classes)))
     refuse_one_class(targets)
     folds, nothing = _inner_folds(groups), np.arange(0)
-    return _fit_best(feature_sets, targets, folds, nothing, n_classes, method, average)
+    return _fit_best(feature_sets, targets, folds, nothing, n_classes, method, average, weights)
 
 
 def choose_on(
@@ -172,6 +183,8 @@ def choose_on(
     method: Method,
     *,
     average: bool = False,
+    weights: Floats | None = None,
+    valid_weights: Floats | None = None,
 ) -> Chosen:
     """Choose by the score on one given set, which is not trained on.
 
@@ -190,4 +203,7 @@ def choose_on(
     check_features(joined, everything, n_classes)
     refuse_one_class(targets)
     valid = np.arange(len(targets), len(everything))
-    return _fit_best(joined, everything, [valid], valid, n_classes, method, average)
+    both = None
+    if weights is not None and valid_weights is not None:
+        both = np.concatenate([weights, valid_weights])
+    return _fit_best(joined, everything, [valid], valid, n_classes, method, average, both)

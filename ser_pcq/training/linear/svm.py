@@ -19,7 +19,7 @@ from ser_pcq.models.linear.classifier import (
 
 
 def _class_duals(
-    gram: Floats, targets: Integers, n_classes: int, c: float
+    gram: Floats, targets: Integers, n_classes: int, c: float, weights: Floats | None
 ) -> tuple[Floats, Floats]:
     """Fit a machine per pair of classes and join them to one linear map per class.
 
@@ -38,8 +38,12 @@ def _class_duals(
     maps = np.zeros((n_classes, len(targets) + 1))  # the bias is last
     maps[~np.isin(np.arange(n_classes), present), -1] = ABSENT_LOGIT
     if len(present) > 1:
-        options = {"class_weight": "balanced", "decision_function_shape": "ovo"}
-        machines = SVC(C=c, kernel="precomputed", **options).fit(gram, targets)
+        # Weights say how much utterances count beside one another; without, classes count alike.
+        balanced = "balanced" if weights is None else None
+        scaled = None if weights is None else weights / weights.mean()
+        machines = SVC(
+            C=c, kernel="precomputed", class_weight=balanced, decision_function_shape="ovo"
+        ).fit(gram, targets, sample_weight=scaled)
         # Margins are affine in the products with the training utterances: unit vectors and zeros
         # give the coefficients, and do not depend on the order of the library's support vectors.
         probes = np.eye(len(targets) + 1, len(targets))
@@ -81,10 +85,15 @@ class SupportVectorMachine(Method):
         object.__setattr__(self, "settings", tuple(sorted(self.settings)))
 
     def fit_each(
-        self, features: Floats, targets: Integers, n_classes: int, settings: Sequence[float]
+        self,
+        features: Floats,
+        targets: Integers,
+        n_classes: int,
+        settings: Sequence[float],
+        weights: Floats | None = None,
     ) -> list[LinearClassifier]:
         """Fit with each cost, through one matrix of inner products."""
-        standardised, mean, scale = standardise(features)
+        standardised, mean, scale = standardise(features, weights)
         gram = standardised @ standardised.T
-        fits = [_class_duals(gram, targets, n_classes, cost) for cost in settings]
+        fits = [_class_duals(gram, targets, n_classes, cost, weights) for cost in settings]
         return [LinearClassifier(mean, scale, duals @ standardised, bias) for duals, bias in fits]

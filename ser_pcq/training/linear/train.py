@@ -1,13 +1,10 @@
 """Train the linear recognizer of one fold: features and setting chosen without the test fold."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ser_pcq.config import Config
@@ -29,14 +26,15 @@ from ser_pcq.models.linear.recognizer import (
 )
 from ser_pcq.models.temperature import calibrated
 from ser_pcq.protocols.provenance import Provenance
-from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
+from ser_pcq.protocols.rules import Fold
 from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear import METHODS
-from ser_pcq.training.linear.features import FeatureSets, adapted, features_of
+from ser_pcq.training.linear.features import features_of
 from ser_pcq.training.linear.lazy_sets import LazySets
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
+from ser_pcq.training.linear.table import Side, Table
 
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
@@ -81,71 +79,58 @@ def _method(config: Config) -> Method:
     return METHODS[LINEAR[config.model.name].method](config)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Table:
-    """All utterances of the data as arrays, and the rows of each side of a fold."""
-
-    features: FeatureSets
-    targets: NDArray[Any]
-    groups: NDArray[Any]
-    rows: dict[str, NDArray[Any]]
-
-    def take(self, side: str) -> FeatureSets:
-        """Return the features of one side."""
-        return LazySets(self.features, lambda name: self.features[name][self.rows[side]])
-
-
-def _table(experiment: Experiment, fold: Fold, features: FeatureSets) -> _Table:
-    """Join features, targets, and the groups that are held out together when choosing."""
-    utterances = experiment.data.utterances
-    labels, config = experiment.data.labels, experiment.config.protocol
-    if config.adapt == "speaker":
-        features = adapted(features, np.array([u.speaker for u in utterances]))
-    validated = PROTOCOLS[config.name].validated
-    if validated == "part":
-        # As the protocol does with the test fold: utterances are drawn, here into ten parts.
-        drawn = [hashlib.sha256(u.utterance_id.encode()).digest()[0] for u in utterances]
-        groups = [str(byte % 10) for byte in drawn]
-    else:
-        groups = [group_of(u, validated) for u in utterances]
-    place = {u.utterance_id: i for i, u in enumerate(utterances)}
-    rows = {side: np.array([place[i] for i in ids], dtype=int) for side, ids in fold.sides.items()}
-    targets = np.array([labels.index(u.emotion) for u in utterances])
-    return _Table(features, targets, np.array(groups), rows)
-
-
-def _choose(table: _Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
+def _choose(table: Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
     """Choose features and setting: on the validation utterances, else across training groups."""
     n_classes, method = len(experiment.data.labels), _method(experiment.config)
     discriminant = LINEAR[experiment.config.model.name].method == "discriminant"
     average = discriminant and experiment.config.discriminant.several == "average"
-    train, valid = table.rows["train"], table.rows["valid"]
     # The test fold is among them only where `valid_from` says so, and the guard reports it.
     chosen_on = fold.valid or fold.train
     if not average:
         provenance.record("hyper-parameters", chosen_on)
-    train_features, train_targets = table.take("train"), table.targets[train]
+    train = table.take("train", copies=True)
     if not fold.valid:
-        groups = table.groups[train]
         return choose_and_fit(
-            train_features, train_targets, groups, n_classes, method, average=average
+            train.features,
+            train.targets,
+            train.groups,
+            n_classes,
+            method,
+            average=average,
+            weights=train.weights,
         )
+    valid = table.take("valid")
     return choose_on(
-        train_features,
-        train_targets,
-        table.take("valid"),
-        table.targets[valid],
+        train.features,
+        train.targets,
+        valid.features,
+        valid.targets,
         n_classes,
         method,
         average=average,
+        weights=train.weights,
+        valid_weights=valid.weights,
     )
 
 
-def _refit(table: _Table, chosen: Chosen, n_classes: int, method: Method) -> LinearClassifier:
+def _refit(table: Table, chosen: Chosen, n_classes: int, method: Method) -> LinearClassifier:
     """Fit what was chosen on training and validation utterances together."""
-    rows = np.concatenate([table.rows["train"], table.rows["valid"]])
-    features = LazySets(chosen.feature_sets, lambda name: table.features[name][rows])
-    return fit_mean(features, table.targets[rows], n_classes, method, chosen.settings)
+    known = table.take("train", "valid", copies=True)
+    features = LazySets(chosen.feature_sets, lambda name: known.features[name])
+    return fit_mean(features, known.targets, n_classes, method, chosen.settings, known.weights)
+
+
+def _calibrate(recognizer: LinearRecognizer, chosen: Chosen, judged: Side) -> int:
+    """Set the temperature by held-out logits; return how many utterances it was fitted on."""
+    targets = judged.targets[: len(chosen.logits)]
+    # An inner fit without a class has no confidence in it to calibrate.
+    known = np.flatnonzero(chosen.logits[np.arange(len(targets)), targets] > ABSENT_LOGIT)
+    if len(known):
+        weights = None if judged.weights is None else judged.weights[known]
+        recognizer.temperature = fit_temperature(
+            chosen.logits[known], targets[known], weights=weights
+        )
+    return len(known)
 
 
 def _recognizer(
@@ -200,7 +185,7 @@ def train_linear(
     if encoder is not None and config.slim.conv:
         encoder = _slimmed(experiment, fold, encoder, on_prepare, provenance)
     features = features_of(experiment, Functionals(config, encoder), on_prepare)
-    table = _table(experiment, fold, features)
+    table = Table(experiment, fold, features)
     if config.protocol.adapt == "speaker":
         everybody = (u.utterance_id for u in experiment.data.utterances)
         provenance.record("speaker statistics", everybody)
@@ -215,14 +200,11 @@ def train_linear(
     provenance.record("normalisation", fitted)
     provenance.record("weights", fitted)
     recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
-    judged = table.targets[table.rows["valid" if fold.valid else "train"]][: len(chosen.logits)]
-    # An inner fit without a class has no confidence in it to calibrate.
-    known = chosen.logits[np.arange(len(judged)), judged] > ABSENT_LOGIT
-    if known.any():
-        recognizer.temperature = fit_temperature(chosen.logits[known], judged[known])
+    judged = table.take("valid") if fold.valid else table.take("train", copies=True)
+    n_judged = _calibrate(recognizer, chosen, judged)
 
     def score_test() -> Tensor:
-        sets = table.take("test")
+        sets = table.take("test").features
         joined = np.concatenate([sets[name] for name in chosen.feature_sets], axis=1)
         test = torch.from_numpy(joined).float()
         logits: Tensor = recognizer(test)
@@ -237,5 +219,5 @@ def train_linear(
         values=tuple(chosen.settings),
         device="cpu" if encoder is None else next(encoder.parameters()).device.type,
     )
-    calibration = CalibrationInfo(recognizer.temperature, int(known.sum()))
+    calibration = CalibrationInfo(recognizer.temperature, n_judged)
     return Trained(recognizer, score_test, training, calibration, provenance)

@@ -1,84 +1,11 @@
-"""Augmentation: copies of utterances before training, masks and mixtures during it."""
+"""Augmentation during training: masks and mixtures of a batch."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.config import AugmentConfig
-from ser_pcq.models.torchaudio_loader import torchaudio
-
-
-def change_speed(waveform: Tensor, factor: float) -> Tensor:
-    """Play a waveform `factor` times as fast; its pitch moves along.
-
-    Shape:
-        waveform (time,) to (about time / factor,).
-    """
-    faster: Tensor = torchaudio.functional.speed(waveform, SAMPLE_RATE, factor)[0]
-    return faster
-
-
-def change_tempo(waveform: Tensor, factor: float) -> Tensor:
-    """Speak `factor` times as fast at the same pitch (phase vocoder).
-
-    Shape:
-        waveform (time,) to (about time / factor,).
-    """
-    # Imported here: it brings numba along, which takes seconds.
-    from librosa.effects import time_stretch
-
-    return torch.from_numpy(time_stretch(waveform.numpy(), rate=factor))
-
-
-def change_voice(waveform: Tensor, pitch: float, tempo: float) -> Tensor:
-    """Speak in another voice: pitch and formants `pitch` times as high, `tempo` times as fast.
-
-    A head that is smaller moves both alike (vocal tract length perturbation, Jaitly and Hinton
-    2013, does so to the spectrum); the tempo is restored, and changed, by the phase vocoder.
-
-    Shape:
-        waveform (time,) to (about time / tempo,).
-    """
-    # In steps of a hundredth: the resampler's filters stay short.
-    moved = change_speed(waveform, round(pitch, 2))
-    rate = tempo / round(pitch, 2)
-    # A vocoder blurs even at a factor near 1.
-    return change_tempo(moved, rate) if abs(rate - 1) > 0.01 else moved
-
-
-def add_noise(waveform: Tensor, snr: float, generator: torch.Generator) -> Tensor:
-    """Add white noise at a signal-to-noise ratio in dB.
-
-    Shape:
-        waveform (time,) to the same.
-    """
-    noise = torch.randn(waveform.shape, generator=generator)
-    ratio = torch.tensor(float(snr))
-    noisy: Tensor = torchaudio.functional.add_noise(waveform, noise, ratio)
-    return noisy
-
-
-def augmented_copies(waveform: Tensor, config: AugmentConfig, *, seed: int) -> list[Tensor]:
-    """Return the copies of a training utterance, the unchanged one first.
-
-    Copies are made once, before training, so that a frozen encoder's output can be kept.
-    """
-    copies = [waveform]
-    for factor in config.speeds:
-        copies.append(change_speed(waveform, factor))
-    for factor in config.tempos:
-        copies.append(change_tempo(waveform, factor))
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(config.voices):
-        drawn = (2 * torch.rand(2, generator=generator) - 1) * config.voice_range
-        pitch, tempo = (math.exp(value) for value in drawn.tolist())
-        copies.append(change_voice(waveform, pitch, tempo))
-    for snr in config.noise_snr:
-        copies.append(add_noise(waveform, snr, generator))
-    return copies
 
 
 @dataclass(frozen=True)

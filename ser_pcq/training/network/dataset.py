@@ -14,7 +14,7 @@ from ser_pcq.data.utterance import Utterance
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.errors import DataError
 from ser_pcq.models.recognizer import Recognizer
-from ser_pcq.training.network.augment import augmented_copies
+from ser_pcq.training.copies.make import augmented_copies
 from ser_pcq.training.network.context_cache import ContextCache, read_context
 
 

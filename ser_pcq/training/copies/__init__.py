@@ -1,0 +1,1 @@
+"""Copies of training utterances: in other voices, through other channels, at other speeds."""

@@ -1,0 +1,91 @@
+"""The utterances of the data as arrays, and which rows each side of a fold has."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ser_pcq.config import ProtocolConfig
+from ser_pcq.data.utterance import Utterance
+from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
+from ser_pcq.training.copies.make import n_copies
+from ser_pcq.training.experiment import Experiment
+from ser_pcq.training.linear.features import FeatureSets, adapted
+from ser_pcq.training.linear.lazy_sets import LazySets
+
+
+@dataclass(frozen=True)
+class Side:
+    """Utterances, or utterances and their copies.
+
+    Attributes:
+        features: Name to (utterance, feature).
+        targets: Index of the label, (utterance,).
+        groups: What is held out together when something is chosen, (utterance,).
+        weights: How much each counts, (utterance,), 1 on average; None where all count alike.
+    """
+
+    features: FeatureSets
+    targets: NDArray[Any]
+    groups: NDArray[Any]
+    weights: NDArray[Any] | None
+
+
+class Table:
+    """All utterances of the data as arrays, each with its copies.
+
+    Args:
+        experiment: The experiment.
+        fold: Its sides are what can be taken.
+        features: Name to (utterance times copy, feature), the unchanged one before its copies.
+    """
+
+    def __init__(self, experiment: Experiment, fold: Fold, features: FeatureSets) -> None:
+        utterances = experiment.data.utterances
+        labels, config = experiment.data.labels, experiment.config.protocol
+        self._n_each = n_copies(experiment.config.augment)
+        if config.adapt == "speaker":
+            # Copies of one kind are what an adapted speaker would have sounded like.
+            kinds = [f"{u.speaker} {k}" for u in utterances for k in range(self._n_each)]
+            features = adapted(features, np.array(kinds))
+        self._features, self._balance = features, config.balance
+        self._targets = np.array([labels.index(u.emotion) for u in utterances])
+        self._groups = np.array(_groups(utterances, config))
+        self._cells = np.array([f"{u.corpus} {u.emotion}" for u in utterances])
+        place = {u.utterance_id: i for i, u in enumerate(utterances)}
+        self._places = {
+            side: np.array([place[i] for i in ids], dtype=int) for side, ids in fold.sides.items()
+        }
+
+    def take(self, *sides: str, copies: bool = False) -> Side:
+        """Return sides of the fold, one after the other, with or without copies."""
+        places = np.concatenate([self._places[side] for side in sides])
+        n_each = self._n_each if copies else 1
+        rows = (places[:, None] * self._n_each + np.arange(n_each)).ravel()
+        utterances = np.repeat(places, n_each)
+        return Side(
+            LazySets(self._features, lambda name: self._features[name][rows]),
+            self._targets[utterances],
+            self._groups[utterances],
+            None if self._balance == "none" else _balanced(self._cells[utterances]),
+        )
+
+
+def _groups(utterances: Sequence[Utterance], config: ProtocolConfig) -> list[str]:
+    """Return what is held out together with each utterance."""
+    validated = PROTOCOLS[config.name].validated
+    if validated == "part":
+        # As the protocol does with the test fold: utterances are drawn, here into ten parts.
+        drawn = [hashlib.sha256(u.utterance_id.encode()).digest()[0] for u in utterances]
+        return [str(byte % 10) for byte in drawn]
+    return [group_of(u, validated) for u in utterances]
+
+
+def _balanced(cells: NDArray[Any]) -> NDArray[Any]:
+    """Return weights with which all cells count alike, (utterance,), 1 on average."""
+    counts = Counter(cells.tolist())
+    return np.array([len(cells) / len(counts) / counts[cell] for cell in cells.tolist()])
