@@ -247,10 +247,10 @@ def protocol_rules(
             "a frozen encoder, as its output is what is normalised",
         ),
         Rule(
-            protocol.balance == "none" or not model.is_network,
+            protocol.balance == "none" or not (model.is_network and train.class_weights),
             "protocol.balance",
-            f'"{protocol.balance}" with model.name = "{model.name}"',
-            '"none": a network has train.class_weights',
+            f'"{protocol.balance}" with train.class_weights = true',
+            "train.class_weights = false: the emotions of each corpus count alike already",
         ),
         Rule(
             protocol.name != "fixed" or bool(protocol.split),

@@ -88,8 +88,8 @@ class ProtocolConfig:
     """`speaker`: features are normalised with the unlabelled utterances of their own speaker,
     test speakers too. Another task, so scores name it."""
     balance: Literal["none", "corpus-emotion"] = "none"
-    """`corpus-emotion`: each emotion of each corpus counts alike, however many utterances it has,
-    where a linear recognizer is fitted, chosen and calibrated."""
+    """`corpus-emotion`: each emotion of each corpus counts alike in training, however many
+    utterances it has; for linear recognizers also where something is chosen or calibrated."""
     folds: Annotated[int, AtLeast(2)] = 10
     """Folds of `k-fold-by-speaker` and `random`."""
     seed: Annotated[int, AtLeast(0)] = 0

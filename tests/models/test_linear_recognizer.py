@@ -195,7 +195,7 @@ def test_copies_are_learnt_from_and_never_tested(data, tmp_path):
     encoder = tiny.save_whisper(tmp_path / "whisper")
     setup = discriminant_tables(encoder) | {"augment": {"channels": 1, "noise_snr": [10.0]}}
     experiment, rows = run(data, tmp_path / "exp", setup)
-    plain, _ = run(data, tmp_path / "plain", discriminant_tables(encoder))
+    _plain, _ = run(data, tmp_path / "plain", discriminant_tables(encoder))
     fold = experiment.folds[0]
     assert [row.utterance_id for row in rows.rows] == list(fold.test)
     model = load_checkpoint(str(tmp_path / "exp" / "fold_01"))

@@ -58,7 +58,8 @@ def test_a_room_sounds_on_where_the_speech_has_ended():
     speech = np.concatenate([tone(440.0, 0.5), np.zeros(RATE // 2)])
     heard = in_a_room(speech, np.random.default_rng(3))
     after = [level(heard[begin : begin + 800]) for begin in (8100, 9000, 10_000)]
-    assert after == sorted(after, reverse=True) and after[0] > -60
+    assert after == sorted(after, reverse=True)
+    assert after[0] > -60
     assert heard.shape == speech.shape
 
 
@@ -69,7 +70,9 @@ def test_every_copy_is_as_long_as_what_it_copies_and_never_too_loud(length, seed
     if not silent:
         waveform += np.random.default_rng(seed).standard_normal(length).astype(np.float32)
     heard = through_a_channel(waveform, np.random.default_rng(seed))
-    assert heard.shape == waveform.shape and heard.dtype == np.float32
-    assert np.isfinite(heard).all() and np.abs(heard).max() <= 1.0 + 1e-6
+    assert heard.shape == waveform.shape
+    assert heard.dtype == np.float32
+    assert np.isfinite(heard).all()
+    assert np.abs(heard).max() <= 1.0 + 1e-6
     again = through_a_channel(waveform, np.random.default_rng(seed))
     np.testing.assert_array_equal(heard, again)

@@ -1,7 +1,6 @@
 """The utterances of the data as arrays, and which rows each side of a fold has."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from ser_pcq.config import ProtocolConfig
 from ser_pcq.data.utterance import Utterance
 from ser_pcq.protocols.rules import PROTOCOLS, Fold, group_of
+from ser_pcq.training.balance import balanced_weights
 from ser_pcq.training.copies.make import n_copies
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear.features import FeatureSets, adapted
@@ -53,9 +53,9 @@ class Table:
             kinds = [f"{u.speaker} {k}" for u in utterances for k in range(self._n_each)]
             features = adapted(features, np.array(kinds))
         self._features, self._balance = features, config.balance
+        self._utterances = utterances
         self._targets = np.array([labels.index(u.emotion) for u in utterances])
         self._groups = np.array(_groups(utterances, config))
-        self._cells = np.array([f"{u.corpus} {u.emotion}" for u in utterances])
         place = {u.utterance_id: i for i, u in enumerate(utterances)}
         self._places = {
             side: np.array([place[i] for i in ids], dtype=int) for side, ids in fold.sides.items()
@@ -71,8 +71,14 @@ class Table:
             LazySets(self._features, lambda name: self._features[name][rows]),
             self._targets[utterances],
             self._groups[utterances],
-            None if self._balance == "none" else _balanced(self._cells[utterances]),
+            self._weights(utterances),
         )
+
+    def _weights(self, places: NDArray[Any]) -> NDArray[Any] | None:
+        """Return how much each of these utterances counts, (utterance,)."""
+        if self._balance == "none":
+            return None
+        return balanced_weights([self._utterances[i] for i in places])
 
 
 def _groups(utterances: Sequence[Utterance], config: ProtocolConfig) -> list[str]:
@@ -83,9 +89,3 @@ def _groups(utterances: Sequence[Utterance], config: ProtocolConfig) -> list[str
         drawn = [hashlib.sha256(u.utterance_id.encode()).digest()[0] for u in utterances]
         return [str(byte % 10) for byte in drawn]
     return [group_of(u, validated) for u in utterances]
-
-
-def _balanced(cells: NDArray[Any]) -> NDArray[Any]:
-    """Return weights with which all cells count alike, (utterance,), 1 on average."""
-    counts = Counter(cells.tolist())
-    return np.array([len(cells) / len(counts) / counts[cell] for cell in cells.tolist()])

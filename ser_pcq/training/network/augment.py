@@ -17,12 +17,15 @@ class Batch:
         waveform: (batch, time) or None.
         context: (batch, depth, frame, width) or None.
         target: Class probabilities, (batch, class).
+        weight: How much each segment counts beside the others, (batch,); None where all count
+            alike.
     """
 
     spectrogram: Tensor
     waveform: Tensor | None
     context: Tensor | None
     target: Tensor
+    weight: Tensor | None = None
 
 
 def _mask(x: Tensor, dim: int, share: float, fill: Tensor | float) -> Tensor:
@@ -57,7 +60,7 @@ def augment_batch(batch: Batch, config: AugmentConfig, middle: Tensor) -> Batch:
             network sees nothing there, (channel, frequency, 1).
     """
     spectrogram, context = batch.spectrogram, batch.context
-    waveform, target = batch.waveform, batch.target
+    waveform, target, weight = batch.waveform, batch.target, batch.weight
     if config.shift:
         spectrogram = _shift(spectrogram)
     if config.frequency_mask > 0:
@@ -77,4 +80,5 @@ def augment_batch(batch: Batch, config: AugmentConfig, middle: Tensor) -> Batch:
         spectrogram, target = mix(spectrogram), mix(target)
         context = None if context is None else mix(context)
         waveform = None if waveform is None else mix(waveform)
-    return Batch(spectrogram, waveform, context, target)
+        weight = None if weight is None else mix(weight)
+    return Batch(spectrogram, waveform, context, target, weight)

@@ -30,6 +30,7 @@ class PreparedUtterance:
         context: The cache entry of a frozen encoder's output; None otherwise.
         context_scale: Mean and deviation, each (depth, 1, width), that the encoder's output is
             normalised with; None to leave it as it is.
+        weight: How much it counts in training beside the others.
     """
 
     utterance_id: str
@@ -38,6 +39,7 @@ class PreparedUtterance:
     waveform: Tensor | None
     context: Path | None
     context_scale: tuple[Tensor, Tensor] | None = None
+    weight: float = 1.0
 
     def read_context(self, segment: int) -> Tensor | None:
         """Return the encoder's output for a segment, normalised where the protocol says so.
@@ -60,8 +62,8 @@ Item = dict[str, Tensor]
 class SegmentDataset(Dataset[Item]):
     """The segments of prepared utterances, one item each.
 
-    An item holds `spectrogram`, `target`, `utterance` (index into `utterances`), and `waveform` or
-    `context` where the network needs it.
+    An item holds `spectrogram`, `target`, `utterance` (index into `utterances`), `weight`, and
+    `waveform` or `context` where the network needs it.
     """
 
     def __init__(self, utterances: Sequence[PreparedUtterance]) -> None:
@@ -82,6 +84,7 @@ class SegmentDataset(Dataset[Item]):
             "spectrogram": utterance.spectrogram[s],
             "target": torch.tensor(utterance.target),
             "utterance": torch.tensor(u),
+            "weight": torch.tensor(utterance.weight),
         }
         if utterance.waveform is not None:
             item["waveform"] = utterance.waveform[s]

@@ -100,6 +100,7 @@ class Fit:
         segment_targets = torch.tensor([train[u].target for u, _ in dataset.index])
         weights = class_weights(segment_targets, n_classes) if config.class_weights else None
         self.weights = None if weights is None else weights.to(accelerator.device)
+        self.balanced = any(utterance.weight != 1.0 for utterance in train)
         self.history: list[EpochRecord] = []
         self.best_epoch = 0
         self.best_state: dict[str, Tensor] = {}
@@ -116,17 +117,23 @@ class Fit:
     def _batch(self, item: Item) -> Batch:
         """Return what the loader gave as a batch with targets."""
         target = F.one_hot(item["target"], len(self.recognizer.labels)).float()
-        return Batch(item["spectrogram"], item.get("waveform"), item.get("context"), target)
+        weight = item["weight"] if self.balanced else None
+        return Batch(item["spectrogram"], item.get("waveform"), item.get("context"), target, weight)
 
     def _loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of a batch, or of a part of one."""
-        logits = self.model(batch.spectrogram, batch.waveform, batch.context)
-        return F.cross_entropy(
-            logits.float(),
+        logits = self.model(batch.spectrogram, batch.waveform, batch.context).float()
+        smoothing, each = self.config.label_smoothing, batch.weight is not None
+        loss = F.cross_entropy(
+            logits,
             batch.target,
             weight=self.weights,
-            label_smoothing=self.config.label_smoothing,
+            label_smoothing=smoothing,
+            reduction="none" if each else "mean",
         )
+        # Weights are 1 on average over the training side, not over the batch: a batch of
+        # utterances that count little makes a small step.
+        return loss if batch.weight is None else (loss * batch.weight).mean()
 
     def _backward(self, batch: Batch, place: str) -> float:
         """Take the gradients of a batch, part by part, and return its loss."""

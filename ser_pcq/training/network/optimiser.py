@@ -46,7 +46,7 @@ def batch_parts(batch: Batch, n_parts: int) -> list[Batch]:
     def cut(x: Tensor | None) -> Iterable[Tensor | None]:
         return [None] * n_parts if x is None else x.tensor_split(n_parts)
 
-    fields = (batch.spectrogram, batch.waveform, batch.context, batch.target)
+    fields = (batch.spectrogram, batch.waveform, batch.context, batch.target, batch.weight)
     return [Batch(*part) for part in zip(*map(cut, fields), strict=True)]
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from ser_pcq.config import AugmentConfig
+from ser_pcq.data.utterance import Utterance
 from ser_pcq.errors import SerError
 from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.files import write_json
@@ -19,6 +20,7 @@ from ser_pcq.models.info import CalibrationInfo, NetworkTrainingInfo
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import Fold
+from ser_pcq.training.balance import balanced_weights
 from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.network.accelerator import new_accelerator
@@ -143,6 +145,8 @@ class NetworkTraining:
         place = {i: n for n, i in enumerate(known)}
         both = sides["train"] + sides.get("refit", [])
         refit = sorted(both, key=lambda u: place[u.utterance_id])
+        if self.config.protocol.balance != "none":
+            sides["train"], refit = (_balanced(side, known) for side in (sides["train"], refit))
         return Sides(sides["train"], sides["valid"], sides["test"], refit)
 
     def record(self, thing: str, utterances: Iterable[PreparedUtterance]) -> None:
@@ -212,6 +216,17 @@ class NetworkTraining:
             self.provenance.forget(thing)
         self.fit(recognizer, sides.refit, [], self.folder / "refit", observer, selection.epoch)
         return recognizer
+
+
+def _balanced(
+    prepared: list[PreparedUtterance], known: Mapping[str, Utterance]
+) -> list[PreparedUtterance]:
+    """Return utterances and copies with weights by which emotions and corpora count alike."""
+    weights = balanced_weights([known[u.utterance_id] for u in prepared]).tolist()
+    return [
+        dataclasses.replace(one, weight=weight)
+        for one, weight in zip(prepared, weights, strict=True)
+    ]
 
 
 def _kept_selection(path: Path) -> Selection | None:
