@@ -55,6 +55,11 @@ class DiscriminantConfig:
     validation utterances or, without any, by leaving out one training speaker after the other.
     `average`: the discriminants of all are averaged; where candidates are nearly equal, choosing
     one of them only adds noise."""
+    prior: Annotated[float, AtLeast(0)] = 0.0
+    """How far emotions are as likely as they are frequent in training, by the weights of
+    `protocol.balance`. 0: all are equally likely; 1: the share of each is its probability; above:
+    a power of the share, for emotions that few corpora have and that nothing shows to be the same
+    elsewhere."""
 
 
 @dataclass(frozen=True)

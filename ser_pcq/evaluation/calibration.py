@@ -69,6 +69,7 @@ def fit_temperature(
     *,
     prior_observations: float = PRIOR_OBSERVATIONS,
     weights: ArrayLike | None = None,
+    log_prior: ArrayLike | None = None,
 ) -> float:
     """Return the temperature that makes the targets most probable.
 
@@ -87,6 +88,8 @@ def fit_temperature(
         targets: Index of the right class.
         prior_observations: Weight of the prior, in utterances, from 0 (none).
         weights: How much each utterance counts beside the others; None where all count alike.
+        log_prior: What is added to the log-probabilities of each class after they are divided by
+            the temperature, (class,); None for nothing.
 
     Returns:
         The temperature; 1 where no other is better, as for classes that are all equally probable.
@@ -111,10 +114,11 @@ def fit_temperature(
     from scipy.optimize import minimize_scalar
 
     rows = np.arange(len(right))
-    expected = np.exp(_log_softmax(values))  # (utterance, class)
+    added = np.zeros(values.shape[1]) if log_prior is None else np.asarray(log_prior)
+    expected = np.exp(_log_softmax(values + added))  # (utterance, class)
 
     def loss(log_temperature: float) -> float:
-        scaled = apply_temperature(values, math.exp(log_temperature))
+        scaled = _log_softmax(apply_temperature(values, math.exp(log_temperature)) + added)
         prior = -(expected * scaled).sum(axis=-1) @ shares
         seen = scaled[rows, right] @ shares
         return float(prior_observations * prior - len(right) * seen)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ser_pcq.config import Config
@@ -120,17 +121,29 @@ def _refit(table: Table, chosen: Chosen, n_classes: int, method: Method) -> Line
     return fit_mean(features, known.targets, n_classes, method, chosen.settings, known.weights)
 
 
-def _calibrate(recognizer: LinearRecognizer, chosen: Chosen, judged: Side) -> int:
-    """Set the temperature by held-out logits; return how many utterances it was fitted on."""
+def _log_prior(config: Config, train: Side, n_classes: int) -> NDArray[np.float64]:
+    """Return what is added to the log-probability of each class, (class,); 0 for an absent one."""
+    shares = np.bincount(train.targets, train.weights, minlength=n_classes)
+    present = shares > 0
+    log_prior = np.zeros(n_classes)
+    log_prior[present] = config.discriminant.prior * np.log(shares[present] / shares.max())
+    return log_prior
+
+
+def _calibration(chosen: Chosen, judged: Side, log_prior: NDArray[np.float64]) -> CalibrationInfo:
+    """Fit the temperature on held-out logits."""
     targets = judged.targets[: len(chosen.logits)]
     # An inner fit without a class has no confidence in it to calibrate.
     known = np.flatnonzero(chosen.logits[np.arange(len(targets)), targets] > ABSENT_LOGIT)
+    temperature = 1.0
     if len(known):
-        weights = None if judged.weights is None else judged.weights[known]
-        recognizer.temperature = fit_temperature(
-            chosen.logits[known], targets[known], weights=weights
+        temperature = fit_temperature(
+            chosen.logits[known],
+            targets[known],
+            weights=None if judged.weights is None else judged.weights[known],
+            log_prior=log_prior,
         )
-    return len(known)
+    return CalibrationInfo(temperature, len(known))
 
 
 def _recognizer(
@@ -199,9 +212,14 @@ def train_linear(
         fitted = (*fold.train, *fold.valid)
     provenance.record("normalisation", fitted)
     provenance.record("weights", fitted)
-    recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
     judged = table.take("valid") if fold.valid else table.take("train", copies=True)
-    n_judged = _calibrate(recognizer, chosen, judged)
+    log_prior = _log_prior(config, table.take("train"), len(experiment.data.labels))
+    calibration = _calibration(chosen, judged, log_prior)
+    # It is added to probabilities, which are divided by the temperature before.
+    bias = classifier.bias + calibration.temperature * log_prior
+    classifier = dataclasses.replace(classifier, bias=bias)
+    recognizer = _recognizer(config, experiment.data.labels, encoder, chosen, classifier)
+    recognizer.temperature = calibration.temperature
 
     def score_test() -> Tensor:
         sets = table.take("test").features
@@ -219,5 +237,4 @@ def train_linear(
         values=tuple(chosen.settings),
         device="cpu" if encoder is None else next(encoder.parameters()).device.type,
     )
-    calibration = CalibrationInfo(recognizer.temperature, n_judged)
     return Trained(recognizer, score_test, training, calibration, provenance)
