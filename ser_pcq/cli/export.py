@@ -79,6 +79,7 @@ CommonOption = Annotated[
 LicenceOption = Annotated[
     str | None,
     typer.Option(
+        "--license",
         metavar="SPDX",
         callback=_licence,
         help="State a licence, such as CC-BY-NC-SA-4.0. Default: the one that MODEL states.",
@@ -105,7 +106,7 @@ def export(
     """
     if folder:
         if precision or lengths or opset or share_weights:
-            raise SerError("--folder has no ONNX options", accepted="--common, --licence")
+            raise SerError("--folder has no ONNX options", accepted="--common, --license")
         from ser_pcq.models.sharing.packages import write_package
 
         write_package(model, out, common=common, licence=licence)

@@ -26,10 +26,14 @@ def say_licence(model: Classifier) -> None:
 
 
 def _marker(licence: str) -> Path | None:
-    """Return the file that is there once a licence was pointed out; None without a place for it."""
+    """Return where that file is; None without a place for it."""
     place = _state_home()
-    name = re.sub(r"[^A-Za-z0-9.+-]+", "_", licence)[:100]
-    return None if place is None else place / "ser-pcq" / f"said-{name}"
+    return None if place is None else place / "ser-pcq" / marker_name(licence)
+
+
+def marker_name(licence: str) -> str:
+    """Return the name of the file that is there once a licence was pointed out."""
+    return "said-" + re.sub(r"[^A-Za-z0-9.+-]+", "_", licence)[:100]
 
 
 def _state_home() -> Path | None:
