@@ -23,6 +23,7 @@ from ser_pcq.cli.predict_options import (
     Resume,
     Segments,
     Speech,
+    SpeechOption,
     Stream,
     Timeout,
 )
@@ -58,9 +59,7 @@ def predict(
     output_format: OutputFormat = None,
     min_confidence: MinConfidence = 0.0,
     segments: Segments = False,
-    speech: Annotated[
-        Speech, typer.Option(help="What finds the pauses between segments.")
-    ] = Speech.auto,
+    speech: SpeechOption = Speech.auto,
     output: Output = None,
     output_dir: OutputDir = None,
     resume: Resume = False,
@@ -93,11 +92,9 @@ def predict(
         return
     if raw:
         raise typer.BadParameter("goes with --stream only", param_hint="--raw")
-    _refuse_misplaced(name, output, output_dir, resume=resume)
+    _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume)
     if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
         raise typer.BadParameter(ALONE, param_hint="--embeddings")
-    if timeout is not None and jobs == 1:
-        raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
     from ser_pcq.cli.predict_recordings import wanted_recordings
 
     wanted = wanted_recordings(paths or [], list_file, column)
@@ -108,7 +105,6 @@ def predict(
     from ser_pcq.cli.predict_output import deliver
 
     say_licence(job.predictor.classifier)
-
     deliver(job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments)
     if job.n_failed:
         say(f"ser-predict: {job.n_failed} of {job.n_done} files could not be judged")
@@ -156,9 +152,15 @@ def _stream(
 
 
 def _refuse_misplaced(
-    name: str, output: Path | None, output_dir: Path | None, *, resume: bool
+    name: str,
+    output: Path | None,
+    output_dir: Path | None,
+    jobs: int,
+    timeout: float | None,
+    *,
+    resume: bool,
 ) -> None:
-    """Refuse one recording per file without a folder, and a folder otherwise.
+    """Refuse options without what they need: a folder for one recording per file, for example.
 
     Raises:
         BadParameter: When options do not go together.
@@ -171,6 +173,8 @@ def _refuse_misplaced(
         raise typer.BadParameter(f"--format {name} does not take --output")
     if resume and output is None and output_dir is None:
         raise typer.BadParameter("--resume needs --output or --output-dir")
+    if timeout is not None and jobs == 1:
+        raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
 
 
 def _load(

@@ -80,6 +80,7 @@ MinConfidence = Annotated[
 Segments = Annotated[
     bool, typer.Option("--segments", help="Show how the emotion changes over time as well.")
 ]
+SpeechOption = Annotated[Speech, typer.Option(help="What finds the pauses between segments.")]
 Output = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write all results into a file, whole or not at all."),

@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class OnnxClassifier:
         labels: The emotions.
         batch_size: 1: several at once are hardly faster on a CPU.
         licence: SPDX expression; None where neither states one.
-        info: What the file says of itself.
+        info: What the file says of itself, with this licence.
         card: The model card.
 
     Raises:
@@ -115,6 +116,8 @@ class OnnxClassifier:
                 "this ONNX file is not a model of ser-pcq",
                 accepted="files that ser-export wrote",
             ) from error
+        if licence is not None:
+            self.info = replace(self.info, licence=licence)
         if self.info.sample_rate != SAMPLE_RATE:
             raise CheckpointError(
                 "foreign sample rate",
@@ -122,7 +125,7 @@ class OnnxClassifier:
                 accepted=f"{SAMPLE_RATE} Hz",
             )
         self.name, self.labels = self.info.name, self.info.labels
-        self.licence = licence or self.info.licence
+        self.licence = self.info.licence
         self.card: str = metadata.get("card", "")
         # In 8 bits, activations are scaled over a whole batch, so neighbours would matter.
         self._alone = self.info.precision == "int8"

@@ -88,17 +88,14 @@ def export_onnx(
         SerError: When the model cannot be written as a graph, a package is missing, the graph
             does not compute what the model does, or it is no licence.
     """
-    if precision is not None and precision not in get_args(Precision):
-        raise SerError("no such precision", given=precision, accepted=get_args(Precision))
     opset = NEWEST if opset is None else opset
     check_opset(opset)
+    _check(precision, licence)
     if share_weights and lengths:
         raise SerError(
             "a graph with an input of lengths cannot be the one in its model's folder",
             do="leave out --share-weights or --lengths",
         )
-    if licence is not None:
-        checked_licence(licence)
     _need("onnx")
     import onnx
 
@@ -108,14 +105,7 @@ def export_onnx(
     content: bytes = (with_lengths(graph) if lengths else graph).SerializeToString()
     if lengths:
         onnx.checker.check_model(content, full_check=True)
-    difference = _difference(content, source.reference)
-    if not difference <= source.tolerance:
-        raise SerError(
-            "the graph does not compute what the model does",
-            given=f"a probability differs by {difference:.2g}",
-            accepted=f"up to {source.tolerance:g}",
-            do="report this, with the model's configuration",
-        )
+    difference = _checked_difference(content, source)
     if share_weights:
         weights = read_weights(find_model(model))
         full = {name: value.astype(np.float32) for name, value in weights.tensors.items()}
@@ -124,6 +114,18 @@ def export_onnx(
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     return Export(path, source.precision, len(content), difference, source.is_translated)
+
+
+def _check(precision: str | None, licence: str | None) -> None:
+    """Refuse a precision that there is not, and what is no licence.
+
+    Raises:
+        SerError: For these.
+    """
+    if precision is not None and precision not in get_args(Precision):
+        raise SerError("no such precision", given=precision, accepted=get_args(Precision))
+    if licence is not None:
+        checked_licence(licence)
 
 
 def _state_licence(graph: Any, licence: str | None) -> None:
@@ -212,6 +214,23 @@ def _need(package: str, *, extra: str = "export") -> None:
         raise SerError(
             f"exporting needs the package {package}", do=f"pip install 'ser-pcq[{extra}]'"
         )
+
+
+def _checked_difference(content: bytes, source: _Source) -> float:
+    """Return `_difference` of a file to what it was made of.
+
+    Raises:
+        SerError: When it is too large.
+    """
+    difference = _difference(content, source.reference)
+    if not difference <= source.tolerance:
+        raise SerError(
+            "the graph does not compute what the model does",
+            given=f"a probability differs by {difference:.2g}",
+            accepted=f"up to {source.tolerance:g}",
+            do="report this, with the model's configuration",
+        )
+    return difference
 
 
 def _difference(content: bytes, reference: Classifier) -> float:
