@@ -47,17 +47,18 @@ def licence_of(name):
 
 def test_what_a_model_of_another_licence_lacks_is_noticed(tmp_path):
     embedded = copied_models(tmp_path / "embedded")
-    folder = made_up_model(embedded / "voices")
-    lacks = ["voices: no text of its licence", f"voices: the package does not name {SHARING}"]
-    assert faults(embedded, "MIT") == lacks
+    before, other = PROJECT["license"], "CC-BY-NC-ND-3.0"
+    folder = made_up_model(embedded / "mine", other)
+    lacks = ["mine: no text of its licence", f"mine: the package does not name {other}"]
+    assert faults(embedded, before) == lacks
     (folder / LICENCE).write_text("terms")
-    assert faults(embedded, f"MIT AND {SHARING}") == []
+    assert faults(embedded, f"{before} AND {other}") == []
     (folder / CARD).unlink()
-    assert faults(embedded, f"MIT AND {SHARING}") == ["voices: no card"]
+    assert faults(embedded, f"{before} AND {other}") == ["mine: no card"]
     plain = json.loads((folder / ABOUT).read_text())
     del plain["licence"]
     (folder / ABOUT).write_text(json.dumps(plain))
-    assert "voices: no licence" in faults(embedded, f"MIT AND {SHARING}")
+    assert "mine: no licence" in faults(embedded, before)
 
 
 def test_the_model_that_the_notice_names_is_free():
@@ -158,13 +159,14 @@ def test_the_catalogue_says_what_packages_say():
 
 def test_the_catalogue_lists_the_corpora_and_the_licence_of_another_model(tmp_path, monkeypatch):
     embedded = copied_models(tmp_path / "embedded")
-    write_package("emodb-large", embedded / "voices", common=embedded / COMMON, licence=SHARING)
-    content = json.loads((embedded / "voices" / ABOUT).read_text())
+    write_package("emodb-large", embedded / "mine", common=embedded / COMMON, licence=SHARING)
+    content = json.loads((embedded / "mine" / ABOUT).read_text())
     content["data"]["corpora"] = {"emodb": ["03"], "nemo": ["a"]}
-    (embedded / "voices" / ABOUT).write_text(json.dumps(content))
+    (embedded / "mine" / ABOUT).write_text(json.dumps(content))
     for module in ("folder", "description.catalogue"):
         monkeypatch.setattr(f"ser_pcq.models.{module}.EMBEDDED", embedded)
-    large, _, voices = catalogue()
-    assert (voices.name, voices.licence, voices.corpora) == ("voices", SHARING, ("emodb", "nemo"))
-    assert WEIGHTS in shared_files(embedded / "voices")
-    assert voices.size == large.size
+    entries = {one.name: one for one in catalogue()}
+    mine = entries["mine"]
+    assert (mine.licence, mine.corpora) == (SHARING, ("emodb", "nemo"))
+    assert WEIGHTS in shared_files(embedded / "mine")
+    assert mine.size == entries["emodb-large"].size
