@@ -10,6 +10,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Before torch is loaded, here and in commands: what tests compute is small, and on a loaded machine
 # threads that wait for one another make it a hundred times slower.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Commands use the default model of the package.
+os.environ.pop("SER_PCQ_MODEL", None)
 
 import numpy as np
 import pytest
@@ -17,6 +19,16 @@ import soundfile
 from support import ready, slow
 from support.commands import Done, run_apart, run_here
 from support.paths import ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where commands remember what they said, here that they named every licence already."""
+    from support.licences import remembered
+
+    folder = remembered(tmp_path_factory.mktemp("state"))
+    os.environ["XDG_STATE_HOME"] = str(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ if at 5; then
   if grep -qs "^Configuration: \`$conf\`" "$here/cards/$model.md"; then
     shipped=$here/../../ser_pcq/models/embedded/$model
     # Encoder and fingerprints are stored once for all models that have them.
-    ser-export "$everybody/all/checkpoint" "$shipped" --folder --common "$shipped/../shared"
+    ser-export "$everybody/all/checkpoint" "$shipped" --folder --common "$shipped/../shared" \
+      --license MIT
     cat "$everybody/all/checkpoint/README.md" "$here/cards/$model.md" > "$shipped/README.md"
     ser-export "$shipped" "$shipped/model.onnx" --share-weights --precision "$precision"
   else

@@ -21,6 +21,16 @@ class Precision(StrEnum):
     int8 = "int8"
 
 
+def _licence(licence: str | None) -> str | None:
+    """Refuse what does not have the form of a licence."""
+    from ser_pcq.models.description.licence import checked_licence
+
+    try:
+        return None if licence is None else checked_licence(licence)
+    except SerError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 ModelArgument = Annotated[str, typer.Argument(help="Embedded name or path of a model.")]
 OutArgument = Annotated[
     Path, typer.Argument(metavar="OUT", help="The file to write, or with --folder the folder.")
@@ -66,6 +76,16 @@ CommonOption = Annotated[
     ),
 ]
 
+LicenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--license",
+        metavar="SPDX",
+        callback=_licence,
+        help="State a licence, such as CC-BY-NC-SA-4.0. Default: the one that MODEL states.",
+    ),
+]
+
 
 @app.command()
 def export(
@@ -77,6 +97,7 @@ def export(
     share_weights: ShareOption = False,
     folder: FolderOption = False,
     common: CommonOption = None,
+    licence: LicenceOption = None,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Write MODEL as an ONNX file, labels and card in its metadata.
@@ -85,10 +106,10 @@ def export(
     """
     if folder:
         if precision or lengths or opset or share_weights:
-            raise SerError("--folder has no ONNX options", accepted="--common")
+            raise SerError("--folder has no ONNX options", accepted="--common, --license")
         from ser_pcq.models.sharing.packages import write_package
 
-        write_package(model, out, common=common)
+        write_package(model, out, common=common, licence=licence)
         say(f"ser-export: wrote {out}")
         return
     if common is not None:
@@ -108,6 +129,7 @@ def export(
             share_weights=share_weights,
             lengths=lengths,
             opset=opset,
+            licence=licence,
         )
     beside = "of the model" if written.is_translated else "of the graph that the model has"
     say(

@@ -1,14 +1,34 @@
 """`ser-predict PATH…`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ser_pcq.cli.predict_options import (
+    Column,
+    Embeddings,
+    Jobs,
+    List,
+    MinConfidence,
+    Mix,
+    Model,
+    Models,
+    Output,
+    OutputDir,
+    OutputFormat,
+    Paths,
+    Plot,
+    Raw,
+    Resume,
+    Segments,
+    Speech,
+    SpeechOption,
+    Stream,
+    Timeout,
+)
 from ser_pcq.cli.terminal import (
     VERSION_OPTION,
-    choice,
     end_tidily,
     new_app,
     progress,
@@ -16,9 +36,7 @@ from ser_pcq.cli.terminal import (
     run,
     say,
 )
-from ser_pcq.errors import SerError
 from ser_pcq.inference.formats import FORMATS
-from ser_pcq.inference.mix import checked_mix
 from ser_pcq.processes import TIMEOUT
 
 if TYPE_CHECKING:
@@ -30,131 +48,18 @@ ALONE = "goes with --model, --segments, --speech, --min-confidence, --mix and --
 app = new_app(help="Predict the emotion in recordings of speech.")
 
 
-class Speech(StrEnum):
-    """What finds pauses."""
-
-    auto = "auto"
-    energy = "energy"
-    silero = "silero"
-    off = "off"
-
-
-def _checked(min_confidence: float) -> float:
-    """Refuse a threshold outside of 0 to 1, and NaN, which the range of an option lets through."""
-    if not 0 <= min_confidence <= 1:
-        raise typer.BadParameter(f"{min_confidence} is not a number from 0 to 1")
-    return min_confidence
-
-
-def _mix(mix: str) -> str:
-    """Refuse what names no channels."""
-    try:
-        return checked_mix(mix)
-    except SerError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", help="Files and folders.")]
-List = Annotated[
-    str | None,
-    typer.Option(
-        "--list",
-        metavar="FILE",
-        help="Instead of PATH: a file that names recordings, one a line, or - for standard input; "
-        "wav.scp; a data directory; a CSV or Parquet table.",
-    ),
-]
-Column = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="With --list: the column of the table that has the paths."),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(help="Embedded name or path of a model.", show_default="emodb-large"),
-]
-OutputFormat = Annotated[
-    str | None,
-    choice("--format", FORMATS, "How to print; by default as --output ends, else a table."),
-]
-MinConfidence = Annotated[
-    float,
-    typer.Option(
-        metavar="X",
-        callback=_checked,
-        help="Abstain where the confidence is under X, 0 to 1: no label is given.",
-    ),
-]
-Segments = Annotated[
-    bool, typer.Option("--segments", help="Show how the emotion changes over time as well.")
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Write all results into a file, whole or not at all."),
-]
-OutputDir = Annotated[
-    Path | None,
-    typer.Option(help="For textgrid, srt and audacity: the folder for a file per recording."),
-]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Continue --output or --output-dir after an interruption."),
-]
-Jobs = Annotated[
-    int, typer.Option(min=1, help="Processes that work on files side by side; needs many files.")
-]
-Timeout = Annotated[
-    float | None,
-    typer.Option(
-        metavar="S",
-        min=1,
-        help="With --jobs: give up a file on which nothing has happened for S seconds.",
-        show_default=f"{TIMEOUT:g}",
-    ),
-]
-Plot = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Draw each recording and its segments as PNG into a folder."),
-]
-Embeddings = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Write a vector for each recording, or with --segments for each segment, into a "
-        ".npz or .parquet file, instead of printing.",
-    ),
-]
-Mix = Annotated[
-    str,
-    typer.Option(
-        metavar="all|split|N",
-        callback=_mix,
-        help="Channels of files: all mixed, each for itself, or only one, from 1.",
-    ),
-]
-Stream = Annotated[
-    bool,
-    typer.Option(
-        "--stream", help="Judge standard input as it comes: encoded sound, WAV, or raw samples."
-    ),
-]
-Raw = Annotated[
-    bool,
-    typer.Option("--raw", help="With --stream: these are raw samples, whatever they begin with."),
-]
-
-
 @app.command()
 def predict(
+    context: typer.Context,
     paths: Paths = None,
     list_file: List = None,
     column: Column = None,
     model: Model = None,
+    models: Models = False,
     output_format: OutputFormat = None,
     min_confidence: MinConfidence = 0.0,
     segments: Segments = False,
-    speech: Annotated[
-        Speech, typer.Option(help="What finds the pauses between segments.")
-    ] = Speech.auto,
+    speech: SpeechOption = Speech.auto,
     output: Output = None,
     output_dir: OutputDir = None,
     resume: Resume = False,
@@ -176,6 +81,9 @@ def predict(
     Exit code: 0 all well, 1 a file failed, 2 wrong usage. Abstaining is not a failure.
     """
     name = output_format or _by_name(output)
+    if models:
+        _print_models(context, name)
+        return
     if stream:
         others = (paths, list_file, column, segments, output, output_dir, resume, plot, embeddings)
         alone = not any((*others, min_confidence, jobs > 1, mix != "all"))
@@ -184,19 +92,19 @@ def predict(
         return
     if raw:
         raise typer.BadParameter("goes with --stream only", param_hint="--raw")
-    _refuse_misplaced(name, output, output_dir, resume=resume)
+    _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume)
     if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
         raise typer.BadParameter(ALONE, param_hint="--embeddings")
-    if timeout is not None and jobs == 1:
-        raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
     from ser_pcq.cli.predict_recordings import wanted_recordings
 
     wanted = wanted_recordings(paths or [], list_file, column)
     timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
         job = _load(wanted, model, device, min_confidence, timed, speech, mix, jobs, timeout)
+    from ser_pcq.cli.licence_notice import say_licence
     from ser_pcq.cli.predict_output import deliver
 
+    say_licence(job.predictor.classifier)
     deliver(job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments)
     if job.n_failed:
         say(f"ser-predict: {job.n_failed} of {job.n_done} files could not be judged")
@@ -207,6 +115,18 @@ def _by_name(output: Path | None) -> str:
     """Return the format that the name of an output asks for."""
     suffixes = {kind.suffix: name for name, kind in FORMATS.items() if not kind.one_recording}
     return suffixes.get("" if output is None else output.suffix.lower(), "table")
+
+
+def _print_models(context: typer.Context, name: str) -> None:
+    """Print which models there are."""
+    from ser_pcq.cli.predict_models import LIST_FORMATS, print_models
+
+    sources = {one: context.get_parameter_source(one) for one in context.params}
+    given = {one for one, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if given - {"models", "output_format"} or name not in LIST_FORMATS:
+        accepted = f"goes with --format {' or '.join(LIST_FORMATS)} alone"
+        raise typer.BadParameter(accepted, param_hint="--models")
+    print_models(name)
 
 
 def _stream(
@@ -232,9 +152,15 @@ def _stream(
 
 
 def _refuse_misplaced(
-    name: str, output: Path | None, output_dir: Path | None, *, resume: bool
+    name: str,
+    output: Path | None,
+    output_dir: Path | None,
+    jobs: int,
+    timeout: float | None,
+    *,
+    resume: bool,
 ) -> None:
-    """Refuse one recording per file without a folder, and a folder otherwise.
+    """Refuse options without what they need: a folder for one recording per file, for example.
 
     Raises:
         BadParameter: When options do not go together.
@@ -247,6 +173,8 @@ def _refuse_misplaced(
         raise typer.BadParameter(f"--format {name} does not take --output")
     if resume and output is None and output_dir is None:
         raise typer.BadParameter("--resume needs --output or --output-dir")
+    if timeout is not None and jobs == 1:
+        raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
 
 
 def _load(
@@ -263,10 +191,9 @@ def _load(
     """Load the model that is named, or the default."""
     from ser_pcq.inference.jobs.job import Job
     from ser_pcq.inference.predictor import load
-    from ser_pcq.models.folder import DEFAULT_MODEL
 
     predictor = load(
-        model or DEFAULT_MODEL,
+        model or None,
         device=device,
         min_confidence=min_confidence,
         segments=segments,

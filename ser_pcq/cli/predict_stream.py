@@ -17,13 +17,14 @@ def print_stream(
 ) -> None:
     """Print a line for each second of standard input, as soon as it is judged."""
     from ser_pcq.audio.speech import speech_detector
+    from ser_pcq.cli.licence_notice import say_licence
     from ser_pcq.inference.stream import live, read_pcm
     from ser_pcq.inference.stream_content import read_stream
     from ser_pcq.models.classifier import load_classifier
-    from ser_pcq.models.folder import DEFAULT_MODEL
 
     with progress("loading the model"):
-        classifier = load_classifier(model or DEFAULT_MODEL, device=device)
+        classifier = load_classifier(model or None, device=device)
+    say_licence(classifier)
     content = standard_input("from the terminal")
     blocks = (read_pcm if raw else read_stream)(content, pcm_format)
     try:

@@ -1,10 +1,10 @@
 """How to predict: the model, and what it is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ser_pcq.errors import SerError
 from ser_pcq.inference.mix import ALL, checked_mix
-from ser_pcq.models.folder import DEFAULT_MODEL
+from ser_pcq.models.folder import default_model
 
 
 @dataclass(frozen=True)
@@ -12,11 +12,13 @@ class PredictOptions:
     """How to predict; what `load` is called with.
 
     Raises:
-        SerError: When `min_confidence` is out of range, or `mix` is none of these.
+        SerError: When `min_confidence` is out of range, `mix` is none of these, or the default
+            model is not there.
     """
 
-    model: str = DEFAULT_MODEL
-    """Embedded name, path of a package, or of an ONNX file."""
+    model: str = field(default_factory=default_model)
+    """Embedded name, path of a package, or of an ONNX file; by default what SER_PCQ_MODEL in the
+    environment names, else `emodb-large`."""
 
     device: str = "cpu"
     """`auto`, `cpu` or `cuda`."""

@@ -29,7 +29,7 @@ from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.recording import Refusal
 from ser_pcq.inference.samples import as_samples
 from ser_pcq.models.classifier import Classifier, load_classifier
-from ser_pcq.models.folder import DEFAULT_MODEL, lasting_name
+from ser_pcq.models.folder import default_model, lasting_name
 from ser_pcq.processes import TIMEOUT, Crash, Progress, each_isolated, no_progress
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Predictor:
 
     def __init__(self, classifier: Classifier, options: PredictOptions | None = None) -> None:
         self.classifier = classifier
-        self.options = options or PredictOptions()
+        self.options = options or PredictOptions(classifier.name)
         self.can_be_loaded = options is not None
         self._judge = Judge(classifier, self.options)
 
@@ -74,6 +74,11 @@ class Predictor:
     def labels(self) -> tuple[str, ...]:
         """The emotions that the model knows."""
         return self.classifier.labels
+
+    @property
+    def licence(self) -> str | None:
+        """SPDX expression of the licence of the model's weights; None where it states none."""
+        return self.classifier.licence
 
     def predict(
         self, source: Source, sample_rate: float | None = None, *, name: str | None = None
@@ -208,7 +213,7 @@ class Predictor:
 
 
 def load(
-    model: str | Path = DEFAULT_MODEL,
+    model: str | Path | None = None,
     *,
     device: str = "cpu",
     min_confidence: float = 0.0,
@@ -216,13 +221,14 @@ def load(
     speech: str = "auto",
     mix: str = ALL,
 ) -> Predictor:
-    """Load a model, ready to predict; arguments as in `PredictOptions`.
+    """Load a model, by default that of `PredictOptions`, ready to predict; arguments as there.
 
     Raises:
         CheckpointError: When the model is missing or damaged.
         SerError: For a `min_confidence` or `mix` out of range, or an unknown device or detector.
     """
-    options = PredictOptions(str(model), device, min_confidence, segments, speech, mix)
+    name = default_model() if model is None else str(model)
+    options = PredictOptions(name, device, min_confidence, segments, speech, mix)
     return Predictor(load_classifier(options.model, device=device), options)
 
 

@@ -66,6 +66,11 @@ class Checkpoint:
         """The emotions, in the order of the probabilities."""
         return self.info.labels
 
+    @property
+    def licence(self) -> str | None:
+        """SPDX expression of the licence of its weights; None where none is stated."""
+        return self.info.licence
+
     def probabilities(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Score recordings; none of them depends on the others, and nothing is padded.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import SerError
-from ser_pcq.models.folder import DEFAULT_MODEL, GRAPH, find_model
+from ser_pcq.models.folder import GRAPH, default_model, find_model
 
 
 class Classifier(Protocol):
@@ -22,6 +22,11 @@ class Classifier(Protocol):
     @property
     def labels(self) -> tuple[str, ...]:
         """The emotions, in the order of the probabilities."""
+        ...
+
+    @property
+    def licence(self) -> str | None:
+        """SPDX expression of the licence of its weights; None where none is stated."""
         ...
 
     @property
@@ -79,13 +84,13 @@ class Classifier(Protocol):
         ...
 
 
-def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Classifier:
+def load_classifier(model: str | None = None, *, device: str = "cpu") -> Classifier:
     """Load a model: with ONNX Runtime where it is an ONNX file or has one, else with PyTorch.
 
     On another device than the CPU, a package is run by PyTorch where that is installed.
 
     Args:
-        model: Embedded name, path of a package, or of an ONNX file.
+        model: Embedded name, path of a package, or of an ONNX file; None for the default.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
@@ -93,6 +98,8 @@ def load_classifier(model: str = DEFAULT_MODEL, *, device: str = "cpu") -> Class
             recordings.
         SerError: When the device is unknown, or what runs the model is not installed.
     """
+    if model is None:
+        model = default_model()
     path = find_model(model)
     has_torch = find_spec("torch") is not None
     graph = path if path.is_file() else path / GRAPH

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
-from ser_pcq.models.data_info import DataInfo, Plain, as_json, texts
-from ser_pcq.models.folder import WEIGHTS
+from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
+from ser_pcq.models.description.licence import package_licence
+from ser_pcq.models.folder import GRAPH, WEIGHTS
 from ser_pcq.models.sharing.graphs import session_options
 
 LENGTHS = "lengths"
@@ -23,55 +24,6 @@ LENGTHS = "lengths"
 INPUT, OUTPUT, EMBEDDING = "waveform", "probabilities", "embedding"
 """Names of the graph's input, (batch, time) at 16 kHz, and of its outputs, (batch, class) and
 (batch, width); files of 0.2.0 and before have no embedding."""
-
-INFO_KEY = "ser-pcq"
-"""Where a file's metadata holds its `GraphInfo`, as JSON."""
-
-
-@dataclass(frozen=True)
-class GraphInfo:
-    """What the metadata of an ONNX file says of its model.
-
-    Attributes:
-        name: What predictions call the model.
-        labels: The emotions, in the order of the outputs.
-        sample_rate: Of the waveforms that it is given, Hz.
-        precision: `float32` or `int8`.
-        data: What the model was trained on; None where the file does not say.
-        protocol_name: How it was trained; None where the file does not say.
-        leaky: How the test set of its training leaked, a sentence each.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    sample_rate: int
-    precision: str
-    data: DataInfo | None
-    protocol_name: str | None
-    leaky: tuple[str, ...]
-
-    @classmethod
-    def from_json(cls, plain: Plain) -> "GraphInfo":
-        """Read the metadata of a file.
-
-        Raises:
-            KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
-                what it should be.
-        """
-        data = plain.get("data")
-        return cls(
-            name=str(plain["name"]),
-            labels=texts(plain["labels"]),
-            sample_rate=int(plain["sample_rate"]),
-            precision=str(plain.get("precision", "float32")),
-            data=DataInfo.from_json(data) if data else None,
-            protocol_name=plain.get("protocol_name"),
-            leaky=texts(plain.get("leaky", [])),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the metadata."""
-        return {**as_json(self), "data": None if self.data is None else self.data.to_json()}
 
 
 def new_session(
@@ -139,19 +91,21 @@ class OnnxClassifier:
     Args:
         session: Of the file.
         keep: What has to live as long as the session.
+        licence: That of the package which the file belongs to; None for what the file says.
 
     Attributes:
         name: Name of the model.
         labels: The emotions.
         batch_size: 1: several at once are hardly faster on a CPU.
-        info: What the file says of itself.
+        licence: SPDX expression; None where neither states one.
+        info: What the file says of itself, with this licence.
         card: The model card.
 
     Raises:
         CheckpointError: When the file is not such a model.
     """
 
-    def __init__(self, session: Any, *, keep: Any = None) -> None:
+    def __init__(self, session: Any, *, keep: Any = None, licence: str | None = None) -> None:
         self._session, self._kept = session, keep
         self.batch_size = 1
         metadata = session.get_modelmeta().custom_metadata_map
@@ -162,6 +116,8 @@ class OnnxClassifier:
                 "this ONNX file is not a model of ser-pcq",
                 accepted="files that ser-export wrote",
             ) from error
+        if licence is not None:
+            self.info = replace(self.info, licence=licence)
         if self.info.sample_rate != SAMPLE_RATE:
             raise CheckpointError(
                 "foreign sample rate",
@@ -169,6 +125,7 @@ class OnnxClassifier:
                 accepted=f"{SAMPLE_RATE} Hz",
             )
         self.name, self.labels = self.info.name, self.info.labels
+        self.licence = self.info.licence
         self.card: str = metadata.get("card", "")
         # In 8 bits, activations are scaled over a whole batch, so neighbours would matter.
         self._alone = self.info.precision == "int8"
@@ -291,4 +248,5 @@ def load_onnx(path: Path, *, device: str = "cpu", threads: int = 1) -> OnnxClass
         raise CheckpointError(
             "damaged or foreign ONNX file", given=path, do=f"export it again ({error})"
         ) from error
-    return OnnxClassifier(session, keep=keep)
+    licence = package_licence(path.parent) if path.name == GRAPH else None
+    return OnnxClassifier(session, keep=keep, licence=licence)

@@ -3,6 +3,7 @@
 Nothing here loads one; `checkpoint` and `classifier_onnx` do.
 """
 
+import os
 from pathlib import Path
 
 from ser_pcq.errors import CheckpointError
@@ -11,6 +12,9 @@ FORMAT = "ser-pcq/1"
 """What the JSON of a package says it is."""
 
 WEIGHTS, ABOUT, CARD = "model.safetensors", "checkpoint.json", "README.md"
+
+LICENCE = "LICENSE"
+"""The terms of weights that are not under the toolkit's, and the notices of others in them."""
 
 PRINTS = "audio.safetensors"
 """Fingerprints of the recordings that the model was trained or chosen on."""
@@ -25,12 +29,37 @@ LARGE_MODEL = "emodb-large"
 """The one that holds a pretrained encoder."""
 
 DEFAULT_MODEL = LARGE_MODEL
-"""The one that is used when none is named."""
+"""The one that is used when none is named, here or in MODEL_VARIABLE."""
+
+MODEL_VARIABLE = "SER_PCQ_MODEL"
+"""The environment variable that names another default, as `--model` does."""
 
 
 def embedded_models() -> list[str]:
     """Return the names of the models inside the package."""
     return sorted(p.parent.name for p in EMBEDDED.glob(f"*/{ABOUT}"))
+
+
+def wanted_default() -> str:
+    """Return what names the default model, whether or not there is one of this name."""
+    return os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
+
+
+def default_model() -> str:
+    """Return the model that is used when none is named.
+
+    Raises:
+        CheckpointError: When MODEL_VARIABLE names none.
+    """
+    model = wanted_default()
+    if model != DEFAULT_MODEL:
+        try:
+            find_model(model)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"the environment variable {MODEL_VARIABLE}: {error}", do="correct it, or unset it"
+            ) from error
+    return model
 
 
 def lasting_name(model: str) -> str:

@@ -149,6 +149,7 @@ class ModelInfo:
         config: The whole configuration, without paths of the machine that trained it.
         parameters: How many it has.
         versions: What it was written with.
+        licence: SPDX expression of the licence of its weights; None where none is stated.
     """
 
     name: str
@@ -163,6 +164,7 @@ class ModelInfo:
     config: Config
     parameters: ParameterCounts
     versions: Versions
+    licence: str | None = None
 
     @classmethod
     def from_json(cls, plain: Plain) -> "ModelInfo":
@@ -175,6 +177,7 @@ class ModelInfo:
         """
         config = from_dict(plain["config"])
         encoder, n_features = plain["encoder"], plain.get("n_features")
+        licence = plain.get("licence")
         return cls(
             name=str(plain["name"]),
             data=DataInfo.from_json(plain["data"]),
@@ -189,6 +192,7 @@ class ModelInfo:
             config=config,
             parameters=ParameterCounts(**plain["parameters"]),
             versions=Versions.from_json(plain["versions"]),
+            licence=None if licence is None else str(licence),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -197,6 +201,7 @@ class ModelInfo:
         return {
             "format": FORMAT,
             "name": self.name,
+            **({} if self.licence is None else {"licence": self.licence}),
             "data": self.data.to_json(),
             "protocol": tables["protocol"],
             "protocol_name": self.protocol_name,

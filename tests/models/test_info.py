@@ -7,8 +7,8 @@ import pytest
 from support import tiny
 
 from ser_pcq.errors import CheckpointError
-from ser_pcq.models.classifier_onnx import GraphInfo
 from ser_pcq.models.data_info import DataInfo
+from ser_pcq.models.description.graph import GraphInfo
 from ser_pcq.models.folder import ABOUT, EMBEDDED, embedded_models
 from ser_pcq.models.info import (
     CalibrationInfo,

@@ -46,7 +46,7 @@ class _Noting:
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
         self.name, self.labels, self.batch_size = classifier.name, classifier.labels, 1
-        self.width = classifier.width
+        self.width, self.licence = classifier.width, classifier.licence
         self.forget()
 
     def forget(self) -> None:

@@ -9,11 +9,12 @@ A model whose folder has a graph already, as the embedded ones do, is written wi
 graph gets its weights. Others are translated.
 """
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.files import whole_file
 from ser_pcq.models.classifier import Classifier
 from ser_pcq.models.classifier_onnx import OnnxClassifier, load_onnx, new_session
+from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
+from ser_pcq.models.description.licence import checked_licence
 from ser_pcq.models.folder import CARD, GRAPH, find_model
 from ser_pcq.models.onnx_export.lengths import with_lengths
 from ser_pcq.models.onnx_export.opset import NEWEST, check_opset, with_opset
@@ -64,6 +67,7 @@ def export_onnx(
     share_weights: bool = False,
     lengths: bool = False,
     opset: int | None = None,
+    licence: str | None = None,
 ) -> Export:
     """Write a model as an ONNX file.
 
@@ -77,16 +81,16 @@ def export_onnx(
             folder, which then predicts without torch.
         lengths: Add an input with the true lengths of the recordings of a padded batch.
         opset: Version of the ONNX operators, 17 to 20; None for 20.
+        licence: SPDX expression that the file states; None for what the model states.
 
     Raises:
         CheckpointError: When the model is missing, or needs more than one recording.
-        SerError: When the model cannot be written as a graph, a package is missing, or the graph
-            does not compute what the model does.
+        SerError: When the model cannot be written as a graph, a package is missing, the graph
+            does not compute what the model does, or it is no licence.
     """
-    if precision is not None and precision not in get_args(Precision):
-        raise SerError("no such precision", given=precision, accepted=get_args(Precision))
     opset = NEWEST if opset is None else opset
     check_opset(opset)
+    _check(precision, licence)
     if share_weights and lengths:
         raise SerError(
             "a graph with an input of lengths cannot be the one in its model's folder",
@@ -97,17 +101,11 @@ def export_onnx(
 
     source = _Source.of(model, precision, may_be_at_hand=not share_weights)
     graph = with_opset(onnx.load_from_string(source.content), opset)
+    _state_licence(graph, licence or source.reference.licence)
     content: bytes = (with_lengths(graph) if lengths else graph).SerializeToString()
     if lengths:
         onnx.checker.check_model(content, full_check=True)
-    difference = _difference(content, source.reference)
-    if not difference <= source.tolerance:
-        raise SerError(
-            "the graph does not compute what the model does",
-            given=f"a probability differs by {difference:.2g}",
-            accepted=f"up to {source.tolerance:g}",
-            do="report this, with the model's configuration",
-        )
+    difference = _checked_difference(content, source)
     if share_weights:
         weights = read_weights(find_model(model))
         full = {name: value.astype(np.float32) for name, value in weights.tensors.items()}
@@ -116,6 +114,26 @@ def export_onnx(
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
     return Export(path, source.precision, len(content), difference, source.is_translated)
+
+
+def _check(precision: str | None, licence: str | None) -> None:
+    """Refuse a precision that there is not, and what is no licence.
+
+    Raises:
+        SerError: For these.
+    """
+    if precision is not None and precision not in get_args(Precision):
+        raise SerError("no such precision", given=precision, accepted=get_args(Precision))
+    if licence is not None:
+        checked_licence(licence)
+
+
+def _state_licence(graph: Any, licence: str | None) -> None:
+    """Write a licence into the metadata of an `onnx.ModelProto`."""
+    for entry in graph.metadata_props:
+        if entry.key == INFO_KEY and licence is not None:
+            info = GraphInfo.from_json(json.loads(entry.value))
+            entry.value = json.dumps(replace(info, licence=licence).to_json())
 
 
 @dataclass(frozen=True)
@@ -196,6 +214,23 @@ def _need(package: str, *, extra: str = "export") -> None:
         raise SerError(
             f"exporting needs the package {package}", do=f"pip install 'ser-pcq[{extra}]'"
         )
+
+
+def _checked_difference(content: bytes, source: _Source) -> float:
+    """Return `_difference` of a file to what it was made of.
+
+    Raises:
+        SerError: When it is too large.
+    """
+    difference = _difference(content, source.reference)
+    if not difference <= source.tolerance:
+        raise SerError(
+            "the graph does not compute what the model does",
+            given=f"a probability differs by {difference:.2g}",
+            accepted=f"up to {source.tolerance:g}",
+            do="report this, with the model's configuration",
+        )
+    return difference
 
 
 def _difference(content: bytes, reference: Classifier) -> float:

@@ -14,7 +14,8 @@ import torch
 from ser_pcq.audio.waveform import MIN_DURATION, SAMPLE_RATE
 from ser_pcq.errors import SerError
 from ser_pcq.models.checkpoint import Checkpoint
-from ser_pcq.models.classifier_onnx import EMBEDDING, INFO_KEY, INPUT, OUTPUT, GraphInfo
+from ser_pcq.models.classifier_onnx import EMBEDDING, INPUT, OUTPUT
+from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
 from ser_pcq.models.onnx_export.opset import NEWEST
 from ser_pcq.models.onnx_export.recognizers import LinearGraph, NetworkGraph, as_graph
 from ser_pcq.models.onnx_export.translations import translations
@@ -117,6 +118,7 @@ def _with_metadata(model: Any, checkpoint: Checkpoint, card: str, precision: str
         data=info.data,
         protocol_name=info.protocol_name,
         leaky=info.leaky,
+        licence=info.licence,
     )
     for key, value in ((INFO_KEY, json.dumps(graph_info.to_json())), ("card", card)):
         model.metadata_props.add(key=key, value=value)

@@ -14,12 +14,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from ser_pcq.errors import CheckpointError
 from ser_pcq.models.folder import EMBEDDED, PRINTS, WEIGHTS
+
+if TYPE_CHECKING:  # listing models needs no numpy
+    from numpy.typing import NDArray
 
 SHARED = "shared.json"
 """In a package: what completes its files."""
@@ -124,7 +125,7 @@ class Weights:
         sha256: Of the package's file of weights, with that of what completes it.
     """
 
-    tensors: dict[str, NDArray[Any]]
+    tensors: "dict[str, NDArray[Any]]"
     sha256: str
 
 

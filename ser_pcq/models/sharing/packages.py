@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ from safetensors.numpy import save_file
 
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.files import whole_file, write_json, write_text
-from ser_pcq.models.folder import ABOUT, CARD, FORMAT, GRAPH, PRINTS, WEIGHTS, find_model
+from ser_pcq.models.folder import (
+    ABOUT,
+    CARD,
+    FORMAT,
+    GRAPH,
+    LICENCE,
+    PRINTS,
+    WEIGHTS,
+    find_model,
+)
 from ser_pcq.models.info import read_info
 from ser_pcq.models.sharing.files import (
     SHARED,
@@ -24,7 +34,9 @@ from ser_pcq.models.sharing.files import (
 Tensors = dict[str, NDArray[Any]]
 
 
-def write_package(model: str, folder: Path, *, common: Path | None = None) -> None:
+def write_package(
+    model: str, folder: Path, *, common: Path | None = None, licence: str | None = None
+) -> None:
     """Write a model as a package.
 
     Args:
@@ -32,6 +44,7 @@ def write_package(model: str, folder: Path, *, common: Path | None = None) -> No
         folder: Where; it must not be the model's own. The JSON is written last.
         common: A folder for a frozen encoder and for the fingerprints, which stores what is there
             already no second time. None for a package that is complete in itself.
+        licence: SPDX expression that the package states; None for what the model states.
 
     Raises:
         CheckpointError: When the model is missing or damaged.
@@ -63,12 +76,16 @@ def write_package(model: str, folder: Path, *, common: Path | None = None) -> No
     elif prints is not None and common is not None:
         shared[PRINTS] = _kept_file(common, "audio", prints)
         (folder / PRINTS).unlink(missing_ok=True)
-    if (source / CARD).is_file():
-        _copy(source / CARD, folder / CARD)
+    for text in (CARD, LICENCE):
+        if (source / text).is_file():
+            _copy(source / text, folder / text)
     if shared:
         write_json(folder / SHARED, shared)
     _copy_graph(source, folder, before)
-    write_text(folder / ABOUT, (source / ABOUT).read_text(encoding="utf-8"))
+    if licence is None:
+        write_text(folder / ABOUT, (source / ABOUT).read_text(encoding="utf-8"))
+    else:
+        write_json(folder / ABOUT, replace(info, licence=licence).to_json())
 
 
 def _tensors_of(folder: Path) -> tuple[Tensors, str]:
