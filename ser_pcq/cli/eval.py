@@ -28,17 +28,28 @@ class ReportFormat(StrEnum):
 
 
 def _score(
-    exp_dir: Path, output_dir: Path | None, *, allow_leakage: bool, figures: bool
+    exp_dir: Path,
+    output_dir: Path | None,
+    *,
+    allow_leakage: bool,
+    figures: bool,
+    labels: str,
 ) -> "tuple[Scores | SeedScores, str, list[Path]]":
     """Score what training predicted; return scores, text and what was written."""
     # Imported here, so that --help and usage errors do not wait for it.
     from ser_pcq.evaluation.collect import read_experiment
     from ser_pcq.evaluation.report import format_scores, write_experiment_report
+    from ser_pcq.evaluation.restricted import restricted
     from ser_pcq.evaluation.scores import score_experiment
 
     experiment = read_experiment(exp_dir)
     if not allow_leakage:
         experiment.refuse_leaks()
+    if labels:
+        # Only printed: a folder's report is that of all its emotions.
+        chosen = [label.strip() for label in labels.split(",") if label.strip()]
+        scores = score_experiment(restricted(experiment, chosen))
+        return scores, format_scores(scores), []
     scores = score_experiment(experiment)
     written = write_experiment_report(experiment, scores, output_dir or exp_dir, figures=figures)
     return scores, format_scores(scores), written
@@ -177,6 +188,15 @@ SharedClasses = Annotated[
         "among these only.",
     ),
 ]
+Labels = Annotated[
+    str,
+    typer.Option(
+        "--labels",
+        metavar="LABEL,…",
+        help="Score stored predictions on these emotions, and let the model choose among them "
+        "only; nothing is written.",
+    ),
+]
 AllowLeakage = Annotated[
     bool,
     typer.Option("--allow-leakage", help="Score where the test set leaked; the scores are marked."),
@@ -200,6 +220,7 @@ def evaluate(
     figures: Figures = True,
     mapping: Map = None,
     shared_classes: SharedClasses = False,
+    labels: Labels = "",
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print WA and UA, pooled and per fold, with intervals, and write the report files.
@@ -213,11 +234,13 @@ def evaluate(
         raise typer.BadParameter("goes with EXP_DIR alone", param_hint="--inflation")
     if (mapping or shared_classes) and (compare or data_dir is None):
         raise typer.BadParameter("only with DATA_DIR", param_hint="--map, --shared-classes")
+    if labels and (compare or inflation or data_dir is not None or output_dir is not None):
+        raise typer.BadParameter("goes with EXP_DIR alone", param_hint="--labels")
     if inflation:
         result, text, written = _inflate([exp_dir, *inflation], output_dir)
     elif not compare and data_dir is None:
         result, text, written = _score(
-            exp_dir, output_dir, allow_leakage=allow_leakage, figures=figures
+            exp_dir, output_dir, allow_leakage=allow_leakage, figures=figures, labels=labels
         )
     elif not compare and data_dir is not None:
         result, text, written = _run_models(

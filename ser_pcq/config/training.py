@@ -90,6 +90,10 @@ class ProtocolConfig:
     balance: Literal["none", "corpus-emotion"] = "none"
     """`corpus-emotion`: each emotion of each corpus counts alike in training, however many
     utterances it has; for linear recognizers also where something is chosen or calibrated."""
+    inner: Literal["protocol", "corpus"] = "protocol"
+    """What linear recognizers leave out of the training side, one after the other, to choose and to
+    calibrate where nothing validates. `protocol`: what the protocol validates with, mostly
+    speakers. `corpus`: whole corpora, so that the confidence is one for unknown corpora."""
     folds: Annotated[int, AtLeast(2)] = 10
     """Folds of `k-fold-by-speaker` and `random`."""
     seed: Annotated[int, AtLeast(0)] = 0

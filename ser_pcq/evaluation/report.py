@@ -15,6 +15,7 @@ from ser_pcq.evaluation.figures import (
     risk_coverage_figure,
     save_figure,
 )
+from ser_pcq.evaluation.fold_scores import format_fold_scores
 from ser_pcq.evaluation.metrics import COMPARED, METRICS, Confusion
 from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES
 from ser_pcq.evaluation.scores import Scores, SeedScores
@@ -78,6 +79,7 @@ def format_report(scores: Scores) -> str:
         lines.append(f"{'mean over folds ' + METRICS[name].title:<20}{_percent(ratio)}")
     lines += [
         "",
+        *([*format_fold_scores(scores.folds), ""] if scores.folds else []),
         *_confidence_lines(scores),
         "",
     ]
@@ -142,6 +144,8 @@ def format_seeds_report(scores: SeedScores) -> str:
     over = [scores.over_seeds(metric) for metric in COMPARED]
     for name, part in (("mean", 0), ("standard deviation", 1)):
         lines.append(f"{name:<{first}}" + _row([pair[part] for pair in over], pooled))
+    for name, one in scores.seeds.items():
+        lines += ["", name, *format_fold_scores(one.folds)] if one.folds else []
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ser_pcq.data.utterance import UNKNOWN_SPEAKER
 from ser_pcq.evaluation.calibration import Calibration, calibration_of
 from ser_pcq.evaluation.collect import StoredExperiment
+from ser_pcq.evaluation.fold_scores import FoldScores, fold_scores
 from ser_pcq.evaluation.intervals import Interval, speaker_interval
 from ser_pcq.evaluation.metrics import COMPARED, Confusion, mean_over_folds
 from ser_pcq.evaluation.risk_coverage import REPORTED_COVERAGES, RiskCoverage, risk_coverage_of
@@ -36,6 +37,7 @@ class Scores:
         mean_over_folds: Name in `COMPARED` to the mean of the folds' ratios.
         calibration: How far the confidences agree with the accuracy, pooled; its `nll` is in nats.
         risk_coverage: What leaving out the least confident answers gains, pooled.
+        folds: Scores of each fold where it is a corpus; empty elsewhere.
     """
 
     confusion: Confusion
@@ -48,6 +50,7 @@ class Scores:
     mean_over_folds: Mapping[str, float]
     calibration: Calibration
     risk_coverage: RiskCoverage
+    folds: tuple[FoldScores, ...] = ()
 
     @property
     def protocol(self) -> str | None:
@@ -87,6 +90,7 @@ class Scores:
                 "pooled": self.ratios,
                 "speaker_interval_95": self.intervals,
                 "mean_over_folds": self.mean_over_folds,
+                **({"corpora": [asdict(fold) for fold in self.folds]} if self.folds else {}),
                 "calibration": self._calibration(),
                 "risk_coverage": self._risk_coverage(),
                 "recall": self.recalls,
@@ -180,4 +184,5 @@ def score(predictions: Predictions, proof: Proof | None = None) -> Scores:
         mean_over_folds=mean_over_folds(folds),
         calibration=calibration_of(predictions),
         risk_coverage=risk_coverage_of(predictions),
+        folds=fold_scores(predictions, proof.corpora) if proof and proof.corpora else (),
     )

@@ -17,7 +17,7 @@ from ser_pcq.protocols.provenance import (
     ProvenanceRecord,
     read_provenance,
 )
-from ser_pcq.protocols.rules import rule_of
+from ser_pcq.protocols.rules import PROTOCOLS, rule_of
 from ser_pcq.protocols.split_file import SPLIT, Split, read_split
 from ser_pcq.protocols.verdict import Leak, LeakKind, Verdict
 
@@ -45,6 +45,7 @@ class Proof:
         provenance: For each fold what was fitted or chosen on which utterances.
         model_leaky: How the training of the models leaked that were run on other data.
         notes: What else makes the score another one than the model's own, a line each.
+        corpora: Where each fold tests a corpus, number of the fold to its name.
     """
 
     protocol: str | None = None
@@ -53,6 +54,7 @@ class Proof:
     provenance: tuple[ProvenanceRecord, ...] = ()
     model_leaky: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    corpora: Mapping[int, str] = field(default_factory=dict)
 
     def stamp(self) -> Stamp:
         """Return what marks a score: `verified`, and `leaky` and `notes` where there are any."""
@@ -109,6 +111,9 @@ def prove(exp_dir: Path) -> Proof:
             for fold in split.folds
             if fold.number in provenances
         ),
+        corpora={fold.number: fold.held_out for fold in split.folds}
+        if PROTOCOLS[split.protocol].tested == "corpus"
+        else {},
     )
 
 

@@ -1,6 +1,5 @@
 """Every corpus, from its released tree to clean folds, by its own commands and recipe."""
 
-import dataclasses
 import importlib
 import json
 import os
@@ -15,7 +14,6 @@ from support.recipes import run
 from ser_pcq.config.toml import load_config
 from ser_pcq.data import directory as datadir
 from ser_pcq.data.corpora import CORPORA
-from ser_pcq.data.directory import Utterance
 from ser_pcq.data.labels import EMOTIONS
 from ser_pcq.protocols.copies import audio_facts
 from ser_pcq.protocols.folds import folds_of
@@ -157,43 +155,43 @@ def test_iemocap_from_the_release_to_scores(commands_on_path, tmp_path):
     assert "leaky" not in scores
 
 
-def test_a_corpus_that_a_combined_directory_holds_is_not_tested(commands_on_path, tmp_path):
-    utterances = [
-        Utterance(f"{c}-1", tmp_path / "a.wav", f"{c}-s", "anger", corpus=c) for c in ("a", "b")
-    ]
-    datadir.write(tmp_path / "data" / "both", utterances)
-    for folder, corpus in (("one", "a"), ("two", "b"), ("three", "c")):
-        datadir.write(tmp_path / "data" / folder, utterances[:1], corpus=corpus)
-    nothing = ("--stage", 9, "--stop-stage", 9)
-    for train, left_out in (("both", {"one", "two"}), ("one", {"both"}), ("three", set())):
-        options = ("--data-dir", tmp_path / "data", "--train", train, *nothing)
-        done = run("cross_corpus", *options, env=commands_on_path)
-        assert done.returncode == 0, done.stderr
-        said = re.findall("the same corpus, left out: (.*)", done.stderr)
-        assert set(said) == left_out
-
-
-def test_training_on_one_corpus_and_testing_on_others(commands_on_path, command, tmp_path):
-    for name in ("iemocap", "savee", "tess"):
+def test_every_corpus_is_left_out_in_turn(commands_on_path, command, tmp_path):
+    """From data directories to a table of corpora, of all emotions and of four."""
+    for name in ("iemocap", "savee", "ravdess"):
         released = tree(name, tmp_path / name)
         done = command("data", "prepare", name, released, tmp_path / "data" / name)
         assert done.returncode == 0, done.stderr
     # Not a data directory: said, and left out.
     (tmp_path / "data" / "notes").mkdir()
-    options = ("--data-dir", tmp_path / "data", "--train", "savee", "--conf", TINY)
-    done = run("cross_corpus", *options, "--work-dir", tmp_path / "work", env=commands_on_path)
+    work = tmp_path / "work"
+    options = ("--data-dir", tmp_path / "data", "--conf", one_epoch(tmp_path), "--drop", "calm")
+    done = run("all_corpora", *options, "--work-dir", work, env=commands_on_path)
     assert done.returncode == 0, done.stderr
     assert "left out: notes" in done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("savee\t")]
-    assert [row[1] for row in rows] == ["iemocap", "tess"]
-    folder = tmp_path / "work" / "exp" / "savee" / "pcq-tiny"
-    for row in rows:
-        scores = json.loads((folder / f"on_{row[1]}" / "seed_0" / "scores.json").read_text())
-        assert f"{100 * scores['pooled']['wa']:.2f}" == row[4]
-        assert f"{100 * scores['pooled']['ua']:.2f}" == row[5]
-        assert f"trained on savee, tested on {row[1]}" in scores["notes"]
-    on_iemocap = json.loads((folder / "on_iemocap" / "seed_0" / "scores.json").read_text())
-    assert on_iemocap["labels"] == ["anger", "happiness", "neutral", "sadness"]
+    exp = work / "exp" / "all_corpora" / "one" / "clean"
+    config = json.loads((exp / "seed_0" / "config.json").read_text())["config"]["protocol"]
+    assert (config["name"], config["balance"]) == ("leave-one-corpus-out", "corpus-emotion")
+    scores = json.loads((exp / "seed_0" / "scores.json").read_text())
+    assert "calm" not in scores["labels"]
+    assert "leaky" not in scores
+    assert "corpora" in scores["verified"]
+    tested = [fold["tested"] for fold in scores["corpora"]]
+    assert tested == ["iemocap", "ravdess", "savee"]
+    _, of_all, of_four = re.split("^seed_0$", done.stdout, flags=re.MULTILINE)[-3:]
+    assert [line.split()[0] for line in of_four.splitlines()[2:5]] == tested
+    for fold, line in zip(scores["corpora"], of_all.splitlines()[2:5], strict=True):
+        assert line.split()[:2] == [fold["tested"], str(fold["n_utterances"])]
+        assert f"{100 * fold['ua']:.2f} %" in line
+    assert "the model chose among anger, happiness, neutral, sadness only" in done.stdout
+
+
+def test_one_corpus_is_too_few_to_leave_one_out(commands_on_path, command, tmp_path):
+    released = tree("savee", tmp_path / "released")
+    done = command("data", "prepare", "savee", released, tmp_path / "data" / "savee")
+    assert done.returncode == 0, done.stderr
+    done = run("all_corpora", "--data-dir", tmp_path / "data", env=commands_on_path)
+    assert done.returncode == 2
+    assert "two data directories" in done.stderr
 
 
 @pytest.mark.parametrize("name", RELEASED)
@@ -213,34 +211,3 @@ def test_recipes_run_in_a_folder_of_any_name(commands_on_path, command, tmp_path
     options = (*options, "--conf", one_epoch(odd))
     done = run("ravdess", *options, env=commands_on_path, recipes=odd / "recipes")
     assert done.returncode == 0, done.stderr
-
-
-def test_training_on_one_corpus_goes_on_past_what_cannot_be_scored(
-    commands_on_path, command, tmp_path
-):
-    for name in ("ravdess", "savee", "tess"):
-        released = tree(name, tmp_path / name)
-        done = command("data", "prepare", name, released, tmp_path / "data" / name)
-        assert done.returncode == 0, done.stderr
-    # Its labels have other names.
-    known = datadir.read(tmp_path / "data" / "savee").utterances
-    foreign = [dataclasses.replace(u, emotion=f"x{u.emotion}") for u in known]
-    datadir.write(tmp_path / "data" / "own words", foreign, corpus="own")
-    # Two speakers: as in its recipe, nobody validates.
-    options = ("--data-dir", tmp_path / "data", "--train", "tess", "--conf", one_epoch(tmp_path))
-    work = ("--work-dir", tmp_path / "work", "--map", "calm=neutral")
-    shutil.copytree(tmp_path / "data" / "tess", tmp_path / "data" / "tess-2")
-    done = run("cross_corpus", *options, *work, env=commands_on_path)
-    assert done.returncode == 0, done.stderr
-    assert "the same corpus, left out: tess-2" in done.stderr
-    assert "share too few" in done.stderr
-    assert "not scored: own words" in done.stderr
-    rows = [line.split("\t") for line in done.stdout.splitlines() if line.startswith("tess\t")]
-    assert [row[1] for row in rows] == ["ravdess", "savee"]
-    folder = tmp_path / "work" / "exp" / "tess" / "one"
-    for name, note in (
-        ("ravdess", "emotions were renamed: calm to neutral"),
-        ("savee", "neither side has what was to be renamed: calm"),
-    ):
-        scores = json.loads((folder / f"on_{name}" / "seed_0" / "scores.json").read_text())
-        assert note in scores["notes"]

@@ -83,6 +83,8 @@ class Table:
 
 def _groups(utterances: Sequence[Utterance], config: ProtocolConfig) -> list[str]:
     """Return what is held out together with each utterance."""
+    if config.inner == "corpus":
+        return [group_of(u, "corpus") for u in utterances]
     validated = PROTOCOLS[config.name].validated
     if validated == "part":
         # As the protocol does with the test fold: utterances are drawn, here into ten parts.
