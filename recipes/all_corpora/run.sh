@@ -2,22 +2,24 @@
 # Several corpora as one: each is left out in turn, and a model of the others is tested on it.
 #
 #   recipes/all_corpora/run.sh --data-dir DIR [--corpora "NAME ..."] [--drop LABEL,...] [--map OLD=NEW,...]
-#        [--labels LABEL,...] [--conf NAME] [--encoder DIR] [--seeds "0 1"] [--model NAME]
-#        [--work-dir DIR] [--stage N] [--stop-stage N]
+#        [--labels LABEL,...] [--conf NAME] [--protocol NAME] [--encoder DIR] [--seeds "0 1"]
+#        [--jobs N] [--model NAME] [--work-dir DIR] [--stage N] [--stop-stage N]
 #
 # DIR holds data directories, as `ser-data prepare` writes them; --corpora names some of them.
-# Emotions of --drop are left out. The last table of stage 3 is of the emotions of --labels alone.
+# --protocol is a file of the folder protocols: "clean" leaves each corpus out, "emodb-speakers" each
+# speaker of EMO-DB, with the other corpora in training. Emotions of --drop are left out. The last table of stage 3 is of the emotions of --labels alone.
 # Stages: 0 combine, 1 validate, 2 train, 3 score; on request 4: keep the predictions beside the
 # recipe's results, 5: train a model on all corpora.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 data_dir="" corpora="" drop="" map="" labels=anger,happiness,neutral,sadness conf=voices-large encoder=""
-seeds=0 model="" work_dir=$here stage=0 stop_stage=3
+protocol=clean seeds=0 jobs=1 model="" work_dir=$here stage=0 stop_stage=3
 . "$here/../options.sh"
 find_settings
-changes_of "$here" clean
+if [ ! -f "$here/protocols/$protocol" ]; then echo "$0: no protocol $protocol (see --help)" >&2; exit 2; fi
+changes_of "$here" "$protocol"
 data=$work_dir/data/all_corpora exp=$work_dir/exp/all_corpora/$conf kept=$here/results/$conf
-options=(--cache-dir "$work_dir/cache" --resume)
+options=(--cache-dir "$work_dir/cache" --jobs "$jobs" --resume)
 if [ -n "$encoder" ]; then options+=(--set "context.encoder=\"$encoder\""); fi
 
 if at 0; then
@@ -36,13 +38,13 @@ fi
 if at 1; then say "validate"; ser-data validate "$data"; ser-data summary "$data"; fi
 if at 2; then for seed in $seeds; do
   say "$conf, seed $seed"
-  ser-train "$settings" "$data" "$exp/clean/seed_$seed" --seed "$seed" "${options[@]}" "${changes[@]}"
+  ser-train "$settings" "$data" "$exp/$protocol/seed_$seed" --seed "$seed" "${options[@]}" "${changes[@]}"
 done; fi
 if at 3; then
-  say "score"; ser-eval "$exp/clean"
-  if [ -n "$labels" ]; then say "among $labels"; ser-eval "$exp/clean" --labels "$labels"; fi
+  say "score"; ser-eval "$exp/$protocol"
+  if [ -n "$labels" ]; then say "among $labels"; ser-eval "$exp/$protocol" --labels "$labels"; fi
 fi
-if at 4; then ser-eval "$exp/clean" --output-dir "$kept/clean" --no-figures; fi
+if at 4; then ser-eval "$exp/$protocol" --output-dir "$kept/$protocol" --no-figures; fi
 if at 5; then
   say "${model:-$conf}, on all corpora"
   ser-train "$settings" "$data" "$work_dir/exp/${model:-$conf}" "${options[@]}" "${changes[@]}" --set protocol.name=all
