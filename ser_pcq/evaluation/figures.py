@@ -1,5 +1,6 @@
 """Figures, drawn on their own canvas: without a display and without pyplot's state."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,30 +80,44 @@ def reliability_figure(calibration: Calibration) -> "Figure":
     return figure
 
 
-def risk_coverage_figure(curve: RiskCoverage) -> "Figure":
+def risk_coverage_figure(
+    curve: RiskCoverage, corpora: Mapping[str, RiskCoverage] | None = None
+) -> "Figure":
     """Draw the share of wrong answers among those kept over the share kept, both in percent.
 
     The dashed line is the risk without a threshold: what a confidence that says nothing would give.
+
+    Args:
+        curve: Of all answers.
+        corpora: Name to the curve of each corpus, which are drawn in the place of that of all.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.5, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(
-        [100 * point.coverage for point in curve.points],
-        [100 * point.risk for point in curve.points],
-        "o-",
-        color="tab:blue",
-        markersize=2,
-    )
-    axes.axhline(100 * curve.points[-1].risk, color="grey", linestyle="--")
+    for name, one in (corpora or {"": curve}).items():
+        (line,) = axes.plot(
+            [100 * point.coverage for point in one.points],
+            [100 * point.risk for point in one.points],
+            "-" if corpora else "o-",
+            markersize=2,
+            label=name,
+        )
+        axes.axhline(
+            100 * one.points[-1].risk,
+            color=line.get_color() if corpora else "grey",
+            linestyle="--",
+            linewidth=0.8,
+        )
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("coverage: most confident answers kept, in %")
     axes.set_ylabel("risk: wrong among the kept, in %")
-    axes.set_title(
-        f"AURC {curve.area:.4f}, {curve.n_utterances} utterances\ndashed: the risk of all answers"
-    )
+    title = f"AURC {curve.area:.4f}, {curve.n_utterances} utterances"
+    if corpora:
+        title = "each corpus left out in training"
+        axes.legend()
+    axes.set_title(f"{title}\ndashed: the risk of all answers")
     return figure
 
 

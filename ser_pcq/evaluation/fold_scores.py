@@ -1,10 +1,12 @@
 """Scores of each fold by itself, where a fold is a whole corpus."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ser_pcq.evaluation.calibration import calibration_of
 from ser_pcq.evaluation.intervals import Interval, speaker_interval
+from ser_pcq.evaluation.risk_coverage import RiskCoverage, risk_coverage_of
 from ser_pcq.evaluation.table import Predictions
 
 
@@ -20,6 +22,7 @@ class FoldScores:
         ua: Unweighted accuracy, over the emotions that the fold has.
         interval: 95 % interval of UA over its speakers; None with fewer than two.
         ece: Calibration error of the confidence.
+        risk_coverage: What leaving out the least confident answers gains.
     """
 
     tested: str
@@ -29,6 +32,13 @@ class FoldScores:
     ua: float
     interval: Interval | None
     ece: float
+    risk_coverage: RiskCoverage
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for `scores.json`; of the curve its area."""
+        values = asdict(self)
+        del values["risk_coverage"]
+        return {**values, "aurc": self.risk_coverage.area}
 
 
 def fold_scores(predictions: Predictions, tested: Mapping[int, str]) -> tuple[FoldScores, ...]:
@@ -57,6 +67,7 @@ def _score(part: Predictions, tested: str) -> FoldScores:
         confusion.unweighted_accuracy,
         interval,
         calibration_of(part).ece,
+        risk_coverage_of(part),
     )
 
 

@@ -175,7 +175,12 @@ def write_report(
             (
                 ("confusion.png", confusion_figure(scores.confusion)),
                 ("reliability.png", reliability_figure(scores.calibration)),
-                ("risk_coverage.png", risk_coverage_figure(scores.risk_coverage)),
+                (
+                    "risk_coverage.png",
+                    risk_coverage_figure(
+                        scores.risk_coverage, {f.tested: f.risk_coverage for f in scores.folds}
+                    ),
+                ),
             )
             if figures
             else ()

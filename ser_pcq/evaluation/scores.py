@@ -90,7 +90,7 @@ class Scores:
                 "pooled": self.ratios,
                 "speaker_interval_95": self.intervals,
                 "mean_over_folds": self.mean_over_folds,
-                **({"corpora": [asdict(fold) for fold in self.folds]} if self.folds else {}),
+                **({"corpora": [fold.to_dict() for fold in self.folds]} if self.folds else {}),
                 "calibration": self._calibration(),
                 "risk_coverage": self._risk_coverage(),
                 "recall": self.recalls,
