@@ -18,6 +18,8 @@ class StatisticsConfig:
     """Frames more than so many dB under the loudest are pauses and left out; 0 keeps all."""
     parts: Annotated[tuple[int, ...], Distinct(1, 100, "whole numbers, 1 to 100")] = (1,)
     """Beside mean and deviation of the whole, the mean over each of so many equal parts."""
+    loudness: Annotated[tuple[float, ...], Distinct(0, 1, "numbers from 0 to 1")] = (0.0,)
+    """Frames count by this power of their energy: 0 lets all count alike, 0.3 is loudness."""
     windows: Annotated[tuple[float, ...], TIMES] = ()
     """Lengths in s; each adds the deviation of the frames' moving average over that time, rounded
     to an odd number of frames."""

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.config import Config
-from ser_pcq.config.toml import to_dict
+from ser_pcq.config.toml import from_dict, to_dict
 from ser_pcq.data.directory import DataDir
-from ser_pcq.errors import DataError, SerError
+from ser_pcq.errors import ConfigError, DataError, SerError
 from ser_pcq.files import write_json
 from ser_pcq.models.checkpoint import shareable_config
 from ser_pcq.models.encoders.context import ContextEncoder
@@ -107,8 +107,10 @@ class Experiment:
             return False
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
+            # Keys that an earlier version did not have are at their defaults.
+            known["config"] = to_dict(from_dict(known["config"]))
             differing = [k for k, v in {**self.record(), **more}.items() if known[k] != v]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, ConfigError):
             differing = ["a damaged config.json"]
         if differing:
             raise SerError(

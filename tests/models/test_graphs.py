@@ -15,7 +15,11 @@ from ser_pcq.models.encoders.slim_whisper import (
     plain_shape,
 )
 from ser_pcq.models.encoders.whisper_input import sinusoids
-from ser_pcq.models.linear.statistics import frame_energy, statistics_over_time
+from ser_pcq.models.linear.statistics import (
+    frame_energy,
+    loudness_weights,
+    statistics_over_time,
+)
 from ser_pcq.models.onnx_export.encoders import FoldedAttention, PositionsGraph, graph_encoder
 from ser_pcq.models.onnx_export.spectra import PowerSpectrum
 from ser_pcq.models.onnx_export.statistics import frame_energies, masked_statistics
@@ -87,15 +91,24 @@ def test_energies_are_those_of_the_frames_even_after_a_loud_beginning(n_samples,
     parts=st.integers(1, 5),
     windows=st.lists(st.sampled_from([1, 3, 9, 25]), max_size=3, unique=True),
     lags=st.lists(st.integers(1, 12), max_size=2, unique=True),
+    exponent=st.sampled_from([0.0, 0.3, 1.0]),
 )
-def test_statistics_with_weights_are_those_of_chosen_frames(speech, parts, windows, lags):
+def test_statistics_with_weights_are_those_of_chosen_frames(speech, parts, windows, lags, exponent):
     movement = {"windows": tuple(windows), "lags": tuple(lags)}
     frames = torch.randn(2, 3, len(speech), 5, generator=torch.Generator().manual_seed(parts)) + 2
     other = [True] * len(speech)  # another utterance in the batch
     weights = torch.tensor([speech, other]).float()
-    counted = masked_statistics(frames, weights, parts=parts, **movement)
-    for one, chosen, got in zip(frames, (speech, other), counted, strict=True):
-        expected = statistics_over_time(one, torch.tensor(chosen), parts=parts, **movement)
+    energy = torch.rand(2, len(speech), generator=torch.Generator().manual_seed(7)) + 1e-3
+    loud = loudness_weights(energy, exponent) if exponent else torch.ones_like(energy)
+    counted = masked_statistics(frames, weights, loud, parts=parts, **movement)
+    for one, chosen, own, got in zip(frames, (speech, other), loud, counted, strict=True):
+        expected = statistics_over_time(
+            one,
+            torch.tensor(chosen),
+            weights=own if exponent else None,
+            parts=parts,
+            **movement,
+        )
         torch.testing.assert_close(got, expected, atol=2e-3, rtol=1e-4)
 
 

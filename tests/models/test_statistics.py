@@ -10,6 +10,7 @@ from ser_pcq.models.encoders.pretrained import load_encoder
 from ser_pcq.models.linear.statistics import (
     FeatureSet,
     frame_energy,
+    loudness_weights,
     speech_frames,
     statistics_over_time,
 )
@@ -86,6 +87,26 @@ def test_statistics_keep_their_precision_and_are_always_defined():
     torch.testing.assert_close(single[:, 6:], single[:, :3].repeat(1, 4))
     with pytest.raises(DataError, match="no frame"):
         statistics_over_time(torch.zeros(2, 0, 3))
+
+
+def test_frames_that_count_twice_are_there_twice():
+    """Weights are how often a frame is heard; their scale makes no difference."""
+    frames, counts = frames_of(2, 6, 3), torch.tensor([1, 2, 1, 3, 1, 2])
+    heard = statistics_over_time(frames, weights=counts / 10)
+    torch.testing.assert_close(heard, statistics_over_time(frames.repeat_interleave(counts, dim=1)))
+    alike = statistics_over_time(
+        frames, weights=torch.full((6,), 0.1), parts=2, windows=(3,), lags=(1,)
+    )
+    plain = statistics_over_time(frames, parts=2, windows=(3,), lags=(1,))
+    torch.testing.assert_close(alike, plain)
+
+
+def test_loud_frames_count_more_whatever_the_level():
+    energy = torch.tensor([1.0, 0.1, 0.001])
+    weights = loudness_weights(energy, 0.3)
+    torch.testing.assert_close(weights, torch.tensor([1.0, 10**-0.3, 10**-0.9]))
+    torch.testing.assert_close(loudness_weights(1e-9 * energy, 0.3), weights)
+    assert loudness_weights(torch.zeros(3), 0.3).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_frames_far_under_the_loudest_are_no_speech():

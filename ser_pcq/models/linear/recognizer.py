@@ -23,6 +23,7 @@ from ser_pcq.models.linear.opensmile import OpenSmileFunctionals
 from ser_pcq.models.linear.statistics import (
     FeatureSet,
     frame_energy,
+    loudness_weights,
     speech_frames,
     statistics_over_time,
 )
@@ -44,25 +45,22 @@ def candidate_features(config: Config, layers: tuple[int, ...]) -> dict[str, Fea
     choices = [(k,) for k in layers] if apart else [layers]
     statistics = config.statistics
     sets = [
-        FeatureSet(choice, speech_range, parts, statistics.windows, statistics.lags)
+        FeatureSet(choice, speech_range, parts, statistics.windows, statistics.lags, loudness)
         for choice in choices
         for speech_range in statistics.speech_ranges
+        for loudness in statistics.loudness
         for parts in statistics.parts
     ]
     return {one.name: one for one in sets}
 
 
 def with_features(config: Config, chosen: Sequence[FeatureSet]) -> tuple[Config, tuple[int, ...]]:
-    """Return the configuration with these features only, and the layers that they need.
-
-    Args:
-        config: The configuration.
-        chosen: One of its candidates, or all.
-    """
+    """Return the configuration with some of its candidates only, and the layers that they need."""
     statistics = dataclasses.replace(
         config.statistics,
         speech_ranges=tuple(dict.fromkeys(one.speech_range for one in chosen)),
         parts=tuple(dict.fromkeys(one.parts for one in chosen)),
+        loudness=tuple(dict.fromkeys(one.loudness for one in chosen)),
     )
     layers = tuple(dict.fromkeys(layer for one in chosen for layer in one.layers))
     return dataclasses.replace(config, statistics=statistics), layers
@@ -200,8 +198,9 @@ class Functionals:
         depths = [self.encoder.layers.index(layer) for layer in chosen.layers]
         windows, lags = chosen.times_in_frames(frame_rate(self.encoder))
         speech = speech_frames(energy, chosen.speech_range)
+        weights = loudness_weights(energy, chosen.loudness) if chosen.loudness else None
         return statistics_over_time(
-            frames[depths], speech, parts=chosen.parts, windows=windows, lags=lags
+            frames[depths], speech, weights=weights, parts=chosen.parts, windows=windows, lags=lags
         ).flatten()
 
 

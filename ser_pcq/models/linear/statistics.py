@@ -21,6 +21,7 @@ class FeatureSet:
             the whole alone.
         windows: Besides, the deviation of the frames' moving average over each of these times in s.
         lags: Besides, the deviation of their change over each of these times in s.
+        loudness: Exponent of the energy by which frames count; 0 lets all count alike.
     """
 
     layers: tuple[int, ...]
@@ -28,6 +29,7 @@ class FeatureSet:
     parts: int
     windows: tuple[float, ...] = ()
     lags: tuple[float, ...] = ()
+    loudness: float = 0.0
 
     @property
     def name(self) -> str:
@@ -36,6 +38,7 @@ class FeatureSet:
         name = f"layer{several} {'+'.join(map(str, self.layers))}"
         if self.speech_range:
             name += f", speech within {self.speech_range:g} dB"
+        name += f", loudness {self.loudness:g}" if self.loudness else ""
         name += f", {self.parts} parts" if self.parts > 1 else ""
         for what, times in (("averages over", self.windows), ("changes over", self.lags)):
             if times:
@@ -72,14 +75,37 @@ def speech_frames(energy: Tensor, speech_range: float) -> Tensor:
     return energy >= energy.max() * 10.0 ** (-speech_range / 10.0)
 
 
-def _deviation(values: Tensor) -> Tensor:
-    """Return the deviation of the population over frames, (depth, frame, width) to (depth, width).
+def loudness_weights(energy: Tensor, exponent: float) -> Tensor:
+    """Return how much frames count by their loudness, the loudest one 1.
 
-    One value gives 0, as does none.
+    Loudness grows with about the 0.3rd power of the energy (Stevens, "The Measurement of Loudness",
+    JASA 27, 1955); what is loud is heard in spite of room and noise.
+
+    Shape:
+        energy (…, frame), not negative, to the same; 1 everywhere in silence.
+    """
+    loudest = energy.amax(dim=-1, keepdim=True)
+    return torch.where(loudest > 0, energy / loudest.clamp_min(1e-30), 1.0).pow(exponent)
+
+
+def _mean_and_deviation(values: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of the population over frames, each (depth, width).
+
+    One value gives a deviation of 0; none gives 0 for both.
+
+    Args:
+        values: (depth, frame, width).
+        weights: How much each frame counts, (frame,); None where all count alike.
     """
     if values.shape[1] == 0:
-        return values.new_zeros(values.shape[0], values.shape[2])
-    return values.std(dim=1, correction=0)
+        nothing = values.new_zeros(values.shape[0], values.shape[2])
+        return nothing, nothing
+    if weights is None:
+        deviation, mean = torch.std_mean(values, dim=1, correction=0)
+        return mean, deviation
+    shares = (weights / weights.sum()).to(values)[None, :, None]
+    mean = (shares * values).sum(dim=1)
+    return mean, (shares * (values - mean.unsqueeze(1)).square()).sum(dim=1).sqrt()
 
 
 def _moving_average(frames: Tensor, window: int) -> Tensor:
@@ -96,6 +122,7 @@ def statistics_over_time(
     frames: Tensor,
     speech: Tensor | None = None,
     *,
+    weights: Tensor | None = None,
     parts: int = 1,
     windows: tuple[int, ...] = (),
     lags: tuple[int, ...] = (),
@@ -110,6 +137,8 @@ def statistics_over_time(
     Args:
         frames: All frames, pauses too.
         speech: Which frames count, (frame,) of bool; None for all.
+        weights: How much they count, (frame,), above 0; None where all count alike. A change
+            counts as its later frame.
         parts: Equal parts of the counted frames; 1 for the whole alone.
         windows: Lengths of moving averages in frames, odd.
         lags: Distances of changes in frames, 1 or more.
@@ -128,11 +157,18 @@ def statistics_over_time(
     # Half precision, as cached, cannot hold sums; float64 makes the order of frames immaterial.
     wide = frames.double()
     counted = wide[:, speech]
-    deviation, mean = torch.std_mean(counted, dim=1, correction=0)
+
+    def pool(values: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        return _mean_and_deviation(values, None if weights is None else weights[kept])
+
+    places = speech.nonzero().squeeze(1)
+    mean, deviation = pool(counted, places)
     pooled = [mean, deviation]
     if parts > 1:
-        pieces = counted.tensor_split(parts, dim=1)
-        pooled += [piece.mean(dim=1) if piece.shape[1] else mean for piece in pieces]
-    pooled += [_deviation(_moving_average(wide, window)[:, speech]) for window in windows]
-    pooled += [_deviation((wide[:, lag:] - wide[:, :-lag])[:, speech[lag:]]) for lag in lags]
+        pieces = zip(counted.tensor_split(parts, dim=1), places.tensor_split(parts), strict=True)
+        pooled += [pool(piece, at)[0] if piece.shape[1] else mean for piece, at in pieces]
+    pooled += [pool(_moving_average(wide, window)[:, speech], places)[1] for window in windows]
+    for lag in lags:
+        changes = (wide[:, lag:] - wide[:, :-lag])[:, speech[lag:]]
+        pooled.append(pool(changes, places[places >= lag])[1])
     return torch.cat(pooled, dim=-1).float()

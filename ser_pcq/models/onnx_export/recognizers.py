@@ -12,7 +12,7 @@ from ser_pcq.errors import SerError
 from ser_pcq.models.checkpoint import AnyRecognizer
 from ser_pcq.models.frontend import peak_normalise, preemphasise
 from ser_pcq.models.linear.recognizer import LinearRecognizer, frame_rate
-from ser_pcq.models.linear.statistics import FeatureSet
+from ser_pcq.models.linear.statistics import FeatureSet, loudness_weights
 from ser_pcq.models.onnx_export.encoders import graph_encoder
 from ser_pcq.models.onnx_export.spectra import SpectrogramGraph
 from ser_pcq.models.onnx_export.statistics import frame_energies, masked_statistics
@@ -108,8 +108,11 @@ class LinearGraph(nn.Module):
         if chosen.speech_range > 0:
             floor = energy.amax(dim=1, keepdim=True) * 10.0 ** (-chosen.speech_range / 10.0)
             speech = (energy >= floor).to(energy)
+        loudness = torch.ones_like(energy)
+        if chosen.loudness > 0:
+            loudness = loudness_weights(energy, chosen.loudness)
         pooled = masked_statistics(
-            frames[:, depths], speech, parts=chosen.parts, windows=windows, lags=lags
+            frames[:, depths], speech, loudness, parts=chosen.parts, windows=windows, lags=lags
         )
         return pooled.flatten(1)
 

@@ -39,8 +39,8 @@ def frame_energies(waveforms: Tensor, n_frames: int) -> Tensor:
 
 
 def _weights(counted: Tensor) -> Tensor:
-    """Return weights that make a sum a mean; (…, frame) of 0 and 1, to the same. None gives 0."""
-    return counted / counted.sum(dim=-1, keepdim=True).clamp_min(1.0)
+    """Return weights that make a sum a mean; (…, frame), 0 or more, to the same. None gives 0."""
+    return counted / counted.sum(dim=-1, keepdim=True).clamp_min(1e-9)
 
 
 def _deviations(values: Tensor, weights: Tensor) -> Tensor:
@@ -54,12 +54,12 @@ def _deviations(values: Tensor, weights: Tensor) -> Tensor:
     return variance.clamp_min(0.0).sqrt().squeeze(2)
 
 
-def _part_weights(speech: Tensor, whole: Tensor, parts: int) -> Tensor:
+def _part_weights(speech: Tensor, counts: Tensor, whole: Tensor, parts: int) -> Tensor:
     """Return the weights whose sums are the means of equal parts of what counts.
 
     Shape:
-        speech (batch, frame) of 0 and 1, whole (batch, frame), the weights of a part without a
-        frame, to (batch, part, frame).
+        speech (batch, frame) of 0 and 1, counts (batch, frame), how much each counts, whole
+        (batch, frame), the weights of a part without a frame, to (batch, part, frame).
     """
     rank = speech.cumsum(dim=1) - speech  # counted frames before each
     count = speech.sum(dim=1, keepdim=True)
@@ -69,14 +69,15 @@ def _part_weights(speech: Tensor, whole: Tensor, parts: int) -> Tensor:
     edges = edges * size + torch.minimum(edges, count - parts * size)  # (batch, parts + 1)
     rank, speech = rank.unsqueeze(1), speech.unsqueeze(1)
     after = (rank >= edges.unsqueeze(2)).to(speech) * speech  # (batch, parts + 1, frame)
-    inside = after[:, :-1] - after[:, 1:]
+    inside = (after[:, :-1] - after[:, 1:]) * counts.unsqueeze(1)
     n_inside = inside.sum(dim=2, keepdim=True)
-    return torch.where(n_inside > 0, inside / n_inside.clamp_min(1.0), whole.unsqueeze(1))
+    return torch.where(n_inside > 0, inside / n_inside.clamp_min(1e-9), whole.unsqueeze(1))
 
 
 def masked_statistics(
     frames: Tensor,
     speech: Tensor,
+    loudness: Tensor,
     *,
     parts: int,
     windows: tuple[int, ...],
@@ -85,14 +86,15 @@ def masked_statistics(
     """Return `statistics.statistics_over_time` with weights in the place of selected frames.
 
     Shape:
-        frames (batch, depth, frame, width), speech (batch, frame) of 0 and 1, to (batch, depth,
-        k * width).
+        frames (batch, depth, frame, width), speech (batch, frame) of 0 and 1, loudness (batch,
+        frame), to (batch, depth, k * width).
     """
     n_frames = frames.shape[2]
-    weights = _weights(speech)
+    counts = speech * loudness
+    weights = _weights(counts)
     counted = weights.unsqueeze(1)  # (batch, part, frame)
     if parts > 1:
-        counted = torch.cat([counted, _part_weights(speech, weights, parts)], dim=1)
+        counted = torch.cat([counted, _part_weights(speech, counts, weights, parts)], dim=1)
     means = counted.unsqueeze(1) @ frames  # (batch, depth, part, width)
     centred = frames - means[:, :, :1]
     of_parts = means[:, :, 1:].flatten(2)
@@ -114,5 +116,5 @@ def masked_statistics(
             pooled.append(_deviations(total, weights) / window)
     for lag in lags:
         change = centred - centred.index_select(2, (order - lag).clamp(min=0))
-        pooled.append(_deviations(change, _weights(speech * (order >= lag).to(speech))))
+        pooled.append(_deviations(change, _weights(counts * (order >= lag).to(speech))))
     return torch.cat(pooled, dim=-1)
