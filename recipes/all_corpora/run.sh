@@ -27,7 +27,8 @@ if at 0; then
   if [ -n "$corpora" ]; then read -ra names <<< "$corpora"; else names=("$data_dir"/*/); fi
   for name in "${names[@]}"; do
     name=$(basename "$name")
-    if [ -f "$data_dir/$name/wav.scp" ]; then parts+=("$data_dir/$name")
+    if [ "$data_dir/$name" -ef "$data" ]; then continue
+    elif [ -f "$data_dir/$name/wav.scp" ]; then parts+=("$data_dir/$name")
     else say "no data directory, left out: $name"; fi
   done
   if [ ${#parts[@]} -lt 2 ]; then
