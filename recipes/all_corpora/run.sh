@@ -9,7 +9,7 @@
 # --protocol is a file of the folder protocols: "clean" leaves each corpus out, "emodb-speakers" each
 # speaker of EMO-DB, with the other corpora in training. Emotions of --drop are left out. The last table of stage 3 is of the emotions of --labels alone.
 # Stages: 0 combine, 1 validate, 2 train, 3 score; on request 4: keep the predictions beside the
-# recipe's results, 5: train a model on all corpora.
+# recipe's results, 5: train a model on all corpora, for the package where there is a card of it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 data_dir="" corpora="" drop="" map="" labels=anger,happiness,neutral,sadness conf=voices-large encoder=""
@@ -47,6 +47,19 @@ if at 3; then
 fi
 if at 4; then ser-eval "$exp/$protocol" --output-dir "$kept/$protocol" --no-figures; fi
 if at 5; then
-  say "${model:-$conf}, on all corpora"
-  ser-train "$settings" "$data" "$work_dir/exp/${model:-$conf}" "${options[@]}" "${changes[@]}" --set protocol.name=all
+  name=${model:-$conf} everybody=$work_dir/exp/${model:-$conf}
+  say "$name, on all corpora"
+  ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}" --set protocol.name=all
+  # Only a model that is as its card says gets into the package.
+  if grep -qs "^Configuration: \`$conf\`" "$here/cards/$name.md"; then
+    shipped=$here/../../ser_pcq/models/embedded/$name
+    # Encoder and fingerprints are stored once for all models that have them.
+    ser-export "$everybody/all/checkpoint" "$shipped" --folder --common "$shipped/../shared" \
+      --license CC-BY-NC-SA-4.0
+    cp "$here/cards/LICENSE" "$shipped/LICENSE"
+    cat "$everybody/all/checkpoint/README.md" "$here/cards/$name.md" > "$shipped/README.md"
+    ser-export "$shipped" "$shipped/model.onnx" --share-weights --precision int8
+  else
+    say "$name stays out of the package: there is no card of it that names $conf"
+  fi
 fi

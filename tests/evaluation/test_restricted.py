@@ -72,7 +72,7 @@ def test_what_cannot_be_scored_is_refused(labels, wrong):
 
 
 def test_a_fold_is_scored_as_if_it_were_alone():
-    rows = [(LABELS[i % 4], [1 + (i * k) % 5 for k in range(4)]) for i in range(40)]
+    rows = [(LABELS[i // 2 % 4], [1 + (i * k) % 5 for k in range(4)]) for i in range(40)]
     whole = table(rows)
     folds = fold_scores(whole, {1: "one", 2: "two"})
     assert [fold.tested for fold in folds] == ["one", "two"]
@@ -82,6 +82,18 @@ def test_a_fold_is_scored_as_if_it_were_alone():
         assert fold.interval[0] <= fold.ua <= fold.interval[1]
     lines = format_fold_scores(folds)
     assert len({len(line) for line in lines[1:]}) == 1  # columns
+
+
+def test_an_emotion_of_one_corpus_alone_is_not_held_against_the_others():
+    """No model has learnt it where this corpus is left out."""
+    rows = [(LABELS[i % 3], [1 + (i * k) % 5 for k in range(4)]) for i in range(40)]
+    more = [("sadness", [1, 1, 1, 2])] * 8  # every second one of them in the first fold
+    whole = table([*rows, *more])
+    kept = tuple(r for r in whole.rows if r.reference != "sadness" or r.fold == 1)
+    one, two = fold_scores(Predictions(LABELS, kept), {1: "one", 2: "two"})
+    assert (one.labels, one.left_out) == (LABELS[:3], 4)
+    assert (two.labels, two.left_out) == (LABELS[:3], 0)
+    assert "4 utterances" in format_fold_scores((one, two))[-1]
 
 
 def test_the_command_scores_stored_predictions_among_some_emotions(command, tmp_path):
