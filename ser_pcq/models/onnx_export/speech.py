@@ -22,7 +22,16 @@ def with_head(content: bytes, head: SpeechHead, card: str | None = None) -> byte
     without_head(graph)
     for name, value in head.tensors().items():
         graph.initializer.append(numpy_helper.from_array(value, name))
-    graph.node.append(helper.make_node("Gemm", [EMBEDDING, WEIGHT, BIAS], [SPEECH], transB=1))
+    product, axes, total = (f"{SPEECH}.{name}" for name in ("product", "axes", "total"))
+    graph.initializer.append(helper.make_tensor(axes, TensorProto.INT64, [1], [1]))
+    # Not as a product of matrices, which tools that round to 8 bits would round.
+    graph.node.extend(
+        (
+            helper.make_node("Mul", [EMBEDDING, WEIGHT], [product]),
+            helper.make_node("ReduceSum", [product, axes], [total], keepdims=1),
+            helper.make_node("Add", [total, BIAS], [SPEECH]),
+        )
+    )
     embedding = next(one for one in graph.output if one.name == EMBEDDING)
     batch = embedding.type.tensor_type.shape.dim[0]
     shape = [batch.dim_param or batch.dim_value, 1]

@@ -14,9 +14,10 @@ from ser_pcq.data import directory
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.errors import DataError
 from ser_pcq.models.classifier import Classifier, load_classifier
+from ser_pcq.models.info import SpeechHeadInfo
 from ser_pcq.processes import Progress, no_progress
 from ser_pcq.training.speech_head.fit import PENALTY, Fitted, fit_head
-from ser_pcq.training.speech_head.package import HeadInfo, add_head
+from ser_pcq.training.speech_head.package import add_head
 from ser_pcq.training.speech_head.variants import variants
 
 COPIES = 4
@@ -68,7 +69,8 @@ def add_speech_head(
     n_speech = COPIES * len(voices)
     fitted = fit_head(np.stack(rows[:n_speech]), np.stack(rows[n_speech:]), COPIES)
     counts = {name: len(waves) for name, waves in of_each.items()}
-    add_head(model, fitted.head, HeadInfo(counts, len(without), PENALTY, round(fitted.caught, 4)))
+    info = SpeechHeadInfo(counts, len(without), PENALTY, round(fitted.caught, 4))
+    add_head(model, fitted.head, info)
     return fitted
 
 

@@ -1,7 +1,6 @@
 """Puts a head into a package: its weights, its graph and what its JSON says."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,33 +10,14 @@ from ser_pcq.errors import CheckpointError
 from ser_pcq.files import whole_file, write_json
 from ser_pcq.models.data_info import as_json
 from ser_pcq.models.folder import ABOUT, CARD, FORMAT, GRAPH, WEIGHTS, find_model
+from ser_pcq.models.info import SpeechHeadInfo
 from ser_pcq.models.onnx_export.speech import with_head
 from ser_pcq.models.sharing.files import read_weights
 from ser_pcq.models.sharing.graphs import with_weights, without_weights, write_sources
 from ser_pcq.models.speech_head.head import SpeechHead
 
-KEY = "speech_head"
-"""Of `checkpoint.json`."""
 
-
-@dataclass(frozen=True)
-class HeadInfo:
-    """What a head was fitted on.
-
-    Attributes:
-        speech: Recordings of speech by the name of their source.
-        sounds: Recordings without speech.
-        penalty: Of the ridge regression.
-        caught: Share of the sounds that lie under `DOUBTFUL` when others have fitted the head.
-    """
-
-    speech: dict[str, int]
-    sounds: int
-    penalty: float
-    caught: float
-
-
-def add_head(model: str, head: SpeechHead, info: HeadInfo) -> None:
+def add_head(model: str, head: SpeechHead, info: SpeechHeadInfo) -> None:
     """Put a head into a package, in the place of one that it may have.
 
     A graph that shares the package's weights gets the head as well, and the card anew. The JSON is
@@ -75,4 +55,4 @@ def add_head(model: str, head: SpeechHead, info: HeadInfo) -> None:
             temporary.write_bytes(content)
         write_sources(graph.with_suffix(".json"), sources, weights)
     about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    write_json(folder / ABOUT, {**about, KEY: as_json(info)})
+    write_json(folder / ABOUT, {**about, "speech_head": as_json(info)})
