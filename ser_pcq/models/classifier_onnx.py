@@ -249,11 +249,9 @@ class OnnxClassifier:
     def _run(
         self, waveforms: Sequence[NDArray[np.float32]], wanted: dict[str, int]
     ) -> list[NDArray[np.float32]]:
-        """Run the graph, once for all waveforms of one length.
+        """Run the graph, once for all waveforms of one length, each (time,) at 16 kHz.
 
-        Args:
-            waveforms: Each (time,) at 16 kHz.
-            wanted: Names of outputs, and their widths: (recording, width) is returned for each.
+        `wanted` has names of outputs, and their widths: (recording, width) is returned for each.
         """
         results = [np.empty((len(waveforms), width), np.float32) for width in wanted.values()]
         by_length: dict[int, list[int]] = {}
