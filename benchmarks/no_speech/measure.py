@@ -39,18 +39,20 @@ def line(name: str, n: int, refused: int, flagged: int) -> None:
 def cost(predictor: Predictor, paths: list[Path], repeats: int = 5) -> None:
     """Print how long predicting takes with and without the head."""
     waves = [read_waveform(path) for path in paths]
-    best = {"with": float("inf"), "without": float("inf")}
+    judges = {
+        "without": predictor.classifier.probabilities,
+        "with": lambda one: judged(predictor.classifier, one),
+    }
+    best: dict[str, list[float]] = {name: [float("inf")] * len(waves) for name in judges}
     for _ in range(repeats):
-        for name, judge in (
-            ("without", predictor.classifier.probabilities),
-            ("with", lambda one: judged(predictor.classifier, one)),
-        ):
-            start = time.perf_counter()
-            for wave in waves:
+        for k, wave in enumerate(waves):
+            for name, judge in judges.items():
+                start = time.process_time()
                 judge([wave])
-            best[name] = min(best[name], time.perf_counter() - start)
-    share = best["with"] / best["without"] - 1
-    print(f"the head: {share:+.1%} of {1000 * best['without'] / len(waves):.1f} ms a recording")
+                best[name][k] = min(best[name][k], time.process_time() - start)
+    share = sum(best["with"]) / sum(best["without"]) - 1
+    each = 1000 * sum(best["without"]) / len(waves)
+    print(f"the head: {share:+.1%} of {each:.1f} ms a recording")
 
 
 def main() -> None:
