@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import onnx
 import pytest
-import soundfile
 import torch
 from support import tiny
 from support.graphs import assert_variants_give_the_same
