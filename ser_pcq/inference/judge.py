@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.audio.speech import SpeechDetector, speech_detector
-from ser_pcq.audio.steady_sound import refuse_steady
-from ser_pcq.errors import AudioError
+from ser_pcq.audio.steady_sound import no_speech, refuse_steady
+from ser_pcq.errors import AudioError, Reason
 from ser_pcq.inference.answer import Probabilities, answered, unanswered
 from ser_pcq.inference.channels import Channels, Heard, joined
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import EmotionSegment, Prediction, Status
 from ser_pcq.inference.recording import Recording, Refusal, failed
-from ser_pcq.models.classifier import Classifier
+from ser_pcq.models.classifier import Classifier, judged
+from ser_pcq.models.speech_head.head import DOUBTFUL, NONE
 from ser_pcq.processes import Progress, no_progress
+
+Score = tuple[NDArray[np.float64], float]
+"""Probabilities, (class,), and the score of speech, NaN where the model has no head."""
 
 
 class Judge:
@@ -72,12 +76,13 @@ class Judge:
             for k, one in enumerate(heard)
             if isinstance(one, Recording) and one.waveform is not None
         }
-        scores: dict[int, NDArray[np.float64]] = {}
+        scores: dict[int, Score] = {}
         if len(whole) > 1:
             # When it fails, one of them is the cause: each is then tried alone.
             with suppress(AudioError, RuntimeError, MemoryError):
-                rows = self.classifier.probabilities(list(whole.values()))
-                scores = dict(zip(whole, rows, strict=True))
+                rows = judged(self.classifier, list(whole.values()))
+                each_score = zip(rows.probabilities, rows.speech.tolist(), strict=True)
+                scores = dict(zip(whole, each_score, strict=True))
         return [
             unanswered(one, self.classifier.name)
             if isinstance(one, Refusal)
@@ -86,9 +91,9 @@ class Judge:
         ]
 
     def _judge_one(
-        self, recording: Recording, scores: NDArray[np.float64] | None, on_progress: Progress
+        self, recording: Recording, score: "Score | None", on_progress: Progress
     ) -> Prediction:
-        """Judge one recording, whose probabilities, (class,), may be known."""
+        """Judge one recording, whose score may be known."""
         path, duration, channel = recording.path, recording.duration, recording.channel
         name = self.classifier.name
         try:
@@ -96,9 +101,11 @@ class Judge:
                 shares, segments = self._over_time(recording, on_progress)
             else:
                 refuse_steady(recording.waveform)
-                if scores is None:
-                    scores = self.classifier.probabilities([recording.waveform])[0]
-                shares = dict(zip(self.classifier.labels, scores.tolist(), strict=True))
+                if score is None:
+                    rows = judged(self.classifier, [recording.waveform])
+                    score = rows.probabilities[0], float(rows.speech[0])
+                recording = _refuse_other_sounds(recording, score[1])
+                shares = dict(zip(self.classifier.labels, score[0].tolist(), strict=True))
                 segments = ()
                 if self.options.segments:
                     _, segments = self._over_time(recording, on_progress)
@@ -124,3 +131,17 @@ class Judge:
             segments=self.options.segments,
             on_progress=on_progress,
         )
+
+
+def _refuse_other_sounds(recording: Recording, speech: float) -> Recording:
+    """Return a recording, with a warning where its score of speech is doubtful.
+
+    Raises:
+        AudioError: `no_speech`, where it surely is none.
+    """
+    if speech < NONE:
+        raise no_speech("this sounds like music, noise or animals, and not like speech")
+    if speech < DOUBTFUL:
+        doubt = Reason("perhaps_no_speech", "this may be another sound than speech")
+        return recording.named(recording.path, (*recording.warnings, doubt), recording)
+    return recording

@@ -44,7 +44,7 @@ REASONS = {
     "not_finite": "samples are not numbers (NaN or infinite)",
     "too_short": "it is under 0.1 s",
     "silent": "no sample is further than 0.0001 of full scale from the mean",
-    "no_speech": "it is a steady sound (noise, hum, a tone), or over 30 s without any speech",
+    "no_speech": "it is noise, hum, a tone, music, an animal or the like, or over 30 s of such",
     "unsure": "the confidence is under `--min-confidence`",
     "failed": "the model could not compute it, for lack of memory for example",
     "bad_range": "a list names a part that does not lie in the file",
@@ -68,6 +68,7 @@ WARNINGS = {
     "over_scale": "the peak is over twice full scale; probably integers that were not scaled",
     "mostly_silent": "more than 90 % of the samples are exactly 0",
     "cancelling_channels": "channels cancel one another out; only the loudest was judged",
+    "perhaps_no_speech": "it may be music, an animal, laughter or the like; see below",
     "channels_differ": "two channels hold different speech; `--mix split` judges each alone",
 }
 """The words that make an answer doubtful, and what they mean."""

@@ -14,7 +14,8 @@ from ser_pcq.audio.waveform import MIN_DURATION, SAMPLE_RATE, resampled_blocks
 from ser_pcq.errors import AudioError, SerError, suggest
 from ser_pcq.inference.prediction import EmotionSegment
 from ser_pcq.inference.timeline.timeline import WindowConfig
-from ser_pcq.models.classifier import Classifier
+from ser_pcq.models.classifier import Classifier, judged
+from ser_pcq.models.speech_head.head import DOUBTFUL
 
 ENCODINGS: dict[str, tuple[str, float]] = {
     "u8": ("u1", 2.0**7),
@@ -240,10 +241,13 @@ def live(
 def _judge(
     last: _LastWindow, classifier: Classifier, config: WindowConfig
 ) -> EmotionSegment | None:
-    """Judge a window, if it holds speech."""
+    """Judge a window, if it holds speech, and the model does not take it for another sound."""
     if len(last.samples) < MIN_DURATION * SAMPLE_RATE or not last.holds_speech():
         return None
-    shares = classifier.probabilities([last.samples])[0]
+    rows = judged(classifier, [last.samples])
+    if rows.speech[0] < DOUBTFUL:
+        return None
+    shares = rows.probabilities[0]
     best = int(shares.argmax())
     named = dict(zip(classifier.labels, shares.tolist(), strict=True))
     return EmotionSegment(last.start, last.now, classifier.labels[best], float(shares[best]), named)

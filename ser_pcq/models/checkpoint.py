@@ -36,6 +36,7 @@ from ser_pcq.models.info import (
 from ser_pcq.models.linear.recognizer import LinearRecognizer
 from ser_pcq.models.recognizer import Recognizer
 from ser_pcq.models.sharing.files import weight_files
+from ser_pcq.models.speech_head.head import Judged, SpeechHead
 from ser_pcq.version import __version__
 
 AnyRecognizer: TypeAlias = Recognizer | LinearRecognizer
@@ -50,11 +51,13 @@ class Checkpoint:
         recognizer: The model, in evaluation mode, on the device where it is to run.
         info: What the package says of it.
         batch_size: How many recordings it is best given at once.
+        speech_head: What tells speech from other sounds; None where the package has none.
     """
 
     recognizer: AnyRecognizer
     info: ModelInfo
     batch_size: int = 1
+    speech_head: SpeechHead | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +115,19 @@ class Checkpoint:
         tensors = [torch.from_numpy(np.ascontiguousarray(one)) for one in waveforms]
         scores, embeddings = self.recognizer.batch_outputs(tensors)
         return scores.double().softmax(dim=1).numpy(), embeddings.float().numpy()
+
+    @property
+    def has_speech_head(self) -> bool:
+        """Whether it tells speech from other sounds."""
+        return self.speech_head is not None
+
+    def judged(
+        self, waveforms: Sequence[NDArray[np.float32]], *, embeddings: bool = False
+    ) -> Judged:
+        """See `HearsSpeech`."""
+        assert self.speech_head is not None
+        scores, vectors = self.outputs(waveforms)
+        return Judged(scores, self.speech_head.scores(vectors), vectors if embeddings else None)
 
 
 def shareable_config(config: Config) -> Config:
@@ -221,6 +237,7 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
         tensors: dict[str, torch.Tensor] = {}
         for file in weight_files(folder):
             tensors |= load_file(file)
+        head = SpeechHead.of(tensors)
         recognizer.load_state_dict({k: _full(v) for k, v in tensors.items()})
     except ConfigError as error:
         raise CheckpointError(f"checkpoint {folder} does not fit this version: {error}") from error
@@ -235,7 +252,7 @@ def load_checkpoint(model: str, *, device: str = "cpu") -> Checkpoint:
     ) as error:
         raise damaged(folder, error) from error
     # On the CPU several at once are not faster.
-    return Checkpoint(recognizer.to(device).eval(), info, 1 if device == "cpu" else 16)
+    return Checkpoint(recognizer.to(device).eval(), info, 1 if device == "cpu" else 16, head)
 
 
 def _build(info: ModelInfo) -> AnyRecognizer:

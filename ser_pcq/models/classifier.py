@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import SerError
 from ser_pcq.models.folder import GRAPH, default_model, find_model
+from ser_pcq.models.speech_head.head import Judged
 
 
 class Classifier(Protocol):
@@ -82,6 +83,42 @@ class Classifier(Protocol):
             RuntimeError, MemoryError: When it cannot be computed, for lack of memory for example.
         """
         ...
+
+
+@runtime_checkable
+class HearsSpeech(Protocol):
+    """A classifier that may have a head."""
+
+    @property
+    def has_speech_head(self) -> bool:
+        """Whether it has."""
+        ...
+
+    def judged(
+        self, waveforms: Sequence[NDArray[np.float32]], *, embeddings: bool = False
+    ) -> Judged:
+        """Return probabilities and scores of speech, computed together; as `probabilities`.
+
+        Args:
+            waveforms: Each (time,) at 16 kHz.
+            embeddings: Whether they are wanted as well.
+        """
+        ...
+
+
+def judged(classifier: Classifier, waveforms: Sequence[NDArray[np.float32]]) -> Judged:
+    """Ask any classifier for probabilities, and for scores of speech where it has a head.
+
+    Shape:
+        waveforms, each (time,) at 16 kHz.
+
+    Raises:
+        RuntimeError, MemoryError: When it cannot be computed, for lack of memory for example.
+    """
+    if isinstance(classifier, HearsSpeech) and classifier.has_speech_head:
+        return classifier.judged(waveforms)
+    unknown = np.full(len(waveforms), np.nan, np.float32)
+    return Judged(classifier.probabilities(waveforms), unknown)
 
 
 def load_classifier(model: str | None = None, *, device: str = "cpu") -> Classifier:

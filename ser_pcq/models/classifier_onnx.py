@@ -17,6 +17,7 @@ from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
 from ser_pcq.models.description.licence import package_licence
 from ser_pcq.models.folder import GRAPH, WEIGHTS
 from ser_pcq.models.sharing.graphs import session_options
+from ser_pcq.models.speech_head.head import SPEECH, Judged
 
 LENGTHS = "lengths"
 """Name of the second input of graphs that take padded batches: samples of each, (batch,)."""
@@ -98,6 +99,7 @@ class OnnxClassifier:
         labels: The emotions.
         batch_size: 1: several at once are hardly faster on a CPU.
         licence: SPDX expression; None where neither states one.
+        has_speech_head: Whether it tells speech from other sounds.
         info: What the file says of itself, with this licence.
         card: The model card.
 
@@ -132,6 +134,7 @@ class OnnxClassifier:
         self._takes_lengths = any(one.name == LENGTHS for one in session.get_inputs())
         widths = [one.shape[1] for one in session.get_outputs() if one.name == EMBEDDING]
         self._width: int | None = widths[0] if widths else None
+        self.has_speech_head = any(one.name == SPEECH for one in session.get_outputs())
 
     @property
     def has_embeddings(self) -> bool:
@@ -190,20 +193,22 @@ class OnnxClassifier:
         scores, embeddings = self._run(waveforms, wanted)
         return _normalised(scores), embeddings
 
+    def judged(
+        self, waveforms: Sequence[NDArray[np.float32]], *, embeddings: bool = False
+    ) -> Judged:
+        """See `HearsSpeech`."""
+        wanted = {OUTPUT: len(self.labels), SPEECH: 1}
+        if embeddings:
+            wanted[EMBEDDING] = self.width
+        scores, speech, *vectors = self._run(waveforms, wanted)
+        return Judged(_normalised(scores), speech[:, 0], *vectors)
+
     def _run(
         self, waveforms: Sequence[NDArray[np.float32]], wanted: dict[str, int]
     ) -> list[NDArray[np.float32]]:
-        """Run the graph, once for all waveforms of one length.
+        """Run the graph, once for all waveforms of one length, each (time,) at 16 kHz.
 
-        Args:
-            waveforms: Each (time,) at 16 kHz.
-            wanted: Names of outputs, and their widths.
-
-        Returns:
-            (recording, width) for each output.
-
-        Raises:
-            RuntimeError: When it cannot be computed.
+        `wanted` has names of outputs, and their widths: (recording, width) is returned for each.
         """
         results = [np.empty((len(waveforms), width), np.float32) for width in wanted.values()]
         by_length: dict[int, list[int]] = {}

@@ -75,6 +75,23 @@ class CalibrationInfo:
 
 
 @dataclass(frozen=True)
+class SpeechHeadInfo:
+    """What a speech head was fitted on.
+
+    Attributes:
+        speech: Recordings of speech by the name of their source.
+        sounds: Recordings without speech.
+        penalty: Of the ridge regression.
+        caught: Share of the sounds that are doubtful or no speech when others have fitted the head.
+    """
+
+    speech: dict[str, int]
+    sounds: int
+    penalty: float
+    caught: float
+
+
+@dataclass(frozen=True)
 class EncoderInfo:
     """What is needed to build a context encoder again, without weights.
 
@@ -150,6 +167,7 @@ class ModelInfo:
         parameters: How many it has.
         versions: What it was written with.
         licence: SPDX expression of the licence of its weights; None where none is stated.
+        speech_head: What its speech head was fitted on; None without one.
     """
 
     name: str
@@ -165,6 +183,7 @@ class ModelInfo:
     parameters: ParameterCounts
     versions: Versions
     licence: str | None = None
+    speech_head: SpeechHeadInfo | None = None
 
     @classmethod
     def from_json(cls, plain: Plain) -> "ModelInfo":
@@ -178,6 +197,7 @@ class ModelInfo:
         config = from_dict(plain["config"])
         encoder, n_features = plain["encoder"], plain.get("n_features")
         licence = plain.get("licence")
+        head = plain.get("speech_head")
         return cls(
             name=str(plain["name"]),
             data=DataInfo.from_json(plain["data"]),
@@ -193,6 +213,7 @@ class ModelInfo:
             parameters=ParameterCounts(**plain["parameters"]),
             versions=Versions.from_json(plain["versions"]),
             licence=None if licence is None else str(licence),
+            speech_head=None if head is None else SpeechHeadInfo(**head),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -214,6 +235,7 @@ class ModelInfo:
             "config": tables,
             "parameters": as_json(self.parameters),
             "versions": self.versions.to_json(),
+            **({} if self.speech_head is None else {"speech_head": as_json(self.speech_head)}),
         }
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from support.paths import ROOT, SOUNDS
 
-from ser_pcq.models.folder import GRAPH
+from ser_pcq.models.folder import GRAPH, WEIGHTS
 from ser_pcq.models.sharing.packages import write_package
 
 STORED = ROOT / "tests" / "support" / "stored_983a9ba" / "journals"
@@ -36,16 +36,18 @@ def workplace(tmp_path):
     return tmp_path
 
 
-GRAPH_THEN = 494886
-"""Bytes; the graph has been written again since, with embeddings, and its answers stayed."""
+SIZES_THEN = {GRAPH: 494886, WEIGHTS: 766412}
+"""Bytes; both files have been written again since, with embeddings and a speech head, and the
+answers stayed."""
 
 
 def begin_from(name, journal):
-    """Put a journal of that job there, as if its model had the graph of now."""
+    """Put a journal of that job there, as if its model had the files of now."""
     text = (STORED / name).read_text()
-    assert text.count(str(GRAPH_THEN)) == 1
-    now = (journal.parent / "model" / GRAPH).stat().st_size
-    journal.write_text(text.replace(str(GRAPH_THEN), str(now)))
+    for file, then in SIZES_THEN.items():
+        assert text.count(str(then)) == 1
+        text = text.replace(str(then), str((journal.parent / "model" / file).stat().st_size))
+    journal.write_text(text)
 
 
 CALL = ("predict", "recordings", "--model", "model", "--speech", "energy")

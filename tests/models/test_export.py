@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import onnx
 import pytest
-import soundfile
 import torch
 from support import tiny
 from support.graphs import assert_variants_give_the_same
@@ -239,15 +238,14 @@ def test_a_file_says_what_it_is_and_nothing_of_where_it_was_made(exported):
         assert word not in content
 
 
-def test_files_are_predicted_with_without_torch(exported, tmp_path):
-    soundfile.write(tmp_path / "swell.wav", sounds()[5], 16_000)
+def test_files_are_predicted_with_without_torch(exported):
     code = "import sys; sys.modules['torch'] = None\nfrom ser_pcq.cli.predict import app\napp()"
     result = subprocess.run(
         [
             sys.executable,
             "-c",
             code,
-            tmp_path / "swell.wav",
+            SOUNDS / "calm.wav",
             "--format",
             "jsonl",
             "--model",

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from ser_pcq.audio.speech import FRAME
 from ser_pcq.audio.waveform import MIN_DURATION, SAMPLE_RATE
-from ser_pcq.models.classifier import Classifier
+from ser_pcq.models.classifier import Classifier, judged
+from ser_pcq.models.speech_head.head import DOUBTFUL
 
 _LEAST = 1e-10  # probability; a class that one window excludes stays possible
 
@@ -104,8 +105,12 @@ class Windows:
         if not self._waiting:
             return
         batch = [samples for _, samples in self._waiting]
-        scores = np.log(np.maximum(self._classifier.probabilities(batch), _LEAST))
-        for (start, samples), score in zip(self._waiting, scores, strict=True):
+        rows = judged(self._classifier, batch)
+        scores = np.log(np.maximum(rows.probabilities, _LEAST))
+        for (start, samples), score, speech in zip(self._waiting, scores, rows.speech, strict=True):
+            # What the detector took for speech may be music: others judge the speech beside it.
+            if speech < DOUBTFUL:
+                continue
             end = start + len(samples)
             # At least half of a cell has to be covered, as far as the recording goes.
             first = (start + self._hop // 2) // self._hop

@@ -14,7 +14,8 @@ from ser_pcq.inference.mix import SPLIT
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import EmotionSegment, Prediction
 from ser_pcq.inference.recording import Recording
-from ser_pcq.models.classifier import Classifier
+from ser_pcq.models.classifier import Classifier, HearsSpeech
+from ser_pcq.models.speech_head.head import DOUBTFUL, Judged
 from ser_pcq.processes import Progress, no_progress
 
 PIECE = 4.0
@@ -72,11 +73,30 @@ class _Noting:
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """See `Classifier`."""
         scores, vectors = self._classifier.outputs(waveforms)
+        self._note(vectors, vectors)
+        return scores, vectors
+
+    @property
+    def has_speech_head(self) -> bool:
+        """See `HearsSpeech`."""
+        return isinstance(self._classifier, HearsSpeech) and self._classifier.has_speech_head
+
+    def judged(
+        self, waveforms: Sequence[NDArray[np.float32]], *, embeddings: bool = False
+    ) -> Judged:
+        """See `HearsSpeech`."""
+        assert isinstance(self._classifier, HearsSpeech)
+        rows = self._classifier.judged(waveforms, embeddings=True)
+        assert rows.embeddings is not None
+        self._note(rows.embeddings, rows.embeddings[rows.speech >= DOUBTFUL])
+        return rows
+
+    def _note(self, vectors: NDArray[np.float32], of_speech: NDArray[np.float32]) -> None:
+        """Keep vectors, (recording, width), and sum those up that count for a long recording."""
         if self.first is None:
             self.first = vectors[0].copy()
-        self._total += vectors.sum(axis=0, dtype=np.float64)
-        self._n += len(vectors)
-        return scores, vectors
+        self._total += of_speech.sum(axis=0, dtype=np.float64)
+        self._n += len(of_speech)
 
 
 def embedded(

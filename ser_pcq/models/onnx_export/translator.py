@@ -18,6 +18,7 @@ from ser_pcq.models.classifier_onnx import EMBEDDING, INPUT, OUTPUT
 from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
 from ser_pcq.models.onnx_export.opset import NEWEST
 from ser_pcq.models.onnx_export.recognizers import LinearGraph, NetworkGraph, as_graph
+from ser_pcq.models.onnx_export.speech import with_head
 from ser_pcq.models.onnx_export.translations import translations
 
 LONGEST = 24 * 3600 * SAMPLE_RATE
@@ -38,7 +39,10 @@ def translated(checkpoint: Checkpoint, *, card: str, precision: str) -> bytes:
     content = _with_metadata(
         translate(as_graph(checkpoint.recognizer)), checkpoint, card, precision
     )
-    return _in_8_bits(content) if precision == "int8" else content
+    content = _in_8_bits(content) if precision == "int8" else content
+    # Not rounded: it costs nothing.
+    head = checkpoint.speech_head
+    return content if head is None else with_head(content, head)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Fits the head that tells speech from other sounds, to any model that gives embeddings."""
