@@ -63,10 +63,12 @@ def remarks(data: directory.DataDir) -> list[str]:
     lines = []
     unknown = sum(u.speaker == UNKNOWN_SPEAKER for u in data.utterances)
     if unknown:
+        left = "only protocol.name=random is left, and scores will say that they leak"
+        if len(data.corpora) > 1:
+            left = "protocol.name=leave-one-corpus-out is left, and random, which leaks"
         lines.append(
             f"warning: the speaker of {unknown} of {len(data.utterances)} utterances is not "
-            "known: they cannot be held out, so that of the protocols for folds only "
-            "protocol.name=random is left, and scores will say that they leak"
+            f"known: they cannot be held out, so that of the protocols for folds {left}"
         )
     if suggested := suggested_map(data.labels):
         lines.append(f"note: other corpora call these emotions otherwise: --map {suggested}")

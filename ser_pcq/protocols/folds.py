@@ -103,10 +103,27 @@ def make_folds(data: DataDir, config: ProtocolConfig) -> list[Fold]:
     session = {}
     if keeps_mates_out(config.name) and config.session_mates == "out":
         session = {u.utterance_id: u.session for u in data.utterances if u.session is not None}
+    if protocol.tested == "corpus":
+        _check_emotions(data)
     return [
         _make_fold(number, group, test_group, valid_group, session, config)
         for number, group in enumerate(groups, start=1)
     ]
+
+
+def _check_emotions(data: DataDir) -> None:
+    """Refuse a corpus that shares no two emotions with the others: nothing could be scored."""
+    emotions: dict[str | None, set[str]] = defaultdict(set)
+    for u in data.utterances:
+        emotions[u.corpus].add(u.emotion)
+    for corpus, own in emotions.items():
+        others = set().union(*(of for name, of in emotions.items() if name != corpus))
+        if len(own & others) < 2:
+            raise DataError(
+                "a corpus needs two emotions in common with the others",
+                given=f"{corpus} has {few(sorted(own))}; the others {few(sorted(others))}",
+                do="rename emotions, or leave the corpus out: ser-data combine --map OLD=NEW",
+            )
 
 
 def _check_speakers(data: DataDir, config: ProtocolConfig) -> None:

@@ -90,6 +90,17 @@ def test_all_trains_on_everybody_and_tests_nobody():
         (corpus(4), ProtocolConfig(name="leave-one-corpus-out"), "corpus of each utterance"),
         (corpora("a"), ProtocolConfig(name="leave-one-corpus-out"), "needs two corpora"),
         (corpora("ab"), ProtocolConfig(name="leave-one-corpus-out"), "too few corpora"),
+        (
+            replace(
+                corpora("abc"),
+                utterances=tuple(
+                    replace(u, emotion=f"{u.corpus} {u.emotion}") if u.corpus == "b" else u
+                    for u in corpora("abc").utterances
+                ),
+            ),
+            ProtocolConfig(name="leave-one-corpus-out", valid_speakers=0),
+            "two emotions in common.*b has b",
+        ),
         (corpus(2, sessions=True), ProtocolConfig(), "of its sessions.*session_mates"),
         (corpus(2, sessions=True), ProtocolConfig(valid_from="test"), "of its sessions"),
         (corpus(3, sessions=True), ProtocolConfig(), "valid_speakers.*session_mates"),
