@@ -33,6 +33,18 @@ options_for_everybody() {
   if [ -f "$1/protocols/clean" ]; then changes_of "$1" clean; fi
   changes+=(--set protocol.name=all --set 'protocol.split=""')
 }
+# Puts the model in a folder into the package, where a card in FOLDER/cards says it was made with `conf`:
+# `ship FOLDER MODEL CHECKPOINT PRECISION LICENCE`. Encoder and fingerprints are stored once for all models.
+ship() {
+  local card=$1/cards/$2.md to=$1/../../ser_pcq/models/embedded/$2
+  if ! grep -qs "^Configuration: \`$conf\`" "$card"; then
+    say "$2 stays out of the package: there is no card of it that names $conf"; return
+  fi
+  ser-export "$3" "$to" --folder --common "$to/../shared" --license "$5"
+  if [ -f "$1/cards/LICENSE" ]; then cp "$1/cards/LICENSE" "$to/LICENSE"; fi
+  cat "$3/README.md" "$card" > "$to/README.md"
+  ser-export "$to" "$to/model.onnx" --share-weights --precision "$4"
+}
 say() { echo "== $*" >&2; }
 # The commands of `make train` serve where none are on the path.
 commands=$(cd "$(dirname "$0")/../.." && pwd)/.venv/bin

@@ -7,7 +7,7 @@
 #
 # DIR holds data directories, as `ser-data prepare` writes them; --corpora names some of them.
 # --protocol is a file of the folder protocols: "clean" leaves each corpus out, "emodb-speakers" each
-# speaker of EMO-DB, with the other corpora in training. Emotions of --drop are left out. The last table of stage 3 is of the emotions of --labels alone.
+# speaker of EMO-DB, with the others in training. The last table of stage 3 is among --labels alone.
 # Stages: 0 combine, 1 validate, 2 train, 3 score; on request 4: keep the predictions beside the
 # recipe's results, 5: train a model on all corpora, for the package where there is a card of it.
 set -euo pipefail
@@ -24,16 +24,12 @@ if [ -n "$encoder" ]; then options+=(--set "context.encoder=\"$encoder\""); fi
 
 if at 0; then
   parts=()
-  if [ -n "$corpora" ]; then read -ra names <<< "$corpora"; else names=("$data_dir"/*/); fi
-  for name in "${names[@]}"; do
-    name=$(basename "$name")
+  for name in ${corpora:-$(ls "$data_dir")}; do
     if [ "$data_dir/$name" -ef "$data" ]; then continue
     elif [ -f "$data_dir/$name/wav.scp" ]; then parts+=("$data_dir/$name")
     else say "no data directory, left out: $name"; fi
   done
-  if [ ${#parts[@]} -lt 2 ]; then
-    echo "$0: --data-dir must hold two data directories or more (see --help)" >&2; exit 2
-  fi
+  if [ ${#parts[@]} -lt 2 ]; then echo "$0: --data-dir must hold two data directories or more (see --help)" >&2; exit 2; fi
   ser-data combine "${parts[@]}" "$data" ${drop:+--drop "$drop"} ${map:+--map "$map"}
 fi
 if at 1; then say "validate"; ser-data validate "$data"; ser-data summary "$data"; fi
@@ -47,19 +43,8 @@ if at 3; then
 fi
 if at 4; then ser-eval "$exp/$protocol" --output-dir "$kept/$protocol" --no-figures; fi
 if at 5; then
-  name=${model:-$conf} everybody=$work_dir/exp/${model:-$conf}
-  say "$name, on all corpora"
+  everybody=$work_dir/exp/${model:=$conf}
+  say "$model, on all corpora"
   ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}" --set protocol.name=all
-  # Only a model that is as its card says gets into the package.
-  if grep -qs "^Configuration: \`$conf\`" "$here/cards/$name.md"; then
-    shipped=$here/../../ser_pcq/models/embedded/$name
-    # Encoder and fingerprints are stored once for all models that have them.
-    ser-export "$everybody/all/checkpoint" "$shipped" --folder --common "$shipped/../shared" \
-      --license CC-BY-NC-SA-4.0
-    cp "$here/cards/LICENSE" "$shipped/LICENSE"
-    cat "$everybody/all/checkpoint/README.md" "$here/cards/$name.md" > "$shipped/README.md"
-    ser-export "$shipped" "$shipped/model.onnx" --share-weights --precision int8
-  else
-    say "$name stays out of the package: there is no card of it that names $conf"
-  fi
+  ship "$here" "$model" "$everybody/all/checkpoint" int8 CC-BY-NC-SA-4.0
 fi

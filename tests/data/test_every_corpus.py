@@ -180,7 +180,8 @@ def test_every_corpus_is_left_out_in_turn(commands_on_path, command, tmp_path):
     _, of_all, of_four = re.split("^seed_0$", done.stdout, flags=re.MULTILINE)[-3:]
     assert [line.split()[0] for line in of_four.splitlines()[2:5]] == tested
     for fold, line in zip(scores["corpora"], of_all.splitlines()[2:5], strict=True):
-        assert line.split()[:2] == [fold["tested"], str(fold["n_utterances"])]
+        counts = [fold["tested"], str(len(fold["labels"])), str(fold["n_utterances"])]
+        assert line.split()[:3] == counts
         assert f"{100 * fold['ua']:.2f} %" in line
     assert "the model chose among anger, happiness, neutral, sadness only" in done.stdout
 
