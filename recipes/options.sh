@@ -35,6 +35,7 @@ options_for_everybody() {
 }
 # Puts the model in a folder into the package, where a card in FOLDER/cards says it was made with `conf`:
 # `ship FOLDER MODEL CHECKPOINT PRECISION LICENCE`. Encoder and fingerprints are stored once for all models.
+# Its speech head is added after that: benchmarks/no_speech/head.py.
 ship() {
   local card=$1/cards/$2.md to=$1/../../ser_pcq/models/embedded/$2
   if ! grep -qs "^Configuration: \`$conf\`" "$card"; then
