@@ -33,7 +33,7 @@ def _score(
     *,
     allow_leakage: bool,
     figures: bool,
-    labels: str,
+    labels: str | None,
 ) -> "tuple[Scores | SeedScores, str, list[Path]]":
     """Score what training predicted; return scores, text and what was written."""
     # Imported here, so that --help and usage errors do not wait for it.
@@ -45,7 +45,7 @@ def _score(
     experiment = read_experiment(exp_dir)
     if not allow_leakage:
         experiment.refuse_leaks()
-    if labels:
+    if labels is not None:
         # Only printed: a folder's report is that of all its emotions.
         chosen = [label.strip() for label in labels.split(",") if label.strip()]
         scores = score_experiment(restricted(experiment, chosen))
@@ -189,7 +189,7 @@ SharedClasses = Annotated[
     ),
 ]
 Labels = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--labels",
         metavar="LABEL,…",
@@ -220,7 +220,7 @@ def evaluate(
     figures: Figures = True,
     mapping: Map = None,
     shared_classes: SharedClasses = False,
-    labels: Labels = "",
+    labels: Labels = None,
     version: bool = VERSION_OPTION,
 ) -> None:
     """Print WA and UA, pooled and per fold, with intervals, and write the report files.
@@ -234,7 +234,8 @@ def evaluate(
         raise typer.BadParameter("goes with EXP_DIR alone", param_hint="--inflation")
     if (mapping or shared_classes) and (compare or data_dir is None):
         raise typer.BadParameter("only with DATA_DIR", param_hint="--map, --shared-classes")
-    if labels and (compare or inflation or data_dir is not None or output_dir is not None):
+    others = compare or inflation or data_dir is not None or output_dir is not None
+    if labels is not None and others:
         raise typer.BadParameter("goes with EXP_DIR alone", param_hint="--labels")
     if inflation:
         result, text, written = _inflate([exp_dir, *inflation], output_dir)

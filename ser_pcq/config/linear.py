@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from ser_pcq.config.ranges import HUGE, TINY, AtLeast, Distinct
+from ser_pcq.config.ranges import HUGE, TINY, AtLeast, Between, Distinct
 
 TIMES = Distinct(0.01, 10, "times of 0.01 to 10 s", may_be_empty=True)
 
@@ -57,7 +57,7 @@ class DiscriminantConfig:
     validation utterances or, without any, by leaving out one training speaker after the other.
     `average`: the discriminants of all are averaged; where candidates are nearly equal, choosing
     one of them only adds noise."""
-    prior: Annotated[float, AtLeast(0)] = 0.0
+    prior: Annotated[float, Between(0, 10)] = 0.0
     """How far emotions are as likely as they are frequent in training, by the weights of
     `protocol.balance`. 0: all are equally likely; 1: the share of each is its probability; above:
     a power of the share, for emotions that few corpora have and that nothing shows to be the same

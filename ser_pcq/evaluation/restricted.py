@@ -49,12 +49,13 @@ def of_labels(predictions: Predictions, labels: Sequence[str]) -> Predictions:
             raise ScoreError(
                 "no such emotion in the predictions",
                 given=label,
-                accepted=", ".join(known),
                 do=suggest(label, known),
             )
     kept = [label for label in known if label in set(labels)]
     if len(kept) < 2:
-        raise ScoreError("too few emotions", given=", ".join(kept), accepted="two or more")
+        raise ScoreError(
+            "too few emotions", given=", ".join(kept) or "none", accepted="two or more"
+        )
     columns = [known.index(label) for label in kept]
     rows = []
     for row in predictions.rows:

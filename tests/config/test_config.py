@@ -65,6 +65,7 @@ def test_tables_and_configuration_are_the_same_thing(toml):
         ("augment.voices=-1", "0 or more"),
         ("discriminant.shrinkages=[0.5, nan]", "up to 1, each once"),
         ("discriminant.shrinkages=[0.5, 0.5]", "each once"),
+        ("discriminant.prior=inf", "0 to 10"),
         ("statistics.speech_ranges=[inf]", "from 0 to 1000"),
         ("statistics.parts=[100000]", "1 to 100"),
         ("svm.costs=[]", "above 0"),

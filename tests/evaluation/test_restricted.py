@@ -114,6 +114,10 @@ def test_the_command_scores_stored_predictions_among_some_emotions(command, tmp_
     assert path.read_bytes() == before
     done = command("eval", path.parent, "--labels", "anger,sadness", "--output-dir", tmp_path)
     assert done.returncode == 2
+    done = command("eval", path.parent, "--labels", "")  # an empty variable of a script
+    assert done.returncode == 1
+    assert "two or more" in done.stderr
+    assert [p.name for p in path.parent.iterdir()] == ["predictions.csv"]
 
 
 @given(st.integers(1, 5))
