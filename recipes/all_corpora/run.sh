@@ -24,7 +24,7 @@ if [ -n "$encoder" ]; then options+=(--set "context.encoder=\"$encoder\""); fi
 
 if at 0; then
   parts=()
-  for name in ${corpora:-$(ls "$data_dir")}; do
+  for name in ${corpora:-$(ls "$data_dir" 2> /dev/null)}; do
     if [ "$data_dir/$name" -ef "$data" ]; then continue
     elif [ -f "$data_dir/$name/wav.scp" ]; then parts+=("$data_dir/$name")
     else say "no data directory, left out: $name"; fi
