@@ -9,6 +9,7 @@ model is the embedded name or path of any package that gives embeddings; it is c
 import argparse
 from pathlib import Path
 
+from ser_pcq.cli.terminal import progress
 from ser_pcq.training.speech_head.add import add_speech_head
 
 
@@ -20,7 +21,14 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, nargs="+", required=True)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    fitted = add_speech_head(options.model, options.sounds, options.speech, seed=options.seed)
+    with progress("embedding") as advance:
+        fitted = add_speech_head(
+            options.model,
+            options.sounds,
+            options.speech,
+            seed=options.seed,
+            on_progress=advance,
+        )
     print(
         f"of the sounds in dev, by cross-validation: {fitted.caught:.1%} under the threshold of "
         f"doubt, which 1 % of speech is, {fitted.refused:.1%} refused"

@@ -123,9 +123,11 @@ def _print_models(context: typer.Context, name: str) -> None:
 
     sources = {one: context.get_parameter_source(one) for one in context.params}
     given = {one for one, source in sources.items() if source and source.name == "COMMANDLINE"}
-    if given - {"models", "output_format"} or name not in LIST_FORMATS:
+    others = sorted(given - {"models", "output_format"})
+    if others or name not in LIST_FORMATS:
         accepted = f"goes with --format {' or '.join(LIST_FORMATS)} alone"
-        raise typer.BadParameter(accepted, param_hint="--models")
+        beside = f", not with {', '.join(others)}" if others else f", not {name}"
+        raise typer.BadParameter(accepted + beside, param_hint="--models")
     print_models(name)
 
 

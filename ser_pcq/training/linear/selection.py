@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import DataError
+from ser_pcq.evaluation.metrics import ratios_of_counts
 from ser_pcq.models.linear.classifier import (
     Floats,
     Integers,
@@ -102,7 +103,7 @@ def _fit_best(
             for k, one in enumerate(of_fold):
                 logits[k, held_out] = one.logits(features[held_out])
         for setting, values in zip(method.settings, logits[:, judged], strict=True):
-            wa, ua = _accuracies(targets[judged], values.argmax(axis=1), counts)
+            wa, ua = _accuracies(targets[judged], values, counts)
             scored[Candidate(name, setting, wa, ua)] = values
         if average:
             fits += parts.fit([unfitted], method.settings)
@@ -118,13 +119,16 @@ def _fit_best(
     return Chosen(names, settings, mean_of(fits), tuple(scored), held_out_logits)
 
 
-def _accuracies(targets: Integers, answers: Integers, weights: Floats) -> tuple[float, float]:
-    """Return WA and UA of weighted utterances, each (utterance,)."""
-    right = weights * (targets == answers)
-    of_class, of_all = np.bincount(targets, right), np.bincount(targets, weights)
-    present = of_all > 0
-    ua = float((of_class[present] / of_all[present]).mean())
-    return float(right.sum() / weights.sum()), ua
+def _accuracies(targets: Integers, logits: Floats, weights: Floats) -> tuple[float, float]:
+    """Return WA and UA where utterances count by weights.
+
+    Shape:
+        targets and weights (utterance,), logits (utterance, class).
+    """
+    counts = np.zeros((logits.shape[1], logits.shape[1]))
+    np.add.at(counts, (targets, logits.argmax(axis=1)), weights)
+    ratios = ratios_of_counts(counts)
+    return float(ratios["wa"]), float(ratios["ua"])
 
 
 def _best(candidates: Sequence[Candidate], method: Method) -> Candidate:
