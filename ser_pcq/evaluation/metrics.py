@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ser_pcq.errors import ScoreError
 
 Counts = NDArray[np.int64] | NDArray[np.float64]
-"""Count matrices, (..., reference, prediction), none of them empty; of weighted answers no integers."""
+"""Count matrices, (..., reference, prediction), none of them empty; sums of weights as well."""
 
 Ratio = NDArray[np.float64]
 """One ratio of each matrix, (...), in [0, 1]."""

@@ -79,7 +79,7 @@ def format_report(scores: Scores) -> str:
         lines.append(f"{'mean over folds ' + METRICS[name].title:<20}{_percent(ratio)}")
     lines += [
         "",
-        *([*format_fold_scores(scores.folds), ""] if scores.folds else []),
+        *([*_corpora_lines(scores), ""] if scores.proof.corpora else []),
         *_confidence_lines(scores),
         "",
     ]
@@ -109,6 +109,15 @@ def _proof_lines(proof: Proof) -> list[str]:
         return lines + notes
     checked = ", ".join(proof.verdict.verified) or "nothing: there is no record of the split"
     return [f"checked for leaks: {checked}", *notes]
+
+
+def _corpora_lines(scores: Scores) -> list[str]:
+    """Return a line for each corpus that was left out, and which of them could not be scored."""
+    scored = {fold.tested for fold in scores.folds}
+    lines = format_fold_scores(scores.folds) if scores.folds else []
+    if missing := sorted(set(scores.proof.corpora.values()) - scored):
+        lines.append(f"not scored, fewer than two shared emotions: {', '.join(missing)}")
+    return lines
 
 
 def _confidence_lines(scores: Scores) -> list[str]:
@@ -145,7 +154,7 @@ def format_seeds_report(scores: SeedScores) -> str:
     for name, part in (("mean", 0), ("standard deviation", 1)):
         lines.append(f"{name:<{first}}" + _row([pair[part] for pair in over], pooled))
     for name, one in scores.seeds.items():
-        lines += ["", name, *format_fold_scores(one.folds)] if one.folds else []
+        lines += ["", name, *_corpora_lines(one)] if one.proof.corpora else []
     return "\n".join(lines)
 
 

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.evaluation.fold_scores import fold_scores, format_fold_scores
+from ser_pcq.evaluation.report import format_report
 from ser_pcq.evaluation.restricted import of_labels
+from ser_pcq.evaluation.scores import score
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
+from ser_pcq.protocols.proof import Proof
 
 LABELS = ("anger", "fear", "neutral", "sadness")
 
@@ -94,6 +97,16 @@ def test_an_emotion_of_one_corpus_alone_is_not_held_against_the_others():
     assert (one.labels, one.left_out) == (LABELS[:3], 4)
     assert (two.labels, two.left_out) == (LABELS[:3], 0)
     assert "4 utterances" in format_fold_scores((one, two))[-1]
+
+
+def test_a_corpus_that_cannot_be_scored_is_named():
+    rows = [(LABELS[i // 2 % 4], [1 + (i * k) % 5 for k in range(4)]) for i in range(40)]
+    proof = Proof(protocol="leave-one-corpus-out", corpora={1: "one", 2: "two"})
+    assert "not scored" not in format_report(score(table(rows), proof))
+    # The second corpus has one emotion alone.
+    kept = tuple(r for r in table(rows).rows if r.fold == 1 or r.reference == "fear")
+    text = format_report(score(Predictions(LABELS, kept), proof))
+    assert "not scored, fewer than two shared emotions: one, two" in text
 
 
 def test_the_command_scores_stored_predictions_among_some_emotions(command, tmp_path):
