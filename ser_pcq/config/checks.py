@@ -157,7 +157,7 @@ def linear_rules(
 
 def _slim_rules(slim: SlimConfig, model: ModelConfig, context: ContextConfig) -> list[Rule]:
     """Return what a slim encoder asks for; nothing where there are no ranks."""
-    ranks = (*slim.conv, *slim.attention)
+    ranks = (*slim.conv, *slim.attention, *slim.feed_forward)
     if not ranks:
         return []
     return [
@@ -166,6 +166,12 @@ def _slim_rules(slim: SlimConfig, model: ModelConfig, context: ContextConfig) ->
             "slim",
             f"conv = {list(slim.conv)}, attention = {list(slim.attention)}",
             "two ranks and three ranks of 1 or more, or neither",
+        ),
+        Rule(
+            len(slim.feed_forward) in (0, 3),
+            "slim.feed_forward",
+            list(slim.feed_forward),
+            "[units, rank to them, rank from them], or nothing",
         ),
         Rule(
             model.sums_encoder_up,

@@ -35,6 +35,9 @@ class SlimConfig:
     """Ranks of the two convolutions."""
     attention: tuple[int, ...] = ()
     """Ranks of the first block's query and key together, of its value, and of its output."""
+    feed_forward: tuple[int, ...] = ()
+    """Units that the feed-forward half of the first block keeps, the rank of the map to them, and
+    of the map from them; nothing leaves this half out."""
     utterances: Annotated[int, AtLeast(1)] = 500
     """Most training utterances whose sound it is fitted to, spread evenly over all."""
 

@@ -22,7 +22,8 @@ from ser_pcq.models.encoders.slim_whisper import LowRank, SlimWhisper, attend
 from ser_pcq.models.encoders.whisper_input import sinusoids
 from ser_pcq.protocols.provenance import Provenance, read_provenance
 from ser_pcq.training.experiment import open_experiment
-from ser_pcq.training.linear.slimming import STAGES, Moments, _Teacher, slim_encoder
+from ser_pcq.training.linear.slim_teacher import SlimTeacher
+from ser_pcq.training.linear.slimming import Moments, n_stages, slim_encoder
 from ser_pcq.training.linear.train import _slimmed
 from ser_pcq.training.run_fold import run_fold
 
@@ -64,7 +65,7 @@ def ignore(done, total):
 
 def left_over(slim, encoder, waveforms):
     """Share of the variance of the attended state that the slim encoder misses."""
-    wanted = torch.cat([_Teacher(encoder).attended(w)[0] for w in waveforms])
+    wanted = torch.cat([SlimTeacher(encoder).attended(w)[0] for w in waveforms])
     given = torch.cat([slim(w)[0, 1] for w in waveforms])
     return float((wanted - given).square().mean() / wanted.var(dim=0).mean())
 
@@ -134,7 +135,7 @@ def test_the_same_speech_gives_the_same_encoder_and_is_heard_four_times(encoder)
     counted = []
     config = SlimConfig((4, 4), (4, 4, 4))
     first = slim_encoder(encoder, speech, config, on_progress=lambda: counted.append(1))
-    assert len(counted) == STAGES * len(speech())
+    assert len(counted) == n_stages(config) * len(speech())
     assert first.fingerprint() == slim_encoder(encoder, speech, config).fingerprint()
     other = slim_encoder(encoder, lambda: speech(seed=1), config)
     assert first.fingerprint() != other.fingerprint()
@@ -145,7 +146,7 @@ def test_positions_and_attention_are_those_of_whisper(whisper_dir):
     whisper = load_encoder(ContextConfig(encoder=str(whisper_dir), layers=(1,))).eval()
     table = whisper.positions.weight
     torch.testing.assert_close(sinusoids(*table.shape), table, atol=5e-4, rtol=0)
-    teacher = _Teacher(whisper)
+    teacher = SlimTeacher(whisper)
     waveform = speech(1)[0]
     with torch.no_grad():
         attended = teacher.attended(waveform)
@@ -191,7 +192,7 @@ def test_segments_are_heard_as_the_encoder_will_hear_them(strong_encoder):
         strange = [encoder.prepare(w) for w in speech(5, seed=9)]
     finally:
         encoder.config = dataclasses.replace(normalised, normalise_waveform=False)
-    wanted = torch.cat([_Teacher(encoder).attended(w)[0] for w in strange])
+    wanted = torch.cat([SlimTeacher(encoder).attended(w)[0] for w in strange])
     given = torch.cat([slim(w)[0, 1] for w in speech(5, seed=9)])
     raw = slim_encoder(encoder, speech, config)
     assert left_over(raw, encoder, strange) > 1.5 * float(
@@ -344,7 +345,7 @@ def test_as_many_utterances_are_heard_as_wanted(n, trained):
         seen.append((done, total))
 
     _slimmed(fewer, experiment.folds[0], encoder, count, provenance)
-    assert seen == [(k, STAGES * n) for k in range(1, STAGES * n + 1)]
+    assert seen == [(k, n_stages(config) * n) for k in range(1, n_stages(config) * n + 1)]
     train = experiment.folds[0].train
     assert len(train) == 18
     places = sorted(train.index(i) for i in provenance.seen["encoder"])

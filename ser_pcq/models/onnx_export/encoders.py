@@ -161,7 +161,8 @@ class SlimWhisperGraph(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """Return the hidden states that are read."""
         hidden = self.encoder.stem(self.encoder.prepare(waveform))
-        states = [hidden, hidden + self.attention(self.encoder.norm(hidden))]
+        attended = hidden + self.attention(self.encoder.norm(hidden))
+        states = [hidden, self.encoder.finish(attended)]
         return torch.stack([states[layer] for layer in self.layers], dim=1)
 
 

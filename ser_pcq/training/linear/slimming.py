@@ -3,7 +3,8 @@
 Each map of the slim encoder is a regression of limited rank onto what Whisper has at that place:
 the best one in the sense of squared error, every output put on one scale first, since a small
 feature may matter as much as a large one. Its inputs are what the slim encoder computes so far, and
-the last map aims at the state after attention, so each map also corrects errors of those before it.
+the last map of attention, and that of the feed-forward half, aim at the states that Whisper has
+there, so each map also corrects errors of those before it.
 It needs no gradients, random numbers or labels, only speech.
 
 Source: Izenman, "Reduced-rank regression for the multivariate linear model", J. Multivariate
@@ -20,12 +21,13 @@ from ser_pcq.config.linear import SlimConfig
 from ser_pcq.errors import ConfigError
 from ser_pcq.models.encoders.context import ContextEncoder, WhisperContext
 from ser_pcq.models.encoders.slim_whisper import (
+    FeedForward,
     LowRank,
     SlimShape,
     SlimWhisper,
-    attend,
     plain_shape,
 )
+from ser_pcq.training.linear.slim_teacher import SlimTeacher
 
 RIDGE = 1e-5
 """Share of the mean variance of the inputs that is added to each: inputs are nearly dependent."""
@@ -36,11 +38,9 @@ NOTHING = 1e-8
 LARGEST = 60_000.0
 """Largest weight; half precision ends soon above."""
 
-STAGES = 4
-"""How many times the speech is read."""
-
 Pair = tuple[Tensor, Tensor]
 Pairs = Callable[[Tensor], Iterator[Pair]]
+Stage = tuple[Sequence[LowRank], Pairs]
 
 
 class Moments:
@@ -84,39 +84,13 @@ class Moments:
         return max(0.0, 1.0 - float(explained[-rank:].sum()) / max(1, moving))
 
 
-class _Teacher:
-    """What Whisper has at the places that the slim encoder's maps aim at."""
-
-    def __init__(self, encoder: WhisperContext) -> None:
-        self.encoder, self.block = encoder, encoder.blocks[0]
-        self.heads = int(encoder.hub_config["encoder_attention_heads"])
-
-    def first(self, waveform: Tensor) -> Tensor:
-        """Return the values before the first activation, (batch, frame, width) of 10 ms."""
-        heard: Tensor = self.encoder.conv1(self.encoder.log_mel(waveform))
-        return heard.transpose(1, 2)
-
-    def second(self, waveform: Tensor) -> Tensor:
-        """Return the values before the second activation, (batch, frame, width) of 20 ms."""
-        heard: Tensor = self.encoder.conv2(F.gelu(self.first(waveform)).transpose(1, 2))
-        return heard.transpose(1, 2)
-
-    def maps(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return query, key and value of state 0."""
-        attention = self.block.self_attn
-        normed = self.block.self_attn_layer_norm(hidden)
-        return attention.q_proj(normed), attention.k_proj(normed), attention.v_proj(normed)
-
-    def attended(self, waveform: Tensor) -> Tensor:
-        """Return the state after attention, before the feed-forward half."""
-        hidden = self.encoder.stem(waveform)
-        gathered = attend(*self.maps(hidden), self.heads)
-        projected: Tensor = self.block.self_attn.out_proj(gathered)
-        return hidden + projected
+def n_stages(config: SlimConfig) -> int:
+    """Return how many times the speech is read."""
+    return 7 if config.feed_forward else 4
 
 
-def _stages(teacher: _Teacher, slim: SlimWhisper) -> list[tuple[Sequence[LowRank], Pairs]]:
-    """Return, in order, the maps to fit and what gives their pairs of inputs and outputs."""
+def _stages(teacher: SlimTeacher, slim: SlimWhisper) -> list[Stage]:
+    """Return, in order, the maps to fit up to attention, and their pairs of inputs and outputs."""
 
     def first(waveform: Tensor) -> Iterator[Pair]:
         yield slim.conv1.neighbours(slim.log_mel(waveform)), teacher.first(waveform)
@@ -143,6 +117,23 @@ def _stages(teacher: _Teacher, slim: SlimWhisper) -> list[tuple[Sequence[LowRank
     ]
 
 
+def _feed_forward_stages(
+    teacher: SlimTeacher, slim: SlimWhisper, half: FeedForward, chosen: Tensor
+) -> list[Stage]:
+    """Return the same for the feed-forward half, with the chosen units."""
+
+    def units(waveform: Tensor) -> Iterator[Pair]:
+        normed = slim.norm(slim.attended(slim.stem(waveform)))
+        yield normed, teacher.units(teacher.attended(waveform))[..., chosen]
+
+    def output(waveform: Tensor) -> Iterator[Pair]:
+        attended, wanted = slim.attended(slim.stem(waveform)), teacher.attended(waveform)
+        wanted = wanted + teacher.added(teacher.units(wanted))
+        yield half.active(slim.norm(attended)), wanted - attended
+
+    return [([half.units], units), ([half.output], output)]
+
+
 def check_slim(encoder: ContextEncoder | None, config: SlimConfig) -> WhisperContext:
     """Refuse an encoder that cannot be made slim, or ranks that it does not have.
 
@@ -160,13 +151,18 @@ def check_slim(encoder: ContextEncoder | None, config: SlimConfig) -> WhisperCon
             do="change context.encoder, or leave [slim] out",
         )
     width, mels = encoder.width, int(encoder.hub_config["num_mel_bins"])
-    limits = {"slim.conv": (min(3 * mels, width), width), "slim.attention": (width,) * 3}
-    for key, ranks in (("slim.conv", config.conv), ("slim.attention", config.attention)):
-        if any(rank > limit for rank, limit in zip(ranks, limits[key], strict=True)):
+    limits = {
+        "conv": (min(3 * mels, width), width),
+        "attention": (width,) * 3,
+        "feed_forward": (SlimTeacher(encoder).n_units, width, width),
+    }
+    for key, most in limits.items():
+        ranks = getattr(config, key)
+        if any(rank > limit for rank, limit in zip(ranks, most[: len(ranks)], strict=True)):
             raise ConfigError(
-                f"{key} has a rank above what the map has",
+                f"slim.{key} has a rank above what the map has",
                 given=list(ranks),
-                accepted=f"up to {', '.join(map(str, limits[key]))}",
+                accepted=f"up to {', '.join(map(str, most))}",
             )
     return encoder
 
@@ -184,7 +180,7 @@ def slim_encoder(
     Args:
         encoder: A Whisper encoder with one block or more.
         speech: Gives the segments of one utterance after the other, (segment, time) at 16 kHz;
-            called once for each of the four stages.
+            called once for each of the `n_stages`.
         config: The `[slim]` section.
         on_progress: Called after each utterance of each stage.
 
@@ -192,6 +188,32 @@ def slim_encoder(
         ConfigError: See `check_slim`.
     """
     whisper = check_slim(encoder, config)
+    slim, teacher = _unfitted(whisper, config), SlimTeacher(whisper)
+
+    def heard() -> Iterator[Tensor]:
+        for segments in speech():
+            yield from whisper.prepare(segments).split(16)
+            on_progress()
+
+    def fit(stages: list[Stage]) -> None:
+        for maps, pairs in stages:
+            moments = [Moments() for _ in maps]
+            for part in heard():
+                for sums, pair in zip(moments, pairs(part), strict=True):
+                    sums.add(*pair)
+            for sums, one in zip(moments, maps, strict=True):
+                sums.fit(one)
+
+    fit(_stages(teacher, slim))
+    if slim.feed_forward is not None:
+        chosen = teacher.strongest_units(heard(), config.feed_forward[0])
+        fit(_feed_forward_stages(teacher, slim, slim.feed_forward, chosen))
+    slim.freeze()
+    return slim
+
+
+def _unfitted(whisper: WhisperContext, config: SlimConfig) -> SlimWhisper:
+    """Return a slim encoder of the wanted shape, beside the one that it is made from."""
     hub = whisper.hub_config
     shape = SlimShape(
         n_mels=int(hub["num_mel_bins"]),
@@ -199,17 +221,7 @@ def slim_encoder(
         heads=int(hub["encoder_attention_heads"]),
         conv=config.conv,
         attention=config.attention,
+        feed_forward=config.feed_forward,
     )
     slim = SlimWhisper(whisper.config, whisper.layers, plain_shape(shape)).eval()
-    slim.to(next(whisper.parameters()).device)
-    for maps, pairs in _stages(_Teacher(whisper), slim):
-        moments = [Moments() for _ in maps]
-        for segments in speech():
-            for part in whisper.prepare(segments).split(16):
-                for sums, pair in zip(moments, pairs(part), strict=True):
-                    sums.add(*pair)
-            on_progress()
-        for sums, one in zip(moments, maps, strict=True):
-            sums.fit(one)
-    slim.freeze()
-    return slim
+    return slim.to(next(whisper.parameters()).device)

@@ -34,7 +34,7 @@ from ser_pcq.training.linear import METHODS
 from ser_pcq.training.linear.features import features_of
 from ser_pcq.training.linear.lazy_sets import LazySets
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
-from ser_pcq.training.linear.slimming import STAGES, check_slim, slim_encoder
+from ser_pcq.training.linear.slimming import check_slim, n_stages, slim_encoder
 from ser_pcq.training.linear.table import Side, Table
 
 
@@ -70,7 +70,7 @@ def _slimmed(
     def advance() -> None:
         nonlocal done
         done += 1
-        on_prepare(done, STAGES * len(heard))
+        on_prepare(done, n_stages(slim) * len(heard))
 
     return slim_encoder(encoder, speech, slim, on_progress=advance)
 
