@@ -29,6 +29,7 @@ ELSEWHERE = {
     "augment.noise_snr",
     "slim.conv",
     "slim.attention",
+    "slim.feed_forward",
 }
 
 NUMBERS = (int, float, tuple[int, ...], tuple[float, ...], tuple[int, int, int, int])

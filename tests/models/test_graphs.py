@@ -134,10 +134,11 @@ def test_folded_attention_is_attention(ranks):
         torch.testing.assert_close(FoldedAttention(encoder)(normed), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("feed_forward", [(), (7, 4, 5)])
 @pytest.mark.parametrize("layers", [(0, 1), (1, 0), (0,)])
-def test_slim_encoders_become_graphs_whatever_is_read(layers):
+def test_slim_encoders_become_graphs_whatever_is_read(layers, feed_forward):
     torch.manual_seed(0)
-    shape = SlimShape(n_mels=80, width=32, heads=4, conv=(5, 6), attention=(3, 4, 5))
+    shape = SlimShape(80, 32, 4, conv=(5, 6), attention=(3, 4, 5), feed_forward=feed_forward)
     encoder = SlimWhisper(ContextConfig(), layers, plain_shape(shape)).eval()
     sound = torch.randn(2, 16_037)
     with torch.inference_mode():

@@ -353,3 +353,58 @@ def test_as_many_utterances_are_heard_as_wanted(n, trained):
     # Spread evenly: nowhere is a gap twice as wide as elsewhere, but for rounding.
     gaps = [b - a for a, b in pairwise(places)]
     assert max(gaps) - min(gaps) <= 1
+
+
+ALL_UNITS = SlimConfig(conv=(32, 32), attention=(32, 32, 32), feed_forward=(48, 32, 32))
+"""All the ranks and units that the small Whisper has, its feed-forward half too."""
+
+
+def missed(slim, encoder, waveforms):
+    """Share of the variance of Whisper's state after its first block that the slim one misses."""
+    wanted = torch.cat([encoder(w)[0, 1] for w in waveforms])
+    given = torch.cat([slim(w)[0, 1] for w in waveforms])
+    return float((wanted - given).square().mean() / wanted.var(dim=0).mean())
+
+
+@torch.no_grad()
+def test_with_all_units_it_is_the_first_block_of_whisper(strong_encoder):
+    slim = slim_encoder(strong_encoder, speech, ALL_UNITS)
+    without = slim_encoder(strong_encoder, speech, WHOLE)
+    strange = speech(5, seed=9)
+    lost = missed(slim, strong_encoder, strange)
+    # What is left was lost before, in attention.
+    assert lost < 0.01
+    assert lost < 0.4 * missed(without, strong_encoder, strange)
+
+
+@torch.no_grad()
+def test_fewer_units_of_the_feed_forward_half_lose_more(strong_encoder):
+    lost = []
+    for units in (1, 12, 48):
+        config = dataclasses.replace(ALL_UNITS, feed_forward=(units, min(units, 32), 32))
+        slim = slim_encoder(strong_encoder, speech, config)
+        lost.append(missed(slim, strong_encoder, speech(5, seed=9)))
+    assert lost[0] > lost[1] > lost[2]
+
+
+@torch.no_grad()
+def test_the_strongest_units_are_those_that_move_the_most(strong_encoder):
+    teacher = SlimTeacher(strong_encoder)
+    heard = [strong_encoder.prepare(w) for w in speech(5)]
+    added = torch.cat([teacher.added(teacher.units(teacher.attended(w)))[0] for w in heard])
+    changes = []
+    for unit in range(teacher.n_units):
+        weight = teacher.block.fc2.weight[:, unit].clone()
+        teacher.block.fc2.weight[:, unit] = 0
+        left = torch.cat([teacher.added(teacher.units(teacher.attended(w)))[0] for w in heard])
+        teacher.block.fc2.weight[:, unit] = weight
+        changes.append(((added - left) / added.std(dim=0, correction=0)).var(dim=0).sum())
+    best = torch.stack(changes).topk(8).indices.sort().values
+    assert teacher.strongest_units(heard, 8).tolist() == best.tolist()
+
+
+@pytest.mark.parametrize("given", [(49, 4, 4), (40, 33, 4), (8, 9, 4), (8, 4, 33)])
+def test_more_units_or_ranks_than_there_are_are_refused(encoder, given):
+    config = dataclasses.replace(WHOLE, feed_forward=given)
+    with pytest.raises(ConfigError, match=r"slim.feed_forward.*up to 48, (8|32), 32"):
+        slim_encoder(encoder, speech, config)

@@ -151,10 +151,11 @@ def check_slim(encoder: ContextEncoder | None, config: SlimConfig) -> WhisperCon
             do="change context.encoder, or leave [slim] out",
         )
     width, mels = encoder.width, int(encoder.hub_config["num_mel_bins"])
+    n_units = SlimTeacher(encoder).n_units
     limits = {
         "conv": (min(3 * mels, width), width),
         "attention": (width,) * 3,
-        "feed_forward": (SlimTeacher(encoder).n_units, width, width),
+        "feed_forward": (n_units, min([width, *config.feed_forward[:1]]), width),
     }
     for key, most in limits.items():
         ranks = getattr(config, key)
