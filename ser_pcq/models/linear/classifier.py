@@ -39,7 +39,19 @@ class LinearClassifier:
         Shape:
             features (utterance, feature) to (utterance, class).
         """
-        return (features - self.mean) / self.scale @ self.weight.T + self.bias
+        (values,) = logits_of([self], features)
+        return values
+
+
+def logits_of(classifiers: Sequence[LinearClassifier], features: Floats) -> list[Floats]:
+    """Return the logits of classifiers with one standardisation: of one fit with several settings.
+
+    Shape:
+        features (utterance, feature) to (utterance, class) for each classifier.
+    """
+    standardised = features - classifiers[0].mean
+    standardised /= classifiers[0].scale
+    return [standardised @ one.weight.T + one.bias for one in classifiers]
 
 
 class PartFits(Protocol):

@@ -27,13 +27,13 @@ from ser_pcq.models.linear.classifier import (
     Subsets,
     standardise,
 )
-from ser_pcq.training.linear.large_sample import LargePart, LargeSample
+from ser_pcq.training.linear.large_sample import SINGLE, LargePart, LargeSample
 
-LARGE = 1500
+LARGE = 600
 """Utterances, and features, from which on sums over all utterances are cheaper than axes."""
 
-_AT_ONCE = 20e6
-"""Values that are held of what parts leave out; 8 bytes each."""
+_AT_ONCE = 240e6
+"""Bytes that are held of what parts leave out."""
 
 MARGIN = 10.0
 """By how much the logit of a class exceeds another's at its own mean, on average over the pairs.
@@ -144,8 +144,9 @@ class _LargeFits:
     def _together(self, parts: Sequence[Integers]) -> Iterator[list[Integers]]:
         """Yield parts, so many at once that what they leave out fits into the memory."""
         some: list[Integers] = []
+        most = _AT_ONCE / self.sample.n_features / self.sample.kind.itemsize
         for part in parts:
-            if some and sum(map(len, some)) + len(part) > _AT_ONCE / self.sample.n_features:
+            if some and sum(map(len, some)) + len(part) > most:
                 yield some
                 some = []
             some.append(part)
@@ -199,4 +200,6 @@ class Discriminant(Method):
         """See `Method`; of many utterances with many features, products are summed up once."""
         if min(features.shape) < LARGE:
             return super().part_fits(features, targets, n_classes, weights)
-        return _LargeFits(self, LargeSample(features, targets, n_classes, weights))
+        single = min(self.settings) >= SINGLE
+        sample = LargeSample(features, targets, n_classes, weights, single=single)
+        return _LargeFits(self, sample)

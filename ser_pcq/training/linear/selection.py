@@ -22,6 +22,7 @@ from ser_pcq.models.linear.classifier import (
     Method,
     check_features,
     fit_mean,
+    logits_of,
     mean_of,
     refuse_one_class,
 )
@@ -96,17 +97,18 @@ def _fit_best(
     counts = np.ones(len(judged)) if weights is None else weights[judged]
     scored: dict[Candidate, Floats] = {}
     fits: list[list[LinearClassifier]] = []
+    left_out = [*folds, unfitted] if average and folds[-1] is not unfitted else folds
     for name, features in feature_sets.items():
         parts = method.part_fits(features, targets, n_classes, weights)
         logits = np.empty((len(method.settings), len(targets), n_classes))
-        for held_out, of_fold in zip(folds, parts.fit(folds, method.settings), strict=True):
-            for k, one in enumerate(of_fold):
-                logits[k, held_out] = one.logits(features[held_out])
+        for place, of_part in enumerate(parts.fit(left_out, method.settings)):
+            if place < len(folds):
+                logits[:, folds[place]] = logits_of(of_part, features[folds[place]])
+        if average:
+            fits.append(of_part)  # the last one
         for setting, values in zip(method.settings, logits[:, judged], strict=True):
             wa, ua = _accuracies(targets[judged], values, counts)
             scored[Candidate(name, setting, wa, ua)] = values
-        if average:
-            fits += parts.fit([unfitted], method.settings)
         del parts, features
     if average:
         names, settings = tuple(feature_sets), tuple(method.settings)
