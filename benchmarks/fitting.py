@@ -58,6 +58,7 @@ def fit(folder: Path, speakers: int) -> dict[str, float]:
     """Fit to the sets in a folder, and return what that took; call it in a process of its own."""
     from ser_pcq.training.linear.discriminant import Discriminant
     from ser_pcq.training.linear.lazy_sets import LazySets
+    from ser_pcq.training.linear.sample import SampleSets
     from ser_pcq.training.linear.selection import choose_and_fit
 
     paths = {path.stem: path for path in sorted(folder.glob("*.npy"))}
@@ -68,7 +69,8 @@ def fit(folder: Path, speakers: int) -> dict[str, float]:
     sets = LazySets(kept, lambda name: kept[name][rows])  # as `Table` takes the rows of a side
     before = _peak()
     wall, processor = time.perf_counter(), time.process_time()
-    choose_and_fit(sets, emotions, groups, CLASSES, Discriminant(SHRINKAGES), average=True)
+    sample = SampleSets(sets, emotions, groups, CLASSES)
+    choose_and_fit(sample, Discriminant(SHRINKAGES), average=True)
     return {
         "processor": time.process_time() - processor,
         "wall": time.perf_counter() - wall,

@@ -15,6 +15,7 @@ import numpy as np
 
 from ser_pcq.models.linear.classifier import Floats, Integers
 from ser_pcq.training.linear.products import Kind, products_of
+from ser_pcq.training.linear.sample import Sample
 from ser_pcq.training.linear.shifted import Matrix, solve_shifted
 
 SINGLE = 0.5
@@ -28,40 +29,30 @@ class LargeSample:
     """What discriminants need to know of utterances.
 
     Args:
-        features: (utterance, feature).
-        targets: Class of each utterance, (utterance,).
-        n_classes: Classes, including those without an utterance.
-        weights: How much each utterance counts, (utterance,); None where all count alike.
+        sample: The utterances.
         single: Whether products are of single precision.
 
     Attributes:
-        given: The arguments but for the last one.
+        sample: The utterances.
         n_utterances, n_features: How many there are.
         kind: Precision of products.
         origin, unit: Zero and length of the values that are multiplied, (feature,).
         varies: Which features are no constant, (feature,).
     """
 
-    def __init__(
-        self,
-        features: Floats,
-        targets: Integers,
-        n_classes: int,
-        weights: Floats | None = None,
-        *,
-        single: bool = False,
-    ) -> None:
-        self.given = features, targets, n_classes, weights
-        self._features, self._targets = features, targets
-        self._weights = np.ones(len(targets)) if weights is None else weights
-        self.n_utterances, self.n_features = features.shape
-        self._counts = np.bincount(targets, minlength=n_classes)
-        self._totals = np.bincount(targets, self._weights, minlength=n_classes)
+    def __init__(self, sample: Sample, *, single: bool = False) -> None:
+        self.sample = sample
+        self._features, self._targets = sample.features, sample.targets
+        self._weights = sample.counts
+        self.n_utterances, self.n_features = sample.features.shape
+        self._counts = np.bincount(sample.targets, minlength=sample.n_classes)
+        self._totals = np.bincount(sample.targets, self._weights, minlength=sample.n_classes)
         # Products keep their digits where values lie around the mean of their class, and none of
         # single precision is too large where values are not above 1.
         self._class_means = self._means_of_classes()
         self.origin = self._totals @ self._class_means / self._totals.sum()
-        span = features.max(axis=0).astype(np.float64) - features.min(axis=0)
+        highest, lowest = self._features.max(axis=0), self._features.min(axis=0)
+        span = highest.astype(np.float64) - lowest
         self.varies = span > 0
         self.unit = np.where(self.varies, span, 1.0)
         self.kind: Kind = np.dtype(np.float32) if single else np.dtype(np.float64)
