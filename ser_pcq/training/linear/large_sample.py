@@ -21,7 +21,7 @@ from ser_pcq.training.linear.shifted import Matrix, solve_shifted
 SINGLE = 0.5
 """Shrinkage from which on products are of single precision."""
 
-_BLOCK = 1024  # utterances
+_BLOCK = 512  # utterances
 _ENOUGH = {"f": 1e-6, "d": 1e-10}  # of the right side of a system, what may be left
 
 
