@@ -43,8 +43,8 @@ if at 3; then
 fi
 if at 4; then ser-eval "$exp/$protocol" --output-dir "$kept/$protocol" --no-figures; fi
 if at 5; then
-  everybody=$work_dir/exp/${model:=$conf}
+  options_for_everybody "$here"; everybody=$work_dir/exp/${model:=$conf}
   say "$model, on all corpora"
-  ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}" --set protocol.name=all
+  ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}"
   ship "$here" "$model" "$everybody/all/checkpoint" "$precision" CC-BY-NC-SA-4.0
 fi
