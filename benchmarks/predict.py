@@ -22,7 +22,7 @@ from typing import Any
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 
-MODELS = ("emodb-large", "emodb-small")
+MODELS = ("emodb-large", "voices-large", "emodb-small", "voices-small")
 
 
 def contenders() -> dict[str, Callable[[Path], object]]:
