@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, fields
 from ser_pcq.config.checks import (
     check,
     frontend_rules,
-    linear_rules,
     network_rules,
     protocol_rules,
     range_rules,
     train_rules,
 )
 from ser_pcq.config.linear import DiscriminantConfig, SlimConfig, StatisticsConfig, SvmConfig
+from ser_pcq.config.linear_checks import linear_rules, reader_rules
 from ser_pcq.config.network import (
     AugmentConfig,
     ContextConfig,
@@ -68,5 +68,6 @@ class Config:
         check(frontend_rules(self.frontend))
         check(network_rules(model, self.segment, context, self.augment))
         check(linear_rules(model, context, self.augment, self.slim))
+        check(reader_rules(model, self.statistics, self.discriminant, self.protocol))
         check(train_rules(train, context))
         check(protocol_rules(self.protocol, train, model, context))

@@ -5,10 +5,8 @@ something of others: those rules are here, each for the sections that it is abou
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ser_pcq.config.linear import SlimConfig
 from ser_pcq.config.network import (
     AugmentConfig,
     ContextConfig,
@@ -32,12 +30,14 @@ class Rule(NamedTuple):
         key: The field that an error names.
         given: What it is.
         accepted: What it may be instead.
+        do: What else can be done about it; None where nothing can.
     """
 
     holds: bool
     key: str
     given: object
     accepted: str
+    do: str | None = None
 
 
 def range_rules(name: str, section: "DataclassInstance") -> list[Rule]:
@@ -119,72 +119,6 @@ def network_rules(
             '"light": the published classifier is driven by the last stage',
         ),
         Rule(three, "context.layers", context.layers, 'three with model.query_maps = "per-depth"'),
-    ]
-
-
-def copies_of(augment: AugmentConfig) -> dict[str, Any]:
-    """Return the settings of augmentation that say which copies are made, by name."""
-    names = ("speeds", "tempos", "voices", "voice_range", "noise_snr", "channels")
-    return {name: getattr(augment, name) for name in names}
-
-
-def linear_rules(
-    model: ModelConfig, context: ContextConfig, augment: AugmentConfig, slim: SlimConfig
-) -> list[Rule]:
-    """Return what a linear recognizer asks of the encoder and of augmentation."""
-    return [
-        Rule(
-            not model.sums_encoder_up or context.encoder != "none",
-            "context.encoder",
-            f'"none" with model.name = "{model.name}"',
-            "an encoder",
-        ),
-        Rule(
-            model.is_network or not context.fine_tune,
-            "context.fine_tune",
-            f'true with model.name = "{model.name}"',
-            "false: a linear recognizer trains no encoder",
-        ),
-        Rule(
-            model.is_network or augment == replace(AugmentConfig(), **copies_of(augment)),
-            "augment",
-            f'more than copies with model.name = "{model.name}"',
-            "copies alone: a linear recognizer learns from whole utterances, without steps",
-        ),
-        *_slim_rules(slim, model, context),
-    ]
-
-
-def _slim_rules(slim: SlimConfig, model: ModelConfig, context: ContextConfig) -> list[Rule]:
-    """Return what a slim encoder asks for; nothing where there are no ranks."""
-    ranks = (*slim.conv, *slim.attention, *slim.feed_forward)
-    if not ranks:
-        return []
-    return [
-        Rule(
-            len(slim.conv) == 2 and len(slim.attention) == 3 and min(ranks) >= 1,
-            "slim",
-            f"conv = {list(slim.conv)}, attention = {list(slim.attention)}",
-            "two ranks and three ranks of 1 or more, or neither",
-        ),
-        Rule(
-            len(slim.feed_forward) in (0, 3),
-            "slim.feed_forward",
-            list(slim.feed_forward),
-            "[units, rank to them, rank from them], or nothing",
-        ),
-        Rule(
-            model.sums_encoder_up,
-            "slim",
-            f'ranks with model.name = "{model.name}"',
-            'model.name = "discriminant" or "whisper-svm", or no ranks',
-        ),
-        Rule(
-            set(context.layers) <= {0, 1} and 1 in context.layers,
-            "context.layers",
-            f"{list(context.layers)} with a slim encoder",
-            "1, with or without 0: it has no higher ones",
-        ),
     ]
 
 
@@ -276,5 +210,8 @@ def check(rules: Iterable[Rule]) -> None:
     for rule in rules:
         if not rule.holds:
             raise ConfigError(
-                f"{rule.key} is out of range", given=rule.given, accepted=rule.accepted
+                f"{rule.key} is out of range",
+                given=rule.given,
+                accepted=rule.accepted,
+                do=rule.do,
             )

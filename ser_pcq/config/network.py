@@ -147,9 +147,10 @@ class AugmentConfig:
     """Widest change of a voice, in both directions, as natural logarithm of the factor."""
     noise_snr: tuple[float, ...] = ()
     """Signal-to-noise ratios in dB; each adds a copy with white noise at that level."""
-    channels: Annotated[int, AtLeast(0)] = 0
+    channels: Annotated[int, Between(0, 100)] = 0
     """Copies of every training utterance through other channels: an equaliser, and for some of them
-    a room, noise, or a telephone, all drawn for the copy."""
+    a room, noise, or a telephone, all drawn for the copy. At most 100: each takes the time and the
+    space of a whole corpus."""
     frequency_mask: Annotated[float, Share()] = 0.0
     """SpecAugment: widest frequency mask, as a share of the bins."""
     time_mask: Annotated[float, Share()] = 0.0

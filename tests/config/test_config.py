@@ -1,7 +1,9 @@
 """The configuration: what is read is what was written, and nothing unknown passes."""
 
+import json
+
 import pytest
-from support.paths import RECIPES
+from support.paths import PACKAGE, RECIPES
 
 from ser_pcq.config import Config
 from ser_pcq.config.toml import from_dict, load_config, to_dict
@@ -70,6 +72,7 @@ def test_tables_and_configuration_are_the_same_thing(toml):
         ("statistics.parts=[100000]", "1 to 100"),
         ("svm.costs=[]", "above 0"),
         ("segment.padding=none", "segments of one length"),
+        ("augment.channels=101", "0 to 100"),
     ],
 )
 def test_what_does_not_fit_is_named(toml, change, message):
@@ -99,6 +102,41 @@ def test_a_linear_recognizer_refuses_what_only_networks_do(change):
     path = RECIPES / "conf" / "whisper-discriminant.toml"
     with pytest.raises(ConfigError, match="linear recognizer"):
         load_config(path, [change])
+
+
+@pytest.mark.parametrize(
+    ("change", "reads", "ignores"),
+    [
+        ("protocol.inner=corpus", ("discriminant", "egemaps-svm"), ("pcq", "residual")),
+        ("discriminant.prior=1", ("discriminant", "egemaps-svm"), ("pcq", "residual")),
+        ("statistics.loudness=[0.3]", ("discriminant", "whisper-svm"), ("pcq", "compare-svm")),
+    ],
+)
+def test_what_a_model_would_not_read_is_refused_in_four_parts(toml, change, reads, ignores):
+    key, value = change.split("=")
+    for name in reads:
+        assert load_config(toml, [change, f"model.name={name}", "context.encoder=whisper-base"])
+    for name in ignores:
+        encoder = "none" if name == "residual" else "whisper-base"
+        with pytest.raises(ConfigError) as refused:
+            load_config(toml, [change, f"model.name={name}", f"context.encoder={encoder}"])
+        parts = ["out of range; given: ", f'model.name = "{name}"', "; accepted: ", f"leave {key}"]
+        assert key in str(refused.value)
+        assert value in str(refused.value)
+        for part in parts:
+            assert part in str(refused.value)
+
+
+STORED = sorted(
+    path
+    for folder, name in ((PACKAGE, "checkpoint.json"), (RECIPES, "config.json"))
+    for path in folder.rglob(name)
+)
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda p: f"{p.parent.parent.name}-{p.parent.name}")
+def test_the_configuration_of_every_stored_model_loads(path):
+    assert isinstance(from_dict(json.loads(path.read_text())["config"]), Config)
 
 
 CONFIGURATIONS = sorted([*RECIPES.glob("*/conf/*.toml"), *RECIPES.glob("conf/*.toml")])

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from support.linear import fitted
 
 from ser_pcq.errors import SerError
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT
 from ser_pcq.training.linear.discriminant import MARGIN, Discriminant
+from ser_pcq.training.linear.sample import Sample, SampleSets
 from ser_pcq.training.linear.selection import choose_and_fit
 
 SHRINKAGES = (0.1, 0.5, 0.9)
@@ -27,7 +29,7 @@ def test_logits_are_the_librarys_but_for_their_scale(n_features, shrinkage):
 
     features, targets = clouds(n_features)
     others, _ = clouds(n_features, seed=1)
-    logits = Discriminant((shrinkage,)).fit(features, targets, 3, shrinkage).logits(others)
+    logits = fitted(Discriminant((shrinkage,)), features, targets, 3).logits(others)
     mean, scale = features.mean(axis=0), features.std(axis=0)
     peer = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage)
     expected = peer.fit((features - mean) / scale, targets).decision_function(
@@ -41,7 +43,8 @@ def test_logits_are_the_librarys_but_for_their_scale(n_features, shrinkage):
 
 def all_logits(method, features, targets, others):
     """Fit with every setting and score other utterances, (setting, other, class)."""
-    fits = method.fit_each(features, targets, targets.max() + 1, method.settings)
+    sample = Sample(features, targets, targets.max() + 1)
+    fits = method.fit_each(sample, method.settings)
     return np.stack([one.logits(others) for one in fits])
 
 
@@ -53,7 +56,7 @@ def test_every_shrinkage_at_once_is_one_after_the_other():
     for shrinkage, logits in zip(
         method.settings, all_logits(method, features, targets, others), strict=True
     ):
-        alone = method.fit(features, targets, 3, shrinkage).logits(others)
+        alone = fitted(Discriminant((shrinkage,)), features, targets, 3).logits(others)
         np.testing.assert_allclose(logits, alone, atol=1e-8)
 
 
@@ -61,7 +64,7 @@ def test_a_class_stands_out_at_its_own_mean_by_the_same_margin_whatever_the_shri
     features, targets = clouds(200)
     means = np.stack([features[targets == k].mean(axis=0) for k in range(3)])
     for shrinkage in SHRINKAGES:
-        logits = Discriminant((shrinkage,)).fit(features, targets, 3, shrinkage).logits(means)
+        logits = fitted(Discriminant((shrinkage,)), features, targets, 3).logits(means)
         margins = np.diag(logits)[:, None] - logits
         assert margins.sum() / 6 == pytest.approx(MARGIN)
         assert (margins >= 0).all()
@@ -74,28 +77,28 @@ def test_what_varies_within_classes_is_taken_out():
     # both features see both.
     signal, own = 1.0 * targets + 0.1 * rng.standard_normal(300), 20 * rng.standard_normal(300)
     features = np.column_stack([signal + own, own - signal])
-    answers = Discriminant((1e-6,)).fit(features, targets, 3, 1e-6).logits(features).argmax(axis=1)
+    answers = fitted(Discriminant((1e-6,)), features, targets, 3).logits(features).argmax(axis=1)
     assert (answers == targets).mean() > 0.99
-    nearest = Discriminant((1.0,)).fit(features, targets, 3, 1.0).logits(features).argmax(axis=1)
+    nearest = fitted(Discriminant((1.0,)), features, targets, 3).logits(features).argmax(axis=1)
     assert (nearest == targets).mean() < 0.6
 
 
 def test_a_class_without_training_utterances_is_never_answered():
     features, targets = clouds(5)
-    fitted = Discriminant((0.5,)).fit(features, np.array([0, 2, 3])[targets], 5, 0.5)
-    logits = fitted.logits(features)
+    alone = fitted(Discriminant((0.5,)), features, np.array([0, 2, 3])[targets], 5)
+    logits = alone.logits(features)
     assert (logits[:, [1, 4]] <= ABSENT_LOGIT).all()
-    complete = Discriminant((0.5,)).fit(features, targets, 3, 0.5).logits(features)
+    complete = fitted(Discriminant((0.5,)), features, targets, 3).logits(features)
     np.testing.assert_allclose(logits[:, [0, 2, 3]], complete)
 
 
 def test_a_constant_feature_and_clouds_without_spread_stay_finite():
     features, targets = clouds(5)
     constant = np.column_stack([features, np.full(len(features), 0.1)])
-    fitted = Discriminant((0.5,)).fit(constant, targets, 3, 0.5)
-    assert np.isfinite(fitted.logits(constant + 1e6)).all()
+    alone = fitted(Discriminant((0.5,)), constant, targets, 3)
+    assert np.isfinite(alone.logits(constant + 1e6)).all()
     points = np.eye(3)[targets]
-    logits = Discriminant((0.5,)).fit(points, targets, 3, 0.5).logits(points)
+    logits = fitted(Discriminant((0.5,)), points, targets, 3).logits(points)
     assert np.isfinite(logits).all()
     assert (logits.argmax(axis=1) == targets).all()
 
@@ -103,13 +106,14 @@ def test_a_constant_feature_and_clouds_without_spread_stay_finite():
 def test_the_shrinkage_is_chosen_on_groups_that_were_not_heard():
     features, targets = clouds(200)
     groups = np.arange(len(targets)) % 4
-    chosen = choose_and_fit({"all": features}, targets, groups, 3, Discriminant(SHRINKAGES))
+    chosen = choose_and_fit(
+        SampleSets({"all": features}, targets, groups, 3), Discriminant(SHRINKAGES)
+    )
     assert {c.setting for c in chosen.candidates} == set(SHRINKAGES)
     for group in range(4):
         out = groups == group
-        method = Discriminant(chosen.settings)
-        fitted = method.fit(features[~out], targets[~out], 3, chosen.settings[0])
-        np.testing.assert_allclose(chosen.logits[out], fitted.logits(features[out]), atol=1e-6)
+        alone = fitted(Discriminant(chosen.settings), features[~out], targets[~out], 3)
+        np.testing.assert_allclose(chosen.logits[out], alone.logits(features[out]), atol=1e-6)
 
 
 def test_averaging_is_one_classifier_with_the_mean_of_all_logits():
@@ -118,7 +122,7 @@ def test_averaging_is_one_classifier_with_the_mean_of_all_logits():
     sets = {"all": features, "some": features[:, :10]}
     groups = np.arange(len(targets)) % 4
     method = Discriminant(SHRINKAGES)
-    chosen = choose_and_fit(sets, targets, groups, 3, method, average=True)
+    chosen = choose_and_fit(SampleSets(sets, targets, groups, 3), method, average=True)
     assert (chosen.feature_sets, chosen.settings) == (("all", "some"), method.settings)
     expected = np.concatenate(
         [all_logits(method, features[:, :k], targets, others[:, :k]) for k in (40, 10)]
@@ -142,4 +146,4 @@ def test_shrinkages_out_of_range_are_refused(shrinkages):
 def test_one_class_is_refused():
     features, _ = clouds(5)
     with pytest.raises(SerError, match="same label"):
-        Discriminant((0.5,)).fit(features, np.zeros(len(features), int), 3, 0.5)
+        fitted(Discriminant((0.5,)), features, np.zeros(len(features), int), 3)

@@ -3,9 +3,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from support.linear import fitted
 
 from ser_pcq.errors import SerError
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier
+from ser_pcq.training.linear.sample import SampleSets
 from ser_pcq.training.linear.selection import (
     MAX_INNER_FOLDS,
     _inner_folds,
@@ -19,7 +21,7 @@ MACHINES = SupportVectorMachine(COSTS)
 
 
 def fit_linear_svm(features, targets, n_classes, *, c) -> LinearClassifier:
-    return SupportVectorMachine((c,)).fit(features, targets, n_classes, c)
+    return fitted(SupportVectorMachine((c,)), features, targets, n_classes)
 
 
 def clouds(n_classes=3, n_each=30, n_features=5, spread=1.0, seed=0):
@@ -108,9 +110,9 @@ def test_unit_and_offset_of_a_feature_do_not_matter():
 def test_a_constant_feature_and_a_useless_pair_change_nothing():
     features, targets = clouds()
     constant = np.column_stack([features, np.full(len(features), 0.1)])
-    fitted = fit_linear_svm(constant, targets, 3, c=0.1)
-    assert fitted.weight[:, -1] == pytest.approx(0)
-    assert np.isfinite(fitted.logits(constant + 1e6)).all()
+    alone = fit_linear_svm(constant, targets, 3, c=0.1)
+    assert alone.weight[:, -1] == pytest.approx(0)
+    assert np.isfinite(alone.logits(constant + 1e6)).all()
     nothing = fit_linear_svm(np.ones((90, 2)), targets, 3, c=0.1)
     assert not nothing.logits(np.ones((1, 2))).any()
 
@@ -126,8 +128,8 @@ def test_a_rare_class_is_weighted_up():
 
 def test_a_class_without_training_utterances_is_never_answered():
     features, targets = clouds()
-    fitted = fit_linear_svm(features, np.array([0, 2, 3])[targets], 5, c=0.1)
-    logits = fitted.logits(features)
+    alone = fit_linear_svm(features, np.array([0, 2, 3])[targets], 5, c=0.1)
+    logits = alone.logits(features)
     assert (logits[:, [1, 4]] == ABSENT_LOGIT).all()
     complete = fit_linear_svm(features, targets, 3, c=0.1).logits(features)
     np.testing.assert_allclose(logits[:, [0, 2, 3]], complete)
@@ -146,20 +148,20 @@ def by_speaker_only(seed=0):
 
 def test_the_choice_is_made_on_speakers_that_were_not_heard():
     sets, targets, who = by_speaker_only()
-    assert choose_and_fit(sets, targets, who, 2, MACHINES).feature_sets == ("shared",)
+    assert choose_and_fit(SampleSets(sets, targets, who, 2), MACHINES).feature_sets == ("shared",)
     # Not a matter of the sets: with every speaker heard, the cue of each one's own wins.
     mixed = np.arange(120) % 6
-    assert choose_and_fit(sets, targets, mixed, 2, MACHINES).feature_sets == ("turned",)
+    assert choose_and_fit(SampleSets(sets, targets, mixed, 2), MACHINES).feature_sets == ("turned",)
 
 
 def test_held_out_logits_come_from_a_fit_on_the_other_speakers():
     features, targets = clouds(spread=2.0)
     who = speakers(targets)
-    chosen = choose_and_fit({"all": features}, targets, who, 3, MACHINES)
+    chosen = choose_and_fit(SampleSets({"all": features}, targets, who, 3), MACHINES)
     for speaker in np.unique(who):
         out = who == speaker
-        fitted = fit_linear_svm(features[~out], targets[~out], 3, c=chosen.settings[0])
-        np.testing.assert_allclose(chosen.logits[out], fitted.logits(features[out]), atol=1e-6)
+        alone = fit_linear_svm(features[~out], targets[~out], 3, c=chosen.settings[0])
+        np.testing.assert_allclose(chosen.logits[out], alone.logits(features[out]), atol=1e-6)
     everything = fit_linear_svm(features, targets, 3, c=chosen.settings[0])
     np.testing.assert_allclose(chosen.classifier.weight, everything.weight)
 
@@ -169,7 +171,7 @@ def test_scores_are_pooled_over_the_inner_folds_and_the_best_is_taken():
 
     features, targets = clouds(spread=3.0)
     sets = {"all": features, "two": features[:, :2]}
-    chosen = choose_and_fit(sets, targets, speakers(targets), 3, MACHINES)
+    chosen = choose_and_fit(SampleSets(sets, targets, speakers(targets), 3), MACHINES)
     table = {(k.feature_set, k.setting): k for k in chosen.candidates}
     assert list(table) == [(name, c) for name in sets for c in COSTS]
     best = table[chosen.feature_sets[0], chosen.settings[0]]
@@ -183,7 +185,7 @@ def test_ties_go_to_the_smaller_cost_and_then_to_the_first_set():
     features, targets = clouds(spread=0.01)
     sets = {"b": features, "a": features.copy()}
     chosen = choose_and_fit(
-        sets, targets, speakers(targets), 3, SupportVectorMachine((1.0, 0.1, 10.0))
+        SampleSets(sets, targets, speakers(targets), 3), SupportVectorMachine((1.0, 0.1, 10.0))
     )
     assert {k.wa for k in chosen.candidates} == {1.0}
     assert (chosen.feature_sets, chosen.settings) == (("b",), (0.1,))
@@ -203,18 +205,21 @@ def test_many_speakers_are_held_out_several_at_a_time():
 def test_a_class_of_one_speaker_alone_does_not_stop_the_choice():
     features, targets = clouds()
     who = np.where(targets == 2, 0, speakers(targets) == "s01")
-    chosen = choose_and_fit({"all": features}, targets, who, 3, MACHINES)
+    chosen = choose_and_fit(SampleSets({"all": features}, targets, who, 3), MACHINES)
     assert (chosen.logits[targets == 2, 2] == ABSENT_LOGIT).all()
     assert np.isfinite(chosen.logits).all()
     # One that leaves a single class to train on is answered with it.
-    one_left = choose_and_fit({"all": features}, targets, (targets > 0).astype(int), 3, MACHINES)
+    one_left = choose_and_fit(
+        SampleSets({"all": features}, targets, (targets > 0).astype(int), 3), MACHINES
+    )
     assert (one_left.logits[targets > 0].argmax(axis=1) == 0).all()
 
 
 def test_the_same_numbers_in_give_the_same_numbers_out():
     features, targets = clouds(spread=2.0)
     first, second = (
-        choose_and_fit({"all": features}, targets, speakers(targets), 3, MACHINES) for _ in range(2)
+        choose_and_fit(SampleSets({"all": features}, targets, speakers(targets), 3), MACHINES)
+        for _ in range(2)
     )
     assert first.candidates == second.candidates
     np.testing.assert_array_equal(first.logits, second.logits)
@@ -224,14 +229,11 @@ def test_the_same_numbers_in_give_the_same_numbers_out():
 def test_choosing_on_a_given_set_trains_on_the_training_set_alone():
     sets, targets, who = by_speaker_only()
     train, valid = who < 4, who >= 4
-    chosen = choose_on(
-        {k: v[train] for k, v in sets.items()},
-        targets[train],
-        {k: v[valid] for k, v in sets.items()},
-        targets[valid],
-        2,
-        MACHINES,
+    sides = (
+        SampleSets({k: v[side] for k, v in sets.items()}, targets[side], who[side], 2)
+        for side in (train, valid)
     )
+    chosen = choose_on(*sides, MACHINES)
     assert chosen.feature_sets == ("shared",)
     alone = fit_linear_svm(sets["shared"][train], targets[train], 2, c=chosen.settings[0])
     np.testing.assert_allclose(chosen.classifier.weight, alone.weight)
@@ -245,10 +247,7 @@ def test_a_fold_of_compare_features_is_chosen_within_seconds():
     targets = rng.integers(0, 7, 480)
     start = time.process_time()
     choose_and_fit(
-        {"all": features},
-        targets,
-        np.arange(480) % 10,
-        7,
+        SampleSets({"all": features}, targets, np.arange(480) % 10, 7),
         SupportVectorMachine(np.logspace(-5, 0, 6)),
     )
     assert time.process_time() - start < 20
@@ -283,10 +282,7 @@ def test_what_cannot_be_fitted_is_refused_in_words(change, message):
     given |= change
     with pytest.raises(SerError, match=message):
         choose_and_fit(
-            {"set": given["features"]},
-            given["targets"],
-            given["groups"],
-            3,
+            SampleSets({"set": given["features"]}, given["targets"], given["groups"], 3),
             SupportVectorMachine(given["costs"]),
         )
 
@@ -294,9 +290,10 @@ def test_what_cannot_be_fitted_is_refused_in_words(change, message):
 def test_no_features_and_foreign_validation_features_are_refused():
     features, targets = clouds()
     with pytest.raises(SerError, match="no features"):
-        choose_and_fit({}, targets, speakers(targets), 3, MACHINES)
+        choose_and_fit(SampleSets({}, targets, speakers(targets), 3), MACHINES)
     with pytest.raises(SerError, match="same label"):
         fit_linear_svm(features, np.ones(90, int), 3, c=1.0)
     for foreign in ({"b": features}, {"a": features[:, :4]}):
+        sides = [SampleSets(sets, targets, targets, 3) for sets in ({"a": features}, foreign)]
         with pytest.raises(SerError, match="other features"):
-            choose_on({"a": features}, targets, foreign, targets, 3, MACHINES)
+            choose_on(*sides, MACHINES)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from ser_pcq.config import Config
-from ser_pcq.models.linear.classifier import Method
 from ser_pcq.training.linear.discriminant import Discriminant
+from ser_pcq.training.linear.method import Method
 from ser_pcq.training.linear.svm import SupportVectorMachine
 
 METHODS: dict[str, Callable[[Config], Method]] = {

@@ -17,23 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import SerError
-from ser_pcq.models.linear.classifier import (
-    ABSENT_LOGIT,
-    Floats,
-    Integers,
-    LinearClassifier,
-    Method,
-    PartFits,
-    Subsets,
-    standardise,
-)
-from ser_pcq.training.linear.large_sample import LargePart, LargeSample
+from ser_pcq.models.linear.classifier import ABSENT_LOGIT, Floats, Integers, LinearClassifier
+from ser_pcq.training.linear.large_sample import SINGLE, LargePart, LargeSample
+from ser_pcq.training.linear.method import Method, PartFits, Subsets
+from ser_pcq.training.linear.sample import Sample
 
-LARGE = 1500
+LARGE = 600
 """Utterances, and features, from which on sums over all utterances are cheaper than axes."""
 
-_AT_ONCE = 20e6
-"""Values that are held of what parts leave out; 8 bytes each."""
+_AT_ONCE = 240e6
+"""Bytes that are held of what parts leave out."""
 
 MARGIN = 10.0
 """By how much the logit of a class exceeds another's at its own mean, on average over the pairs.
@@ -93,18 +86,11 @@ def _classifiers(fitted: _Gaussians | LargePart, rows: Sequence[Floats]) -> list
     return classifiers
 
 
-def _gaussians(
-    features: Floats, targets: Integers, n_classes: int, weights: Floats | None
-) -> _Gaussians:
-    """Estimate means and the covariance within classes.
-
-    Shape:
-        features (utterance, feature), targets and weights (utterance,).
-    """
-    standardised, mean, scale = standardise(features, weights)
-    shares = np.ones(len(targets)) if weights is None else weights
-    present = np.isin(np.arange(n_classes), targets)
-    centres = np.zeros((n_classes, features.shape[1]))
+def _gaussians(sample: Sample) -> _Gaussians:
+    """Estimate means and the covariance within classes."""
+    standardised, mean, scale = sample.standardised()
+    targets, shares, present = sample.targets, sample.counts, sample.present
+    centres = np.zeros((sample.n_classes, standardised.shape[1]))
     for k in np.flatnonzero(present):
         own = targets == k
         centres[k] = np.average(standardised[own], axis=0, weights=shares[own])
@@ -126,26 +112,27 @@ class _LargeFits:
     """Fits on parts of a large sample: the `PartFits` of discriminants."""
 
     method: "Discriminant"
-    sample: LargeSample
+    large: LargeSample
 
     def fit(
         self, parts: Sequence[Integers], settings: Sequence[float]
     ) -> Iterator[list[LinearClassifier]]:
         """See `PartFits`."""
         for some in self._together(parts):
-            fitted = list(self.sample.without(some))
+            fitted = list(self.large.without(some))
             try:
-                rows = self.sample.precisions(fitted, settings)
+                rows = self.large.precisions(fitted, settings)
             except ArithmeticError:  # shrinkages near 0 need the axes themselves
-                yield from Subsets(self.method, *self.sample.given).fit(some, settings)
+                yield from Subsets(self.method, self.large.sample).fit(some, settings)
                 continue
             yield from map(_classifiers, fitted, rows)
 
     def _together(self, parts: Sequence[Integers]) -> Iterator[list[Integers]]:
         """Yield parts, so many at once that what they leave out fits into the memory."""
         some: list[Integers] = []
+        most = _AT_ONCE / self.large.n_features / self.large.kind.itemsize
         for part in parts:
-            if some and sum(map(len, some)) + len(part) > _AT_ONCE / self.sample.n_features:
+            if some and sum(map(len, some)) + len(part) > most:
                 yield some
                 some = []
             some.append(part)
@@ -176,27 +163,14 @@ class Discriminant(Method):
             )
         object.__setattr__(self, "settings", tuple(sorted(self.settings, reverse=True)))
 
-    def fit_each(
-        self,
-        features: Floats,
-        targets: Integers,
-        n_classes: int,
-        settings: Sequence[float],
-        weights: Floats | None = None,
-    ) -> list[LinearClassifier]:
+    def fit_each(self, sample: Sample, settings: Sequence[float]) -> list[LinearClassifier]:
         """Fit with each shrinkage, through one decomposition of the covariance."""
-        fitted = _gaussians(features, targets, n_classes, weights)
+        fitted = _gaussians(sample)
         rows = [fitted.precision_times_centres(shrinkage) for shrinkage in settings]
         return _classifiers(fitted, rows)
 
-    def part_fits(
-        self,
-        features: Floats,
-        targets: Integers,
-        n_classes: int,
-        weights: Floats | None = None,
-    ) -> PartFits:
+    def part_fits(self, sample: Sample) -> PartFits:
         """See `Method`; of many utterances with many features, products are summed up once."""
-        if min(features.shape) < LARGE:
-            return super().part_fits(features, targets, n_classes, weights)
-        return _LargeFits(self, LargeSample(features, targets, n_classes, weights))
+        if min(sample.features.shape) < LARGE:
+            return super().part_fits(sample)
+        return _LargeFits(self, LargeSample(sample, single=min(self.settings) >= SINGLE))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.files import whole_file
@@ -67,24 +68,34 @@ def _compute(
     on_prepare: OnProgress,
 ) -> None:
     """Write the features of every utterance and copy, row by row, whole or not at all."""
-    utterances, augment = experiment.data.utterances, experiment.config.augment
-    n_each = n_copies(augment)
+    n_rows = len(experiment.data.utterances) * n_copies(experiment.config.augment)
     with ExitStack() as stack:
-        rows = {}
-        for done, utterance in enumerate(utterances, start=1):
-            waveform = torch.from_numpy(read_utterance(utterance))
-            # What is drawn for an utterance does not depend on the others.
-            seed = experiment.seed * 1_000_003 + zlib.crc32(utterance.utterance_id.encode())
-            for k, copy in enumerate(augmented_copies(waveform, augment, seed=seed)):
-                for name, vector in functionals(copy).items():
-                    if name not in rows:
-                        temporary = stack.enter_context(whole_file(kept[name]))
-                        shape = (len(utterances) * n_each, len(vector))
-                        rows[name] = np.lib.format.open_memmap(temporary, "w+", "<f4", shape)
-                    rows[name][(done - 1) * n_each + k] = vector.numpy()
-            on_prepare(done, len(utterances))
-        for values in rows.values():
+
+        def opened(name: str, width: int) -> "np.memmap[Any, Any]":
+            """Return the file of a set, (utterance times copy, feature), still to be filled."""
+            temporary = stack.enter_context(whole_file(kept[name]))
+            return np.lib.format.open_memmap(temporary, "w+", "<f4", (n_rows, width))
+
+        files: dict[str, np.memmap[Any, Any]] = {}
+        for row, waveform in enumerate(_waveforms(experiment, on_prepare)):
+            vectors = functionals(waveform)
+            # How many features there are is known from the first vector.
+            files = files or {name: opened(name, len(one)) for name, one in vectors.items()}
+            for name, vector in vectors.items():
+                files[name][row] = vector.numpy()
+        for values in files.values():
             values.flush()
+
+
+def _waveforms(experiment: Experiment, on_prepare: OnProgress) -> Iterator[Tensor]:
+    """Yield every utterance, (time,), the unchanged one before its copies."""
+    utterances, augment = experiment.data.utterances, experiment.config.augment
+    for done, utterance in enumerate(utterances, start=1):
+        waveform = torch.from_numpy(read_utterance(utterance))
+        # What is drawn for an utterance does not depend on the others.
+        seed = experiment.seed * 1_000_003 + zlib.crc32(utterance.utterance_id.encode())
+        yield from augmented_copies(waveform, augment, seed=seed)
+        on_prepare(done, len(utterances))
 
 
 def adapted(features: FeatureSets, speakers: NDArray[Any]) -> FeatureSets:

@@ -1,80 +1,130 @@
 """Gauss distributions of many utterances with many features, of which any part can be left out.
 
-The products of all features with one another are summed up once, block by block, and what is left
-out is taken away again where they are used. So the work grows with the number of utterances, and
-the memory with the square of the features.
+What all parts share is summed up once, block by block, and what is left out is taken away again
+where it is used. So the work grows with the number of utterances, and the memory with the square of
+the features, or with the utterances where they are few.
+
+Products are the most of the work. They, and what is multiplied by them, are of single precision
+where shrinkages allow it: their rounding, about 1e-6 of a feature's variance, disappears beside
+what a shrinkage adds to each. Means and variances are always of double precision.
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ser_pcq.models.linear.classifier import Floats, Integers
-from ser_pcq.training.linear.shifted import solve_shifted
+from ser_pcq.training.linear.products import Kind, products_of
+from ser_pcq.training.linear.sample import Sample
+from ser_pcq.training.linear.shifted import Matrix, solve_shifted
 
-Matrix = NDArray[np.float64]
+SINGLE = 0.5
+"""Shrinkage from which on products are of single precision."""
 
 _BLOCK = 1024  # utterances
+_ENOUGH = {"f": 1e-6, "d": 1e-10}  # of the right side of a system, what may be left
 
 
 class LargeSample:
     """What discriminants need to know of utterances.
 
     Args:
-        features: (utterance, feature).
-        targets: Class of each utterance, (utterance,).
-        n_classes: Classes, including those without an utterance.
-        weights: How much each utterance counts, (utterance,); None where all count alike.
+        sample: The utterances.
+        single: Whether products are of single precision.
 
     Attributes:
-        given: The arguments.
+        sample: The utterances.
         n_utterances, n_features: How many there are.
+        kind: Precision of products.
+        origin, unit: Zero and length of the values that are multiplied, (feature,).
+        varies: Which features are no constant, (feature,).
     """
 
-    def __init__(
-        self,
-        features: Floats,
-        targets: Integers,
-        n_classes: int,
-        weights: Floats | None = None,
-    ) -> None:
-        from scipy.linalg.blas import dsyrk
+    def __init__(self, sample: Sample, *, single: bool = False) -> None:
+        self.sample = sample
+        self._features, self._targets = sample.features, sample.targets
+        self._weights = sample.counts
+        self.n_utterances, self.n_features = sample.features.shape
+        self._counts = np.bincount(sample.targets, minlength=sample.n_classes)
+        self._totals = np.bincount(sample.targets, self._weights, minlength=sample.n_classes)
+        # Products keep their digits where values lie around the mean of their class, and none of
+        # single precision is too large where values are not above 1.
+        self._class_means = self._means_of_classes()
+        self.origin = self._totals @ self._class_means / self._totals.sum()
+        highest, lowest = self._features.max(axis=0), self._features.min(axis=0)
+        span = highest.astype(np.float64) - lowest
+        self.varies = span > 0
+        self.unit = np.where(self.varies, span, 1.0)
+        self.kind: Kind = np.dtype(np.float32) if single else np.dtype(np.float64)
+        self._products = products_of(self.n_utterances, self.n_features, self.kind)
+        self._squares = np.zeros(self.n_features)
+        for _, block in self._blocks(np.arange(self.n_utterances)):
+            self._products.add(block.astype(self.kind, copy=False))
+            self._squares += np.einsum("ij,ij->j", block, block)
 
-        self.given = features, targets, n_classes, weights
-        self._features, self._targets = features, targets
-        self._weights = np.ones(len(targets)) if weights is None else weights
-        self.n_utterances, self.n_features = features.shape
-        # Sums of squares keep their digits where values lie around 0.
-        self._origin = features.mean(axis=0, dtype=np.float64)
-        self._counts = np.bincount(targets, minlength=n_classes)
-        self._sums = np.zeros((n_classes, self.n_features))
-        products = np.zeros((self.n_features, self.n_features), order="F")
-        for rows, block in self._blocks(np.arange(self.n_utterances)):
-            products = dsyrk(1.0, block.T, beta=1.0, c=products, overwrite_c=1)
-            np.add.at(self._sums, targets[rows], self._roots(rows) * block)
-        self._products = _both_halves(products)
+    def _means_of_classes(self) -> Matrix:
+        """Return the weighted mean of each class, (class, feature); 0 for an absent one."""
+        sums = np.zeros((len(self._counts), self.n_features))
+        for begin in range(0, self.n_utterances, _BLOCK):
+            rows = np.arange(begin, min(begin + _BLOCK, self.n_utterances))
+            sums += self._shares(rows, self._weights[rows]) @ self._features[rows]
+        means: Matrix = sums / np.where(self._counts > 0, self._totals, 1.0)[:, None]
+        return means
 
-    def _roots(self, rows: Integers) -> Matrix:
-        """Return the roots of the weights of utterances, (utterance, 1)."""
-        roots: Matrix = np.sqrt(self._weights[rows])[:, None]
-        return roots
+    def _shares(self, rows: Integers, values: Floats) -> Matrix:
+        """Return a value for each utterance in the row of its class, (class, utterance)."""
+        shares = np.zeros((len(self._counts), len(rows)))
+        shares[self._targets[rows], np.arange(len(rows))] = values
+        return shares
 
     def _blocks(self, rows: Integers) -> Iterator[tuple[Integers, Matrix]]:
-        """Yield utterances in parts, each with its features around the origin.
+        """Yield utterances in parts, each with its features around the mean of its class.
 
-        They are multiplied by the root of the weight, so that products are weighted.
+        They are in their units, and multiplied by the root of the weight, so that products are
+        weighted.
         """
         for begin in range(0, len(rows), _BLOCK):
             some = rows[begin : begin + _BLOCK]
-            around = self._features[some].astype(np.float64) - self._origin
-            yield some, self._roots(some) * around
+            around = self._features[some] - self._class_means[self._targets[some]]
+            around /= self.unit
+            around *= np.sqrt(self._weights[some])[:, None]
+            yield some, around
 
-    def totals(self, rows: Integers) -> Matrix:
-        """Return the sum of the weights of utterances for each class, (class,)."""
-        totals = np.zeros(len(self._counts))
-        np.add.at(totals, self._targets[rows], self._weights[rows])
-        return totals
+    def means_around_origin(self) -> Matrix:
+        """Return the mean of each class in units from the origin, (class, feature)."""
+        means: Matrix = (self._class_means - self.origin) / self.unit
+        return means
+
+    def variance(self) -> Matrix:
+        """Return the variance of each feature in units, (feature,)."""
+        shares = self._totals / self._totals.sum()
+        between: Matrix = shares @ self.means_around_origin() ** 2
+        variance: Matrix = self._squares / self._totals.sum() + between
+        return variance
+
+    def taken(self, left_out: Integers) -> tuple[Floats, Matrix, Matrix]:
+        """Return the rows of utterances, (left out, feature), and what is left without them.
+
+        Returns:
+            The rows as they are multiplied; the sum of them for each class, (class, feature); and
+            the sum of the squares of all others, (feature,).
+        """
+        rows = np.empty((len(left_out), self.n_features), self.kind)
+        sums, squares, begin = np.zeros_like(self._class_means), self._squares.copy(), 0
+        for some, block in self._blocks(left_out):
+            rows[begin : begin + len(some)] = block
+            sums += self._shares(some, np.sqrt(self._weights[some])) @ block
+            squares -= np.einsum("ij,ij->j", block, block)
+            begin += len(some)
+        return rows, sums, squares
+
+    def counts_without(self, left_out: Integers) -> tuple[Integers, Matrix]:
+        """Return how many other utterances each class has, and their weights; (class,) each."""
+        kept = np.ones(self.n_utterances, dtype=bool)
+        kept[left_out] = False
+        targets, n_classes = self._targets[kept], len(self._counts)
+        totals = np.bincount(targets, self._weights[kept], minlength=n_classes).astype(np.float64)
+        return np.bincount(targets, minlength=n_classes), totals
 
     def without(self, parts: Sequence[Integers]) -> Iterator["LargePart"]:
         """Yield the distributions of all utterances but those of a part, for each part."""
@@ -82,7 +132,7 @@ class LargeSample:
 
     def precisions(
         self, parts: Sequence["LargePart"], shrinkages: Sequence[float]
-    ) -> list[list[Matrix]]:
+    ) -> list[list[Floats]]:
         """Return the centres times the inverse of each shrunken covariance, for each part.
 
         All are found together, since multiplying once by many columns takes little longer than by
@@ -96,21 +146,21 @@ class LargeSample:
         """
         n_classes = len(self._counts)
         columns = [slice(k * n_classes, (k + 1) * n_classes) for k in range(len(parts))]
+        own = list(zip(parts, columns, strict=True))
 
-        def covariance(values: Matrix) -> Matrix:
-            own = [values[:, here] for here in columns]
-            scaled = [part.scaled(here) for part, here in zip(parts, own, strict=True)]
-            products = self._products @ np.concatenate(scaled, axis=1)
-            each = zip(parts, own, scaled, columns, strict=True)
-            return np.concatenate(
-                [part.covariance(o, s, products[:, here]) for part, o, s, here in each], axis=1
-            )
+        def covariance(values: Floats) -> Floats:
+            scaled = np.concatenate([part.scaled(values[:, here]) for part, here in own], axis=1)
+            products = self._products.times(scaled, parts)
+            for part, here in own:
+                part.as_covariance(values[:, here], products[:, here])
+            return products
 
-        right = np.concatenate([part.centres.T for part in parts], axis=1)
+        right = np.concatenate([part.centres.T for part in parts], axis=1).astype(self.kind)
         sizes = np.repeat([part.size for part in parts], n_classes)
         shifts = np.array([s / (1 - s) * sizes for s in shrinkages if s < 1])
-        solved: Iterator[Matrix] = iter(
-            solve_shifted(covariance, right, shifts) if len(shifts) else ()
+        enough = _ENOUGH[self.kind.char]
+        solved: Iterator[Floats] = iter(
+            solve_shifted(covariance, right, shifts, enough) if len(shifts) else ()
         )
         rows = [(next(solved) / (1 - s) if s < 1 else right / sizes).T for s in shrinkages]
         return [[of_one[here] for of_one in rows] for here in columns]
@@ -124,59 +174,46 @@ class LargePart:
         centres: Class means of standardised features, (class, feature); 0 for an absent class.
         present: Classes with an utterance, (class,).
         size: Mean of the diagonal of the covariance within classes.
+        left_out: Places of the utterances that are no part of it, (left out,).
+        removed: Their features, as the sample multiplies them, (left out, feature).
     """
 
     def __init__(self, sample: LargeSample, left_out: Integers) -> None:
-        removed = [block for _, block in sample._blocks(left_out)]
-        self._removed = np.concatenate(removed) if removed else np.zeros((0, sample.n_features))
-        targets = sample._targets[left_out]
-        counts = sample._counts - np.bincount(targets, minlength=len(sample._counts))
-        kept = np.ones(sample.n_utterances, dtype=bool)
-        kept[left_out] = False
-        totals = sample.totals(np.flatnonzero(kept))  # (class,), of the weights
-        sums = sample._sums.copy()
-        np.subtract.at(sums, targets, sample._roots(left_out) * self._removed)
-        self._n = float(totals.sum())
-        removed_squares = np.einsum("ij,ij->j", self._removed, self._removed)
-        squares = np.diagonal(sample._products) - removed_squares
-        mean = sums.sum(axis=0) / self._n
-        variance = squares / self._n - mean**2
-        # What is left of a constant after subtracting is rounding.
-        all_squares = np.diagonal(sample._products) / sample._weights.sum()
-        self.scale = np.sqrt(np.where(variance > 1e-12 * all_squares, variance, 1.0))
-        self.mean = sample._origin + mean
+        self.left_out = left_out
+        self.removed, sums, squares = sample.taken(left_out)
+        counts, totals = sample.counts_without(left_out)
         self.present = counts > 0
-        divisors = np.where(self.present, totals, 1.0)
-        means = np.where(self.present[:, None], sums / divisors[:, None], 0.0)
-        self.centres = np.where(self.present[:, None], (means - mean) / self.scale, 0.0)
-        # Of each class its mean around the origin, with the root of its share.
-        self._means = np.sqrt(totals / self._n)[:, None] * means / self.scale
-        trace = float((squares / self._n / self.scale**2).sum() - (self._means**2).sum())
-        self.size = max(trace / sample.n_features, 1e-12)
+        self._n = float(totals.sum())
+        shares = totals / self._n
+        # How far the class means are from those of the whole sample, in units.
+        moved = -sums / np.where(self.present, totals, 1.0)[:, None] * self.present[:, None]
+        means = sample.means_around_origin() + moved
+        mean = shares @ means
+        within = squares / self._n - shares @ moved**2
+        variance = within + shares @ (means - mean) ** 2
+        # What is left of a constant after subtracting is rounding.
+        varies = sample.varies & (variance > 1e-12 * sample.variance())
+        scale = np.sqrt(np.where(varies, variance, 1.0))
+        # A constant says nothing, and must not bring in its rounding either.
+        self._inverse = np.where(varies, 1 / scale, 0.0)
+        self.scale = np.where(varies, scale * sample.unit, 1.0)
+        self.mean = sample.origin + mean * sample.unit
+        self.centres = np.where(self.present[:, None], (means - mean) * self._inverse, 0.0)
+        self._moved = np.sqrt(shares)[:, None] * moved * self._inverse
+        self.size = max(float((within * self._inverse**2).sum()) / sample.n_features, 1e-12)
 
-    def scaled(self, columns: Matrix) -> Matrix:
+    def scaled(self, columns: Floats) -> Floats:
         """Return what products of features are multiplied by, (feature, column) to the same."""
-        return columns / self.scale[:, None]
+        scaled: Floats = columns * self._inverse[:, None].astype(columns.dtype)
+        return scaled
 
-    def covariance(self, columns: Matrix, scaled: Matrix, products: Matrix) -> Matrix:
-        """Multiply the covariance within classes by columns.
+    def as_covariance(self, columns: Floats, products: Floats) -> None:
+        """Turn products into the covariance within classes multiplied by columns, in place.
 
         Args:
             columns: (feature, column).
-            scaled: The same, `scaled`.
-            products: The products of the whole sample multiplied by that.
+            products: The products of this part multiplied by the same, `scaled`.
         """
-        kept: Matrix = products - self._removed.T @ (self._removed @ scaled)
-        kept /= self._n * self.scale[:, None]
-        kept -= self._means.T @ (self._means @ columns)
-        return kept
-
-
-def _both_halves(upper: Matrix) -> Matrix:
-    """Copy the upper half of a matrix to its lower one, in place."""
-    for begin in range(0, len(upper), _BLOCK):
-        end = begin + _BLOCK
-        upper[end:, begin:end] = upper[begin:end, end:].T
-        square = upper[begin:end, begin:end]
-        square[:] = np.triu(square) + np.triu(square, 1).T
-    return upper
+        moved: Floats = self._moved.astype(columns.dtype)
+        products *= (self._inverse / self._n)[:, None].astype(columns.dtype)
+        products -= moved.T @ (moved @ columns)

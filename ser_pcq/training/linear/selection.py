@@ -6,7 +6,7 @@ never used; or the classifiers of all of them are averaged and nothing is chosen
 is drawn.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,9 @@ from numpy.typing import NDArray
 
 from ser_pcq.errors import DataError
 from ser_pcq.evaluation.metrics import ratios_of_counts
-from ser_pcq.models.linear.classifier import (
-    Floats,
-    Integers,
-    LinearClassifier,
-    Method,
-    check_features,
-    fit_mean,
-    mean_of,
-    refuse_one_class,
-)
-from ser_pcq.training.linear.lazy_sets import LazySets
+from ser_pcq.models.linear.classifier import Floats, Integers, LinearClassifier, logits_of
+from ser_pcq.training.linear.method import Method, fit_mean, mean_of
+from ser_pcq.training.linear.sample import SampleSets, refuse_one_class
 
 MAX_INNER_FOLDS = 10
 """More groups than this are pooled into this many inner folds."""
@@ -79,43 +71,42 @@ def _inner_folds(groups: NDArray[Any]) -> list[Integers]:
 
 
 def _fit_best(
-    feature_sets: Mapping[str, Floats],
-    targets: Integers,
+    sets: SampleSets,
     folds: Sequence[Integers],
     unfitted: Integers,
-    n_classes: int,
     method: Method,
     average: bool,
-    weights: Floats | None,
 ) -> Chosen:
     """Score every candidate on the utterances that folds hold out; fit the best, or all.
 
     Each set of features is held once at a time. The last fit leaves out `unfitted`.
     """
     judged = np.sort(np.concatenate(folds))
-    counts = np.ones(len(judged)) if weights is None else weights[judged]
+    targets = sets.targets[judged]
+    counts = np.ones(len(judged)) if sets.weights is None else sets.weights[judged]
     scored: dict[Candidate, Floats] = {}
     fits: list[list[LinearClassifier]] = []
-    for name, features in feature_sets.items():
-        parts = method.part_fits(features, targets, n_classes, weights)
-        logits = np.empty((len(method.settings), len(targets), n_classes))
-        for held_out, of_fold in zip(folds, parts.fit(folds, method.settings), strict=True):
-            for k, one in enumerate(of_fold):
-                logits[k, held_out] = one.logits(features[held_out])
-        for setting, values in zip(method.settings, logits[:, judged], strict=True):
-            wa, ua = _accuracies(targets[judged], values, counts)
-            scored[Candidate(name, setting, wa, ua)] = values
+    left_out = [*folds, unfitted] if average and folds[-1] is not unfitted else folds
+    for name in sets.feature_sets:
+        sample = sets.sample(name)
+        logits = np.empty((len(method.settings), len(sets.targets), sets.n_classes))
+        parts = method.part_fits(sample).fit(left_out, method.settings)
+        for place, of_part in enumerate(parts):
+            if place < len(folds):
+                logits[:, folds[place]] = logits_of(of_part, sample.features[folds[place]])
         if average:
-            fits += parts.fit([unfitted], method.settings)
-        del parts, features
+            fits.append(of_part)  # the last one
+        for setting, values in zip(method.settings, logits[:, judged], strict=True):
+            scored[Candidate(name, setting, *_accuracies(targets, values, counts))] = values
+        del parts, sample
     if average:
-        names, settings = tuple(feature_sets), tuple(method.settings)
+        names, settings = tuple(sets.feature_sets), tuple(method.settings)
         held_out_logits: Floats = np.mean(list(scored.values()), axis=0)
     else:
         best = _best(list(scored), method)
         names, settings, held_out_logits = (best.feature_set,), (best.setting,), scored[best]
-        parts = method.part_fits(feature_sets[best.feature_set], targets, n_classes, weights)
-        fits = list(parts.fit([unfitted], settings))
+        parts = method.part_fits(sets.sample(best.feature_set)).fit([unfitted], settings)
+        fits = list(parts)
     return Chosen(names, settings, mean_of(fits), tuple(scored), held_out_logits)
 
 
@@ -138,76 +129,41 @@ def _best(candidates: Sequence[Candidate], method: Method) -> Candidate:
     return min(candidates, key=lambda k: (-round(k.wa + k.ua, 9), caution[k.setting]))
 
 
-def choose_and_fit(
-    feature_sets: Mapping[str, Floats],
-    targets: Integers,
-    groups: NDArray[Any],
-    n_classes: int,
-    method: Method,
-    *,
-    average: bool = False,
-    weights: Floats | None = None,
-) -> Chosen:
+def choose_and_fit(sets: SampleSets, method: Method, *, average: bool = False) -> Chosen:
     """Choose features and setting by cross-validation over groups, then fit on everything given.
 
     Every candidate is fitted with one group after the other held out and judged by WA + UA, pooled
     over these inner folds; among equals the more cautious setting, then the earlier feature set.
-    Equal input gives an equal result.
+    Utterances count by their weights, in fits and scores. Equal input gives an equal result.
 
     Args:
-        feature_sets: Name to features, each (utterance, feature), finite.
-        targets: Class of each utterance, 0 to `n_classes` - 1, (utterance,).
-        groups: What is held out together, usually the speaker, (utterance,).
-        n_classes: Classes, including those without an utterance.
+        sets: The training utterances.
         method: How to fit.
         average: Choose nothing, and take the mean of the logits of all candidates. Where nothing
             is to be chosen one group is enough; there are then no held-out logits.
-        weights: How much each utterance counts, in fits and scores, (utterance,); None where all
-            count alike.
 
     Raises:
         SerError: When values, shapes or targets do not fit, or there is one class or one group.
     """
-    check_features(feature_sets, targets, n_classes)
-    if len(np.unique(groups)) < 2 and (average or len(feature_sets) * len(method.settings) == 1):
-        settings = tuple(method.settings)
-        classifier = fit_mean(feature_sets, targets, n_classes, method, settings, weights)
-        return Chosen(tuple(feature_sets), settings, classifier, (), np.empty((0, n_classes)))
-    refuse_one_class(targets)
-    folds, nothing = _inner_folds(groups), np.arange(0)
-    return _fit_best(feature_sets, targets, folds, nothing, n_classes, method, average, weights)
+    sets.check()
+    one_candidate = len(sets.feature_sets) * len(method.settings) == 1
+    if len(np.unique(sets.groups)) < 2 and (average or one_candidate):
+        names, settings = tuple(sets.feature_sets), tuple(method.settings)
+        classifier = fit_mean(sets, method, settings)
+        return Chosen(names, settings, classifier, (), np.empty((0, sets.n_classes)))
+    refuse_one_class(sets.targets)
+    return _fit_best(sets, _inner_folds(sets.groups), np.arange(0), method, average)
 
 
 def choose_on(
-    feature_sets: Mapping[str, Floats],
-    targets: Integers,
-    valid_features: Mapping[str, Floats],
-    valid_targets: Integers,
-    n_classes: int,
-    method: Method,
-    *,
-    average: bool = False,
-    weights: Floats | None = None,
-    valid_weights: Floats | None = None,
+    train: SampleSets, valid: SampleSets, method: Method, *, average: bool = False
 ) -> Chosen:
     """Choose by the score on one given set, which is not trained on.
 
     As `choose_and_fit`, with this set in the place of the inner folds; the logits are its own.
     """
-    widths, valid_widths = (
-        {name: features.shape[1:] for name, features in sets.items()}
-        for sets in (feature_sets, valid_features)
-    )
-    if widths != valid_widths:
-        raise DataError("validation has other features", given=valid_widths, accepted=widths)
-    joined = LazySets(
-        feature_sets, lambda name: np.concatenate([feature_sets[name], valid_features[name]])
-    )
-    everything = np.concatenate([targets, valid_targets])
-    check_features(joined, everything, n_classes)
-    refuse_one_class(targets)
-    valid = np.arange(len(targets), len(everything))
-    both = None
-    if weights is not None and valid_weights is not None:
-        both = np.concatenate([weights, valid_weights])
-    return _fit_best(joined, everything, [valid], valid, n_classes, method, average, both)
+    joined = train.followed_by(valid)
+    joined.check()
+    refuse_one_class(train.targets)
+    held_out = np.arange(len(train.targets), len(joined.targets))
+    return _fit_best(joined, [held_out], held_out, method, average)

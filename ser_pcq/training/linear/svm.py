@@ -8,19 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from ser_pcq.errors import SerError
-from ser_pcq.models.linear.classifier import (
-    ABSENT_LOGIT,
-    Floats,
-    Integers,
-    LinearClassifier,
-    Method,
-    standardise,
-)
+from ser_pcq.models.linear.classifier import ABSENT_LOGIT, Floats, LinearClassifier
+from ser_pcq.training.linear.method import Method
+from ser_pcq.training.linear.sample import Sample
 
 
-def _class_duals(
-    gram: Floats, targets: Integers, n_classes: int, c: float, weights: Floats | None
-) -> tuple[Floats, Floats]:
+def _class_duals(gram: Floats, sample: Sample, c: float) -> tuple[Floats, Floats]:
     """Fit a machine per pair of classes and join them to one linear map per class.
 
     The score of a class is the mean of its signed distances from its borders to the other classes;
@@ -30,13 +23,13 @@ def _class_duals(
 
     Shape:
         gram, inner products of standardised utterances, (utterance, utterance) to the weights of
-        the utterances, (class, utterance), and bias, (class,).
+        the utterances in the maps, (class, utterance), and bias, (class,).
     """
     from sklearn.svm import SVC
 
-    present = np.unique(targets)
-    maps = np.zeros((n_classes, len(targets) + 1))  # the bias is last
-    maps[~np.isin(np.arange(n_classes), present), -1] = ABSENT_LOGIT
+    targets, weights, present = sample.targets, sample.weights, np.flatnonzero(sample.present)
+    maps = np.zeros((sample.n_classes, len(targets) + 1))  # the bias is last
+    maps[~sample.present, -1] = ABSENT_LOGIT
     if len(present) > 1:
         # Weights say how much utterances count beside one another; without, classes count alike.
         balanced = "balanced" if weights is None else None
@@ -84,16 +77,9 @@ class SupportVectorMachine(Method):
             raise SerError("costs are out of range", given=given, accepted="one or more above 0")
         object.__setattr__(self, "settings", tuple(sorted(self.settings)))
 
-    def fit_each(
-        self,
-        features: Floats,
-        targets: Integers,
-        n_classes: int,
-        settings: Sequence[float],
-        weights: Floats | None = None,
-    ) -> list[LinearClassifier]:
+    def fit_each(self, sample: Sample, settings: Sequence[float]) -> list[LinearClassifier]:
         """Fit with each cost, through one matrix of inner products."""
-        standardised, mean, scale = standardise(features, weights)
+        standardised, mean, scale = sample.standardised()
         gram = standardised @ standardised.T
-        fits = [_class_duals(gram, targets, n_classes, cost, weights) for cost in settings]
+        fits = [_class_duals(gram, sample, cost) for cost in settings]
         return [LinearClassifier(mean, scale, duals @ standardised, bias) for duals, bias in fits]

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,23 +15,7 @@ from ser_pcq.training.copies.make import n_copies
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear.features import FeatureSets, adapted
 from ser_pcq.training.linear.lazy_sets import LazySets
-
-
-@dataclass(frozen=True)
-class Side:
-    """Utterances, or utterances and their copies.
-
-    Attributes:
-        features: Name to (utterance, feature).
-        targets: Index of the label, (utterance,).
-        groups: What is held out together when something is chosen, (utterance,).
-        weights: How much each counts, (utterance,), 1 on average; None where all count alike.
-    """
-
-    features: FeatureSets
-    targets: NDArray[Any]
-    groups: NDArray[Any]
-    weights: NDArray[Any] | None
+from ser_pcq.training.linear.sample import SampleSets
 
 
 class Table:
@@ -53,7 +36,7 @@ class Table:
             kinds = [f"{u.speaker} {k}" for u in utterances for k in range(self._n_each)]
             features = adapted(features, np.array(kinds))
         self._features, self._balance = features, config.balance
-        self._utterances = utterances
+        self._utterances, self._n_classes = utterances, len(labels)
         self._targets = np.array([labels.index(u.emotion) for u in utterances])
         self._groups = np.array(_groups(utterances, config))
         place = {u.utterance_id: i for i, u in enumerate(utterances)}
@@ -61,16 +44,17 @@ class Table:
             side: np.array([place[i] for i in ids], dtype=int) for side, ids in fold.sides.items()
         }
 
-    def take(self, *sides: str, copies: bool = False) -> Side:
+    def take(self, *sides: str, copies: bool = False) -> SampleSets:
         """Return sides of the fold, one after the other, with or without copies."""
         places = np.concatenate([self._places[side] for side in sides])
         n_each = self._n_each if copies else 1
         rows = (places[:, None] * self._n_each + np.arange(n_each)).ravel()
         utterances = np.repeat(places, n_each)
-        return Side(
+        return SampleSets(
             LazySets(self._features, lambda name: self._features[name][rows]),
             self._targets[utterances],
             self._groups[utterances],
+            self._n_classes,
             self._weights(utterances),
         )
 

@@ -17,7 +17,7 @@ from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
 from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo
 from ser_pcq.models.linear import LINEAR
-from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier, Method, fit_mean
+from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier
 from ser_pcq.models.linear.recognizer import (
     Functionals,
     LinearRecognizer,
@@ -32,10 +32,11 @@ from ser_pcq.training.contract import Observer, OnProgress, Trained
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear import METHODS
 from ser_pcq.training.linear.features import features_of
-from ser_pcq.training.linear.lazy_sets import LazySets
+from ser_pcq.training.linear.method import Method, fit_mean
+from ser_pcq.training.linear.sample import SampleSets
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
 from ser_pcq.training.linear.slimming import check_slim, n_stages, slim_encoder
-from ser_pcq.training.linear.table import Side, Table
+from ser_pcq.training.linear.table import Table
 
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
@@ -82,7 +83,7 @@ def _method(config: Config) -> Method:
 
 def _choose(table: Table, fold: Fold, experiment: Experiment, provenance: Provenance) -> Chosen:
     """Choose features and setting: on the validation utterances, else across training groups."""
-    n_classes, method = len(experiment.data.labels), _method(experiment.config)
+    method = _method(experiment.config)
     discriminant = LINEAR[experiment.config.model.name].method == "discriminant"
     average = discriminant and experiment.config.discriminant.several == "average"
     # The test fold is among them only where `valid_from` says so, and the guard reports it.
@@ -91,46 +92,28 @@ def _choose(table: Table, fold: Fold, experiment: Experiment, provenance: Proven
         provenance.record("hyper-parameters", chosen_on)
     train = table.take("train", copies=True)
     if not fold.valid:
-        return choose_and_fit(
-            train.features,
-            train.targets,
-            train.groups,
-            n_classes,
-            method,
-            average=average,
-            weights=train.weights,
-        )
-    valid = table.take("valid")
-    return choose_on(
-        train.features,
-        train.targets,
-        valid.features,
-        valid.targets,
-        n_classes,
-        method,
-        average=average,
-        weights=train.weights,
-        valid_weights=valid.weights,
-    )
+        return choose_and_fit(train, method, average=average)
+    return choose_on(train, table.take("valid"), method, average=average)
 
 
-def _refit(table: Table, chosen: Chosen, n_classes: int, method: Method) -> LinearClassifier:
+def _refit(table: Table, chosen: Chosen, method: Method) -> LinearClassifier:
     """Fit what was chosen on training and validation utterances together."""
-    known = table.take("train", "valid", copies=True)
-    features = LazySets(chosen.feature_sets, lambda name: known.features[name])
-    return fit_mean(features, known.targets, n_classes, method, chosen.settings, known.weights)
+    known = table.take("train", "valid", copies=True).only(chosen.feature_sets)
+    return fit_mean(known, method, chosen.settings)
 
 
-def _log_prior(config: Config, train: Side, n_classes: int) -> NDArray[np.float64]:
+def _log_prior(config: Config, train: SampleSets) -> NDArray[np.float64]:
     """Return what is added to the log-probability of each class, (class,); 0 for an absent one."""
-    shares = np.bincount(train.targets, train.weights, minlength=n_classes)
+    shares = np.bincount(train.targets, train.weights, minlength=train.n_classes)
     present = shares > 0
-    log_prior = np.zeros(n_classes)
+    log_prior = np.zeros(train.n_classes)
     log_prior[present] = config.discriminant.prior * np.log(shares[present] / shares.max())
     return log_prior
 
 
-def _calibration(chosen: Chosen, judged: Side, log_prior: NDArray[np.float64]) -> CalibrationInfo:
+def _calibration(
+    chosen: Chosen, judged: SampleSets, log_prior: NDArray[np.float64]
+) -> CalibrationInfo:
     """Fit the temperature on held-out logits."""
     targets = judged.targets[: len(chosen.logits)]
     # An inner fit without a class has no confidence in it to calibrate.
@@ -208,12 +191,12 @@ def train_linear(
     classifier = chosen.classifier
     fitted = fold.train
     if config.protocol.refit:
-        classifier = _refit(table, chosen, len(experiment.data.labels), _method(config))
+        classifier = _refit(table, chosen, _method(config))
         fitted = (*fold.train, *fold.valid)
     provenance.record("normalisation", fitted)
     provenance.record("weights", fitted)
     judged = table.take("valid") if fold.valid else table.take("train", copies=True)
-    log_prior = _log_prior(config, table.take("train"), len(experiment.data.labels))
+    log_prior = _log_prior(config, table.take("train"))
     calibration = _calibration(chosen, judged, log_prior)
     # It is added to probabilities, which are divided by the temperature before.
     bias = classifier.bias + calibration.temperature * log_prior
@@ -222,7 +205,7 @@ def train_linear(
     recognizer.temperature = calibration.temperature
 
     def score_test() -> Tensor:
-        sets = table.take("test").features
+        sets = table.take("test").feature_sets
         joined = np.concatenate([sets[name] for name in chosen.feature_sets], axis=1)
         test = torch.from_numpy(joined).float()
         logits: Tensor = recognizer(test)
