@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ser_pcq.errors import DataError, SerError
-from ser_pcq.models.linear.classifier import Floats, LinearClassifier
+from ser_pcq.models.linear.classifier import ABSENT_LOGIT, Floats, LinearClassifier
 
 LEAST = 8
 """Recordings; how much fewer differ from one another cannot be told."""
@@ -44,7 +44,8 @@ class OwnVoice:
         classifier: The adapted classifier, calibrated: its temperature is 1. None where nothing
             was done, because there were too few recordings or they may be of one emotion.
         n_recordings: How many there were.
-        spread: How much they differ; 1 is as much as recordings of one emotion. NaN for too few.
+        spread: How much they differ; 1 is as much as recordings of one emotion. NaN for too few,
+            and where it is not known how much these differ.
     """
 
     classifier: LinearClassifier | None
@@ -55,7 +56,7 @@ class OwnVoice:
 def adapt(
     classifier: LinearClassifier,
     features: Floats,
-    within: Floats,
+    within: Floats | None,
     by_voice: LinearClassifier | None = None,
 ) -> OwnVoice:
     """Adapt a classifier to a speaker's own recordings, whose emotions are not known.
@@ -63,7 +64,9 @@ def adapt(
     Args:
         classifier: All classes have been trained; a prior in its bias is lost, add it again.
         features: Of the recordings, as the classifier takes them, (recording, feature).
-        within: See `within_emotions`, (class, class).
+        within: See `within_emotions`, (class, class). Without it nobody can tell whether there is
+            one emotion alone, and something is always done; and adapted scores vary as much as
+            those of the classifier do, which should then be calibrated.
         by_voice: The same, but trained on features from which each speaker's mean was taken, and
             the mean over speakers added: it is adapted in the other's place. It leaves out what
             differs between speakers and corpora, which no longer matters here.
@@ -72,11 +75,11 @@ def adapt(
         DataError: When shapes do not fit, or values are not numbers.
     """
     adapted = classifier if by_voice is None else by_voice
-    _check(classifier, features, within)
-    _check(adapted, features, within)
+    for one in (classifier, adapted):
+        _check(one, features, within)
     n, plain = len(features), classifier.logits(features.astype(np.float64))
-    spread = spread_of(plain, within) if n >= LEAST else float("nan")
-    if not spread >= ONE_EMOTION:
+    spread = float("nan") if n < LEAST or within is None else spread_of(plain, within)
+    if n < LEAST or spread < ONE_EMOTION:
         return OwnVoice(None, n, spread)
     logits = adapted.logits(features.astype(np.float64))
     centre, scale = _centre_and_scale(logits)
@@ -86,17 +89,22 @@ def adapt(
     middle = standardised.mean(axis=0)
     amount = n / (n + _OWN_HALF)
     own = amount * _own_answers((logits - centre) / scale, standardised - middle)
-    differences = np.trace(np.cov(_relative(plain).T)) / np.trace(_relative(_relative(within).T))
-    # Clearer differences make surer answers; what is learnt from them adds to the scores.
-    sure = np.sqrt(differences) / (_TEMPERATURE * (1 + amount))
-    weight = sure * (adapted.weight / scale[:, None] + own)
-    bias = sure * ((adapted.bias - centre) / scale - own @ middle)
-    return OwnVoice(LinearClassifier(adapted.mean, adapted.scale, weight, bias), n, spread)
+    weight = adapted.weight / scale[:, None] + own
+    bias = (adapted.bias - centre) / scale - own @ middle
+    if within is None:
+        sure = np.sqrt(_variance(plain) / max(_variance(standardised @ weight.T), 1e-12))
+    else:
+        differences = _variance(plain) / np.trace(_relative(_relative(within).T))
+        # Clearer differences make surer answers; what is learnt from them adds to the scores.
+        sure = np.sqrt(differences) / (_TEMPERATURE * (1 + amount))
+    found = LinearClassifier(adapted.mean, adapted.scale, sure * weight, sure * bias)
+    return OwnVoice(found, n, spread)
 
 
-def _check(classifier: LinearClassifier, features: Floats, within: Floats) -> None:
+def _check(classifier: LinearClassifier, features: Floats, within: Floats | None) -> None:
     """Refuse what does not fit a classifier, or is not a number."""
     n_classes, n_features = classifier.weight.shape
+    within = np.zeros((n_classes, n_classes)) if within is None else within
     if features.ndim != 2 or features.shape[1] != n_features or within.shape != (n_classes,) * 2:
         raise DataError(
             "recordings or statistics do not fit the classifier",
@@ -112,19 +120,30 @@ def within_emotions(groups: list[Floats]) -> Floats:
 
     Args:
         groups: The logits of each speaker's recordings of each emotion, (recording, class), from
-            a classifier that was not trained on this speaker. Groups of one do not count.
+            a classifier that was not trained on this speaker. Groups of one do not count, nor do
+            the `ABSENT_LOGIT`s of classes that this classifier did not know.
 
     Raises:
         SerError: Without a group of two.
     """
-    covariances = [np.cov(one.T) for one in groups if len(one) > 1]
-    if not covariances:
+    groups = [one for one in groups if len(one) > 1]
+    if not groups:
         raise SerError(
             "how scores vary within an emotion cannot be told",
-            given=f"{len(groups)} groups of one recording",
+            given="groups of one recording",
             accepted="two recordings of one emotion by one speaker",
         )
-    return np.asarray(np.mean(covariances, axis=0))
+    n_classes = groups[0].shape[1]
+    total, n = np.zeros((2, n_classes, n_classes))
+    for one in groups:
+        known = (one > ABSENT_LOGIT).all(axis=0)
+        pairs = np.outer(known, known)
+        total[pairs] += np.cov(one.T)[pairs]
+        n += pairs
+    # Classes that no classifier knew together are taken to vary apart.
+    variances, axes = np.linalg.eigh(total / np.maximum(n, 1))
+    # Means over different groups need not be a covariance.
+    return np.asarray((axes * np.maximum(variances, 0)) @ axes.T)
 
 
 def spread_of(logits: Floats, within: Floats) -> float:
@@ -146,6 +165,11 @@ def spread_of(logits: Floats, within: Floats) -> float:
 def _relative(logits: Floats) -> Floats:
     """Take out what all scores of a recording have in common; (..., class) to the same."""
     return np.asarray(logits - logits.mean(axis=-1, keepdims=True))
+
+
+def _variance(logits: Floats) -> float:
+    """Return how much the relative logits of recordings vary, summed over classes."""
+    return float(np.trace(np.cov(_relative(logits).T)))
 
 
 def _size(scores: Floats) -> float:
