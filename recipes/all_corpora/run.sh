@@ -3,7 +3,7 @@
 #
 #   recipes/all_corpora/run.sh --data-dir DIR [--corpora "NAME ..."] [--drop LABEL,...] [--map OLD=NEW,...]
 #        [--labels LABEL,...] [--conf NAME] [--protocol NAME] [--encoder DIR] [--seeds "0 1"]
-#        [--jobs N] [--model NAME] [--work-dir DIR] [--stage N] [--stop-stage N]
+#        [--jobs N] [--model NAME] [--precision int8|float32] [--work-dir DIR] [--stage N] [--stop-stage N]
 #
 # DIR holds data directories, as `ser-data prepare` writes them; --corpora names some of them.
 # --protocol is a file of the folder protocols: "clean" leaves each corpus out, "emodb-speakers" each
@@ -13,7 +13,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 data_dir="" corpora="" drop="" map="" labels=anger,happiness,neutral,sadness conf=voices-large encoder=""
-protocol=clean seeds=0 jobs=1 model="" work_dir=$here stage=0 stop_stage=3
+protocol=clean seeds=0 jobs=1 model="" precision=int8 work_dir=$here stage=0 stop_stage=3
 . "$here/../options.sh"
 find_settings
 if [ ! -f "$here/protocols/$protocol" ]; then echo "$0: no protocol $protocol (see --help)" >&2; exit 2; fi
@@ -43,8 +43,8 @@ if at 3; then
 fi
 if at 4; then ser-eval "$exp/$protocol" --output-dir "$kept/$protocol" --no-figures; fi
 if at 5; then
-  everybody=$work_dir/exp/${model:=$conf}
+  options_for_everybody "$here"; everybody=$work_dir/exp/${model:=$conf}
   say "$model, on all corpora"
-  ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}" --set protocol.name=all
-  ship "$here" "$model" "$everybody/all/checkpoint" int8 CC-BY-NC-SA-4.0
+  ser-train "$settings" "$data" "$everybody" "${options[@]}" "${changes[@]}"
+  ship "$here" "$model" "$everybody/all/checkpoint" "$precision" CC-BY-NC-SA-4.0
 fi

@@ -236,7 +236,10 @@ def evaluate(
         raise typer.BadParameter("only with DATA_DIR", param_hint="--map, --shared-classes")
     others = compare or inflation or data_dir is not None or output_dir is not None
     if labels is not None and others:
-        raise typer.BadParameter("goes with EXP_DIR alone", param_hint="--labels")
+        raise typer.BadParameter(
+            "goes with EXP_DIR and --format alone; it prints, and writes no files",
+            param_hint="--labels",
+        )
     if inflation:
         result, text, written = _inflate([exp_dir, *inflation], output_dir)
     elif not compare and data_dir is None:

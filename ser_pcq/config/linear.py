@@ -39,7 +39,11 @@ class SlimConfig:
     """Units that the feed-forward half of the first block keeps, the rank of the map to them, and
     of the map from them; nothing leaves this half out."""
     utterances: Annotated[int, AtLeast(1)] = 500
-    """Most training utterances whose sound it is fitted to, spread evenly over all."""
+    """Most training utterances whose sound it is fitted to, as many of each corpus, spread evenly
+    over its own."""
+    channels: Annotated[int, AtLeast(0)] = 0
+    """Copies of each of them through other channels that it is fitted to as well, so that it does
+    in noise and rooms what Whisper does there."""
 
 
 @dataclass(frozen=True)

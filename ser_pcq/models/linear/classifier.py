@@ -14,6 +14,9 @@ ABSENT_LOGIT = -1e4
 """Logit of a class without a training utterance: never the answer, and finite in half precision."""
 
 
+_AT_ONCE = 1024  # utterances whose features are held once more
+
+
 @dataclass(frozen=True, eq=False)
 class LinearClassifier:
     """One linear map per class on standardised features.
@@ -46,6 +49,11 @@ def logits_of(classifiers: Sequence[LinearClassifier], features: Floats) -> list
     Shape:
         features (utterance, feature) to (utterance, class) for each classifier.
     """
-    standardised = features - classifiers[0].mean
-    standardised /= classifiers[0].scale
-    return [standardised @ one.weight.T + one.bias for one in classifiers]
+    logits: list[Floats] = [np.empty((len(features), len(one.bias))) for one in classifiers]
+    for begin in range(0, len(features), _AT_ONCE):
+        rows = slice(begin, begin + _AT_ONCE)
+        standardised = features[rows] - classifiers[0].mean
+        standardised /= classifiers[0].scale
+        for values, one in zip(logits, classifiers, strict=True):
+            values[rows] = standardised @ one.weight.T + one.bias
+    return logits

@@ -1,6 +1,7 @@
 """The copies of a training utterance that a configuration asks for."""
 
 import math
+import zlib
 
 import numpy as np
 import torch
@@ -22,6 +23,11 @@ def add_noise(waveform: Tensor, snr: float, generator: torch.Generator) -> Tenso
     ratio = torch.tensor(float(snr))
     noisy: Tensor = torchaudio.functional.add_noise(waveform, noise, ratio)
     return noisy
+
+
+def seed_of(seed: int, utterance_id: str) -> int:
+    """Return the seed of an utterance's copies: they do not depend on the other utterances."""
+    return seed * 1_000_003 + zlib.crc32(utterance_id.encode())
 
 
 def augmented_copies(waveform: Tensor, config: AugmentConfig, *, seed: int) -> list[Tensor]:

@@ -125,7 +125,9 @@ class _LargeFits:
             except ArithmeticError:  # shrinkages near 0 need the axes themselves
                 yield from Subsets(self.method, self.large.sample).fit(some, settings)
                 continue
-            yield from map(_classifiers, fitted, rows)
+            found = list(map(_classifiers, fitted, rows))
+            del fitted, rows  # with what they left out
+            yield from found
 
     def _together(self, parts: Sequence[Integers]) -> Iterator[list[Integers]]:
         """Yield parts, so many at once that what they leave out fits into the memory."""

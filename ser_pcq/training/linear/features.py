@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +16,7 @@ from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.files import whole_file
 from ser_pcq.models.linear.recognizer import Functionals
 from ser_pcq.training.contract import OnProgress
-from ser_pcq.training.copies.make import augmented_copies, n_copies
+from ser_pcq.training.copies.make import augmented_copies, n_copies, seed_of
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear.lazy_sets import LazySets
 
@@ -92,8 +91,7 @@ def _waveforms(experiment: Experiment, on_prepare: OnProgress) -> Iterator[Tenso
     utterances, augment = experiment.data.utterances, experiment.config.augment
     for done, utterance in enumerate(utterances, start=1):
         waveform = torch.from_numpy(read_utterance(utterance))
-        # What is drawn for an utterance does not depend on the others.
-        seed = experiment.seed * 1_000_003 + zlib.crc32(utterance.utterance_id.encode())
+        seed = seed_of(experiment.seed, utterance.utterance_id)
         yield from augmented_copies(waveform, augment, seed=seed)
         on_prepare(done, len(utterances))
 

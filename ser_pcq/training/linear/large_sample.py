@@ -21,8 +21,8 @@ from ser_pcq.training.linear.shifted import Matrix, solve_shifted
 SINGLE = 0.5
 """Shrinkage from which on products are of single precision."""
 
-_BLOCK = 1024  # utterances
-_ENOUGH = {"f": 1e-6, "d": 1e-10}  # of the right side of a system, what may be left
+_BLOCK = 512  # utterances
+_ENOUGH = {"f": 3e-6, "d": 1e-10}  # of the right side of a system, what may be left
 
 
 class LargeSample:
@@ -146,13 +146,18 @@ class LargeSample:
         """
         n_classes = len(self._counts)
         columns = [slice(k * n_classes, (k + 1) * n_classes) for k in range(len(parts))]
-        own = list(zip(parts, columns, strict=True))
+        inverses = np.stack([part.inverse for part in parts], axis=1)  # (feature, part)
+        shares = inverses / np.array([part.total for part in parts])
+        inverse, share = (
+            np.repeat(values, n_classes, axis=1).astype(self.kind) for values in (inverses, shares)
+        )
+        moved = [part.moved.astype(self.kind) for part in parts]
 
         def covariance(values: Floats) -> Floats:
-            scaled = np.concatenate([part.scaled(values[:, here]) for part, here in own], axis=1)
-            products = self._products.times(scaled, parts)
-            for part, here in own:
-                part.as_covariance(values[:, here], products[:, here])
+            products = self._products.times(values * inverse, parts)
+            products *= share
+            for of_part, here in zip(moved, columns, strict=True):
+                products[:, here] -= of_part.T @ (of_part @ values[:, here])
             return products
 
         right = np.concatenate([part.centres.T for part in parts], axis=1).astype(self.kind)
@@ -160,7 +165,9 @@ class LargeSample:
         shifts = np.array([s / (1 - s) * sizes for s in shrinkages if s < 1])
         enough = _ENOUGH[self.kind.char]
         solved: Iterator[Floats] = iter(
-            solve_shifted(covariance, right, shifts, enough) if len(shifts) else ()
+            solve_shifted(covariance, right, shifts, enough).astype(np.float64)
+            if len(shifts)
+            else ()
         )
         rows = [(next(solved) / (1 - s) if s < 1 else right / sizes).T for s in shrinkages]
         return [[of_one[here] for of_one in rows] for here in columns]
@@ -174,6 +181,10 @@ class LargePart:
         centres: Class means of standardised features, (class, feature); 0 for an absent class.
         present: Classes with an utterance, (class,).
         size: Mean of the diagonal of the covariance within classes.
+        inverse: One over the scale, in units of the sample, (feature,); 0 for a constant.
+        moved: Class means around those of the sample, standardised and multiplied by the root of
+            the share of the class, (class, feature).
+        total: Sum of the weights.
         left_out: Places of the utterances that are no part of it, (left out,).
         removed: Their features, as the sample multiplies them, (left out, feature).
     """
@@ -183,37 +194,21 @@ class LargePart:
         self.removed, sums, squares = sample.taken(left_out)
         counts, totals = sample.counts_without(left_out)
         self.present = counts > 0
-        self._n = float(totals.sum())
-        shares = totals / self._n
+        self.total = float(totals.sum())
+        shares = totals / self.total
         # How far the class means are from those of the whole sample, in units.
         moved = -sums / np.where(self.present, totals, 1.0)[:, None] * self.present[:, None]
         means = sample.means_around_origin() + moved
         mean = shares @ means
-        within = squares / self._n - shares @ moved**2
+        within = squares / self.total - shares @ moved**2
         variance = within + shares @ (means - mean) ** 2
         # What is left of a constant after subtracting is rounding.
         varies = sample.varies & (variance > 1e-12 * sample.variance())
         scale = np.sqrt(np.where(varies, variance, 1.0))
         # A constant says nothing, and must not bring in its rounding either.
-        self._inverse = np.where(varies, 1 / scale, 0.0)
+        self.inverse = np.where(varies, 1 / scale, 0.0)
         self.scale = np.where(varies, scale * sample.unit, 1.0)
         self.mean = sample.origin + mean * sample.unit
-        self.centres = np.where(self.present[:, None], (means - mean) * self._inverse, 0.0)
-        self._moved = np.sqrt(shares)[:, None] * moved * self._inverse
-        self.size = max(float((within * self._inverse**2).sum()) / sample.n_features, 1e-12)
-
-    def scaled(self, columns: Floats) -> Floats:
-        """Return what products of features are multiplied by, (feature, column) to the same."""
-        scaled: Floats = columns * self._inverse[:, None].astype(columns.dtype)
-        return scaled
-
-    def as_covariance(self, columns: Floats, products: Floats) -> None:
-        """Turn products into the covariance within classes multiplied by columns, in place.
-
-        Args:
-            columns: (feature, column).
-            products: The products of this part multiplied by the same, `scaled`.
-        """
-        moved: Floats = self._moved.astype(columns.dtype)
-        products *= (self._inverse / self._n)[:, None].astype(columns.dtype)
-        products -= moved.T @ (moved @ columns)
+        self.centres = np.where(self.present[:, None], (means - mean) * self.inverse, 0.0)
+        self.moved = np.sqrt(shares)[:, None] * moved * self.inverse
+        self.size = max(float((within * self.inverse**2).sum()) / sample.n_features, 1e-12)

@@ -96,7 +96,7 @@ class SampleSets:
             DataError: When the others have other features.
         """
         widths, other_widths = (
-            {name: features.shape[1:] for name, features in sets.feature_sets.items()}
+            {name: sets.feature_sets[name].shape[1:] for name in sets.feature_sets}
             for sets in (self, others)
         )
         if widths != other_widths:
@@ -130,20 +130,28 @@ class SampleSets:
             raise DataError(
                 "a target is not one of the classes", given=span, accepted=f"0 to {n_classes - 1}"
             )
-        for name, features in self.feature_sets.items():
-            if features.ndim != 2 or len(features) != len(targets) or not features.size:
-                raise DataError(
-                    f"features {name!r} must be one vector for each utterance",
-                    given=f"shape {features.shape} for {len(targets)} utterances",
-                )
-            broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
-            if broken.size:
-                raise DataError(
-                    f"features {name!r} hold values that are not numbers",
-                    given=f"{broken.size} of {len(features)} utterances, "
-                    f"the first at row {broken[0]}",
-                    do="leave these utterances out, or compute their features again",
-                )
+        for name in self.feature_sets:
+            _check_features(name, self.feature_sets[name], len(targets))
+
+
+def _check_features(name: str, features: Floats, n_utterances: int) -> None:
+    """Refuse a set of features that does not fit the utterances, or holds no numbers.
+
+    Raises:
+        DataError: For one of these.
+    """
+    if features.ndim != 2 or len(features) != n_utterances or not features.size:
+        raise DataError(
+            f"features {name!r} must be one vector for each utterance",
+            given=f"shape {features.shape} for {n_utterances} utterances",
+        )
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if broken.size:
+        raise DataError(
+            f"features {name!r} hold values that are not numbers",
+            given=f"{broken.size} of {len(features)} utterances, the first at row {broken[0]}",
+            do="leave these utterances out, or compute their features again",
+        )
 
 
 def refuse_one_class(targets: Integers) -> None:

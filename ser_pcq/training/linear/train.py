@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ser_pcq.config import Config
+from ser_pcq.config import AugmentConfig, Config
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.evaluation.calibration import fit_temperature
 from ser_pcq.files import write_json
@@ -30,12 +30,14 @@ from ser_pcq.models.temperature import calibrated
 from ser_pcq.protocols.provenance import Provenance
 from ser_pcq.protocols.rules import Fold
 from ser_pcq.training.contract import Observer, OnProgress, Trained
+from ser_pcq.training.copies.make import augmented_copies, n_copies, seed_of
 from ser_pcq.training.experiment import Experiment
 from ser_pcq.training.linear import METHODS
 from ser_pcq.training.linear.features import features_of
 from ser_pcq.training.linear.method import Method, fit_mean
 from ser_pcq.training.linear.sample import SampleSets
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
+from ser_pcq.training.linear.slim_speech import heard_by_slim
 from ser_pcq.training.linear.slimming import check_slim, n_stages, slim_encoder
 from ser_pcq.training.linear.table import Table
 
@@ -56,25 +58,27 @@ def _slimmed(
     provenance: Provenance,
 ) -> ContextEncoder:
     """Return a slim encoder, fitted to the sound of the fold's training utterances."""
-    slim = experiment.config.slim
-    cut = Functionals(experiment.config, encoder)
-    known = {u.utterance_id: u for u in experiment.data.utterances}
-    n_heard = min(len(fold.train), slim.utterances)
-    heard = [known[fold.train[k * len(fold.train) // n_heard]] for k in range(n_heard)]
+    config = experiment.config
+    cut = Functionals(config, encoder)
+    heard = heard_by_slim(experiment.data.utterances, fold.train, config.slim.utterances)
     provenance.record("encoder", [u.utterance_id for u in heard])
     device = next(encoder.parameters()).device
-    done = 0
+    channels = AugmentConfig(channels=config.slim.channels)
+    total, done = n_stages(config.slim) * len(heard) * n_copies(channels), 0
 
     def speech() -> Iterator[Tensor]:
         for utterance in heard:
-            yield cut.segments(torch.from_numpy(read_utterance(utterance))).to(device)
+            waveform = torch.from_numpy(read_utterance(utterance))
+            seed = seed_of(experiment.seed, utterance.utterance_id)
+            for copy in augmented_copies(waveform, channels, seed=seed):
+                yield cut.segments(copy).to(device)
 
     def advance() -> None:
         nonlocal done
         done += 1
-        on_prepare(done, n_stages(slim) * len(heard))
+        on_prepare(done, total)
 
-    return slim_encoder(encoder, speech, slim, on_progress=advance)
+    return slim_encoder(encoder, speech, config.slim, on_progress=advance)
 
 
 def _method(config: Config) -> Method:

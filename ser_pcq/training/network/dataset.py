@@ -1,6 +1,5 @@
 """Turn the utterances of a data directory into training segments."""
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from ser_pcq.data.utterance import Utterance
 from ser_pcq.data.waveforms import read_utterance
 from ser_pcq.errors import DataError
 from ser_pcq.models.recognizer import Recognizer
-from ser_pcq.training.copies.make import augmented_copies
+from ser_pcq.training.copies.make import augmented_copies, seed_of
 from ser_pcq.training.network.context_cache import ContextCache, read_context
 
 
@@ -156,9 +155,8 @@ def prepare_utterances(
         waveform = torch.from_numpy(read_utterance(utterance))
         copies = [waveform]
         if augment is not None:
-            # The noise of an utterance does not depend on the others of the fold.
-            place = zlib.crc32(utterance.utterance_id.encode())
-            copies = augmented_copies(waveform, augment, seed=seed * 1_000_003 + place)
+            own_seed = seed_of(seed, utterance.utterance_id)
+            copies = augmented_copies(waveform, augment, seed=own_seed)
         for copy in copies:
             segments = recognizer.segments(copy)
             prepared.append(
