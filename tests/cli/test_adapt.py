@@ -14,6 +14,8 @@ from support.commands import environment
 from support.paths import ROOT
 from support.voices import recordings, trained
 
+from ser_pcq import Journal, PredictOptions
+
 EXAMPLES = sorted(p for p in (ROOT / "examples").iterdir() if p.suffix in {".wav", ".flac", ".ogg"})
 
 
@@ -105,12 +107,8 @@ def test_results_go_into_files_and_an_interrupted_job_is_not_continued_otherwise
     assert done.returncode == 0, done.stderr
     whole = out.read_text()
     out.rename(tmp_path / "whole.csv")
-    (tmp_path / "blocked").mkdir()
     journal = tmp_path / "out.csv.unfinished"
     plain = ["predict", voices, "--model", model, "--output", out]
-    from ser_pcq.inference.jobs.journal import Journal
-    from ser_pcq.inference.options import PredictOptions
-
     kept = Journal(journal, PredictOptions(str(model)), own_voice="others")
     list(kept.completed([], lambda recordings: []))
     for more in ((), ("--own-voice",)):
