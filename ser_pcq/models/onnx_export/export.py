@@ -91,17 +91,8 @@ def export_onnx(
     opset = NEWEST if opset is None else opset
     check_opset(opset)
     _check(precision, licence)
-    if share_weights and lengths:
-        raise SerError(
-            "a graph with an input of lengths cannot be the one in its model's folder",
-            do="leave out --share-weights or --lengths",
-        )
-    if share_weights and (find_model(model) / ADAPTED).is_file():
-        raise SerError(
-            "the head of an adapted model is in no graph's folder",
-            given=model,
-            do="leave out --share-weights",
-        )
+    if share_weights:
+        _check_sharing(model, lengths=lengths)
     _need("onnx")
     import onnx
 
@@ -132,6 +123,25 @@ def _check(precision: str | None, licence: str | None) -> None:
         raise SerError("no such precision", given=precision, accepted=get_args(Precision))
     if licence is not None:
         checked_licence(licence)
+
+
+def _check_sharing(model: str, *, lengths: bool) -> None:
+    """Refuse to leave out weights that the graph's folder does not have.
+
+    Raises:
+        SerError: For these.
+    """
+    if lengths:
+        raise SerError(
+            "a graph with an input of lengths cannot be the one in its model's folder",
+            do="leave out --share-weights or --lengths",
+        )
+    if (find_model(model) / ADAPTED).is_file():
+        raise SerError(
+            "the head of an adapted model is in no graph's folder",
+            given=model,
+            do="leave out --share-weights",
+        )
 
 
 def _state_licence(graph: Any, licence: str | None) -> None:
