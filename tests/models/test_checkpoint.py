@@ -113,6 +113,7 @@ def test_damage_is_one_clear_error(spoil, message, tmp_path):
         ("emodb-large", 25e6, 12e6, (7, 10)),
         ("emodb-small", 2e6, 500_000, (7, 10)),
         ("voices-large", 26e6, 12e6, (8, 43)),
+        ("voices-small", 5e6, 500_000, (8, 43)),
     ],
 )
 def test_an_embedded_model_is_small_complete_and_described(name, size, parameters, known):
