@@ -5,7 +5,8 @@
 
 Importing the package has no side effects and loads nothing heavy: a public name is imported when
 it is first used. docs/python.md describes these names; every other name may change from version
-to version. The commands are `ser-data`, `ser-train`, `ser-eval`, `ser-predict` and `ser-export`.
+to version. The commands are `ser-data`, `ser-train`, `ser-eval`, `ser-predict`, `ser-adapt` and
+`ser-export`.
 """
 
 from importlib import import_module

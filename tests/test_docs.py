@@ -22,7 +22,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes
 @pytest.fixture(scope="module")
 def known_options(command) -> dict[str, set[str]]:
     """Options that each command lists in its help, its sub-commands' included."""
-    helps = {name: [(name, "--help")] for name in ("train", "eval", "predict", "export")}
+    helps = {name: [(name, "--help")] for name in ("train", "eval", "predict", "adapt", "export")}
     prepared = [*CORPORA, "folder", "csv", "audformat", "datasets"]
     others = ("download", "export", "generate", "validate", "summary", "split", "listeners")
     others += ("combine", "subset")
@@ -50,7 +50,7 @@ def test_links_lead_somewhere(page):
 def test_commands_are_called_with_options_that_they_have(page, known_options):
     for block in blocks(page, "sh", "bash", "console", ""):
         for line in block.replace("\\\n", " ").splitlines():
-            called = re.search(r"\b(ser-(?:data|train|eval|predict|export))\b(.*)", line)
+            called = re.search(r"\b(ser-(?:data|train|eval|predict|adapt|export))\b(.*)", line)
             if called:
                 options = set(re.findall(r"(?<!\S)--[a-z][a-z-]*", called[2]))
                 unknown = options - known_options[called[1]]

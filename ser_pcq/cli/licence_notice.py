@@ -11,7 +11,7 @@ from ser_pcq.models.description.licence import is_noncommercial
 from ser_pcq.models.folder import LARGE_MODEL
 
 
-def say_licence(model: Classifier) -> None:
+def say_licence(model: Classifier, command: str = "ser-predict") -> None:
     """Say on stderr that a licence allows no commercial use, the first time that it is met."""
     licence = model.licence
     if licence is None or not is_noncommercial(licence):
@@ -21,8 +21,8 @@ def say_licence(model: Classifier) -> None:
         return
     # Where nothing can be written it is said each time, which does no harm.
     ending = " This is said once." if _left(marker) else ""
-    say(f"ser-predict: {model.name} is not for commercial use: its licence is {licence}")
-    say(f"ser-predict: --model {LARGE_MODEL} is free of that.{ending}")
+    say(f"{command}: {model.name} is not for commercial use: its licence is {licence}")
+    say(f"{command}: --model {LARGE_MODEL} is free of that.{ending}")
 
 
 def _marker(licence: str) -> Path | None:

@@ -17,6 +17,8 @@ from ser_pcq.cli.predict_options import (
     Output,
     OutputDir,
     OutputFormat,
+    OwnVoice,
+    OwnVoiceBy,
     Paths,
     Plot,
     Raw,
@@ -68,6 +70,8 @@ def predict(
     plot: Plot = None,
     embeddings: Embeddings = None,
     mix: Mix = "all",
+    own_voice: OwnVoice = False,
+    own_voice_by: OwnVoiceBy = None,
     stream: Stream = False,
     raw: Raw = False,
     rate: Annotated[int, typer.Option(help="Hz, of raw samples.")] = 16_000,
@@ -84,27 +88,24 @@ def predict(
     if models:
         _print_models(context, name)
         return
+    own_voices = _own_voices(jobs, mix, all_one=own_voice, pattern=own_voice_by)
     if stream:
         others = (paths, list_file, column, segments, output, output_dir, resume, plot, embeddings)
-        alone = not any((*others, min_confidence, jobs > 1, mix != "all"))
+        alone = not any((*others, min_confidence, jobs > 1, mix != "all", own_voices))
         samples = (encoding, rate, channels)
         _stream(model, name, speech, device, samples, raw=raw, alone=alone)
         return
-    if raw:
-        raise typer.BadParameter("goes with --stream only", param_hint="--raw")
-    _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume)
-    if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
+    _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume, raw=raw)
+    if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1, own_voices)):
         raise typer.BadParameter(ALONE, param_hint="--embeddings")
+    from ser_pcq.cli.predict_output import deliver
     from ser_pcq.cli.predict_recordings import wanted_recordings
 
     wanted = wanted_recordings(paths or [], list_file, column)
     timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
         job = _load(wanted, model, device, min_confidence, timed, speech, mix, jobs, timeout)
-    from ser_pcq.cli.licence_notice import say_licence
-    from ser_pcq.cli.predict_output import deliver
-
-    say_licence(job.predictor.classifier)
+    job = _with_own_voices(job, paths or [], own_voice_by) if own_voices else job
     deliver(job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments)
     if job.n_failed:
         say(f"ser-predict: {job.n_failed} of {job.n_done} files could not be judged")
@@ -161,12 +162,15 @@ def _refuse_misplaced(
     timeout: float | None,
     *,
     resume: bool,
+    raw: bool,
 ) -> None:
     """Refuse options without what they need: a folder for one recording per file, for example.
 
     Raises:
         BadParameter: When options do not go together.
     """
+    if raw:
+        raise typer.BadParameter("goes with --stream only", param_hint="--raw")
     kind = FORMATS[name]
     if kind.one_recording != (output_dir is not None):
         needs = "needs" if kind.one_recording else "does not take"
@@ -177,6 +181,31 @@ def _refuse_misplaced(
         raise typer.BadParameter("--resume needs --output or --output-dir")
     if timeout is not None and jobs == 1:
         raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
+
+
+def _own_voices(jobs: int, mix: str, *, all_one: bool, pattern: str | None) -> bool:
+    """Tell whether the model is to be adapted to voices.
+
+    Raises:
+        BadParameter: When other options do not go with that.
+    """
+    if not all_one and pattern is None:
+        return False
+    flag = "--own-voice" if all_one else "--own-voice-by"
+    if all_one and pattern is not None:
+        raise typer.BadParameter("takes the place of --own-voice", param_hint="--own-voice-by")
+    if jobs > 1:
+        raise typer.BadParameter("goes with --jobs 1 only", param_hint=flag)
+    if mix == "split":
+        raise typer.BadParameter("does not go with --mix split", param_hint=flag)
+    return True
+
+
+def _with_own_voices(job: "Job", paths: list[str], pattern: str | None) -> "Job":
+    """Adapt the model of a job to who speaks."""
+    from ser_pcq.cli.predict_own_voice import with_own_voices
+
+    return with_own_voices(job, paths, pattern)
 
 
 def _load(
@@ -190,7 +219,8 @@ def _load(
     jobs: int,
     timeout: float | None,
 ) -> "Job":
-    """Load the model that is named, or the default."""
+    """Load the model that is named, or the default, and say what its licence does not allow."""
+    from ser_pcq.cli.licence_notice import say_licence
     from ser_pcq.inference.jobs.job import Job
     from ser_pcq.inference.predictor import load
 
@@ -202,6 +232,7 @@ def _load(
         speech=speech.value,
         mix=mix,
     )
+    say_licence(predictor.classifier)
     return Job(
         predictor,
         wanted.recordings,

@@ -125,6 +125,22 @@ Mix = Annotated[
         help="Channels of files: all mixed, each for itself, or only one, from 1.",
     ),
 ]
+OwnVoice = Annotated[
+    bool,
+    typer.Option(
+        "--own-voice",
+        help="One speaker speaks in all recordings: adapt the model to the voice, from 10 of them "
+        "or more, before judging them.",
+    ),
+]
+OwnVoiceBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="The same for several speakers: a regular expression with a group (?P<speaker>…), "
+        "searched in each path below the folder that was named.",
+    ),
+]
 Stream = Annotated[
     bool,
     typer.Option(

@@ -25,8 +25,10 @@ class Wanted:
     has_utterances: bool = False
 
 
-def wanted_recordings(paths: list[str], list_file: str | None, column: str | None) -> Wanted:
-    """Return the recordings that the arguments name.
+def wanted_recordings(
+    paths: list[str], list_file: str | None, column: str | None, command: str = "ser-predict"
+) -> Wanted:
+    """Return the recordings that the arguments of a command name.
 
     Raises:
         BadParameter: When they name none, or name them twice.
@@ -44,10 +46,10 @@ def wanted_recordings(paths: list[str], list_file: str | None, column: str | Non
     if "" in paths:
         # A path would take it for the current folder.
         raise typer.BadParameter("a path is empty", param_hint="PATH...")
-    return _of_paths(list(map(Path, paths)))
+    return _of_paths(list(map(Path, paths)), command)
 
 
-def _of_paths(paths: list[Path]) -> Wanted:
+def _of_paths(paths: list[Path], command: str) -> Wanted:
     """Return the files to judge; warn of a folder without any.
 
     Raises:
@@ -59,7 +61,7 @@ def _of_paths(paths: list[Path]) -> Wanted:
     for path in paths:
         # Not Path.is_dir(), which raises for names that are too long.
         if os.path.isdir(path) and not find_audio([path]):  # noqa: PTH112
-            say(f"ser-predict: warning: no recording in the folder {path}")
+            say(f"{command}: warning: no recording in the folder {path}")
     if not files:
         raise SerError(
             "no recording found",

@@ -89,8 +89,8 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Ar
 """What holds one recording: a path, the content of an audio file, a file object that gives it, or
 samples. A pair (samples, sample rate) is one as well."""
 
-Input = Path | NamedFile | Spooled | Samples | Refusal
-"""A recording that is ready to be judged, in this process or in another."""
+Input = Path | NamedFile | Spooled | Samples | Recording | Refusal
+"""A recording that is ready to be judged, in this process or in another; or was heard already."""
 
 
 def as_input(source: Source, sample_rate: float | None = None, name: str | None = None) -> Input:
@@ -260,7 +260,7 @@ def hear_input(source: Input, mix: str) -> Heard:
     """
     if isinstance(source, Path):
         return hear_mixed(source, mix)
-    if isinstance(source, Refusal):
+    if isinstance(source, Recording | Refusal):
         return source
     if isinstance(source, Samples):
         return hear_channels(

@@ -185,6 +185,35 @@ class Predictor:
 
         return embedded(self.classifier, self.options, each_input(sources, sample_rate))
 
+    def adapted(
+        self, recordings: Iterable[Source] | Source, sample_rate: float | None = None
+    ) -> "Predictor":
+        """Return a predictor adapted to a voice, its room and its line, from recordings of it.
+
+        They need no labels. Those that cannot be judged do not count; of more than 300, so many
+        are drawn. The result predicts in this process alone. One that is adapted already is
+        adapted further.
+
+        Args:
+            recordings: Of one speaker, 10 or more, of several emotions; as `predict_all` takes
+                them.
+            sample_rate: Hz, of all that are samples.
+
+        Raises:
+            SerError: When too few recordings count, when they may be of one emotion alone, or when
+                the model cannot be adapted.
+        """
+        from ser_pcq.inference.own_voice.adaptation import adapt_to_voice
+
+        inputs = list(each_input(recordings, sample_rate))
+        return self.around(adapt_to_voice(self.classifier, self.options, inputs).checked())
+
+    def around(self, classifier: Classifier) -> "Predictor":
+        """Return a predictor with another model, and the same options; see `can_be_loaded`."""
+        other = Predictor(classifier, self.options)
+        other.can_be_loaded = False
+        return other
+
     def _judge_input(self, source: Input) -> Prediction:
         """Judge one recording."""
         (prediction,) = self._judge.together([hear_input(source, self.options.mix)])

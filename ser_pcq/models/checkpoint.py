@@ -30,6 +30,7 @@ from ser_pcq.models.info import (
     ModelInfo,
     TrainingInfo,
     Versions,
+    VoiceInfo,
     damaged,
     read_info,
 )
@@ -149,6 +150,7 @@ def describe(
     training: TrainingInfo,
     calibration: CalibrationInfo,
     leaky: tuple[str, ...] = (),
+    voice: VoiceInfo | None = None,
 ) -> ModelInfo:
     """Return what a package of this model says; what the model itself knows is taken from it.
 
@@ -160,6 +162,7 @@ def describe(
         training: How it was trained.
         calibration: What its confidence was fitted on.
         leaky: How the test set of its training leaked, a sentence each.
+        voice: What adapting it to a voice needs to know.
     """
     return ModelInfo(
         name=name,
@@ -168,6 +171,7 @@ def describe(
         training=training,
         calibration=calibration,
         leaky=leaky,
+        voice=voice,
         labels=recognizer.labels,
         encoder=None if recognizer.encoder is None else recognizer.encoder.spec(),
         n_features=recognizer.n_features if isinstance(recognizer, LinearRecognizer) else None,

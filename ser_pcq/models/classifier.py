@@ -1,6 +1,7 @@
 """The interface of a trained model to the code that predicts with it, for torch and for graphs."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import SerError
-from ser_pcq.models.folder import GRAPH, default_model, find_model
+from ser_pcq.models.folder import ADAPTED, GRAPH, default_model, find_model
 from ser_pcq.models.speech_head.head import Judged
 
 
@@ -138,6 +139,10 @@ def load_classifier(model: str | None = None, *, device: str = "cpu") -> Classif
     if model is None:
         model = default_model()
     path = find_model(model)
+    if (path / ADAPTED).is_file():
+        from ser_pcq.models.adapted.package import load_adapted
+
+        return load_adapted(path, partial(load_classifier, device=device))
     has_torch = find_spec("torch") is not None
     graph = path if path.is_file() else path / GRAPH
     if path.is_file() or (graph.is_file() and not (has_torch and device in ("auto", "cuda"))):

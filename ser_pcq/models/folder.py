@@ -22,6 +22,12 @@ PRINTS = "audio.safetensors"
 GRAPH = "model.onnx"
 """The graph of an embedded model, to predict without torch; its weights are those of WEIGHTS."""
 
+ADAPTED = "adapted.json"
+"""What the package of a model says that was adapted to a voice, and is a head over a base."""
+
+HEAD = "head.safetensors"
+"""The last layer of such a model."""
+
 EMBEDDED = Path(__file__).parent / "embedded"
 """The models that ship inside the package."""
 
@@ -81,9 +87,9 @@ def find_model(model: str) -> Path:
     path = Path(model).expanduser()
     if path.suffix.lower() == ".onnx" and path.is_file():
         return path
-    if (path / ABOUT).is_file():
+    if (path / ABOUT).is_file() or (path / ADAPTED).is_file():
         return path
-    found = sorted(p.parent for p in path.glob(f"**/{ABOUT}")) if path.is_dir() else []
+    found = _packages_below(path) if path.is_dir() else []
     if len(found) == 1:
         return found[0]
     if found:
@@ -93,3 +99,10 @@ def find_model(model: str) -> Path:
     raise CheckpointError(
         "no such model", given=model, accepted=f"{names}, a folder with {ABOUT}, or an .onnx file"
     )
+
+
+def _packages_below(folder: Path) -> list[Path]:
+    """Return the packages in a folder; the base that an adapted one holds is no other model."""
+    adapted = {path.parent for path in folder.glob(f"**/{ADAPTED}")}
+    others = {path.parent for path in folder.glob(f"**/{ABOUT}")}
+    return sorted(adapted | {one for one in others if one.parent not in adapted})

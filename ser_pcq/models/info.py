@@ -9,7 +9,7 @@ from ser_pcq.config import Config
 from ser_pcq.config.toml import from_dict, to_dict
 from ser_pcq.errors import CheckpointError, ConfigError
 from ser_pcq.models.data_info import DataInfo, Plain, as_json, texts
-from ser_pcq.models.folder import ABOUT, FORMAT
+from ser_pcq.models.folder import ABOUT, ADAPTED, FORMAT
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,29 @@ class SpeechHeadInfo:
 
 
 @dataclass(frozen=True)
+class VoiceInfo:
+    """What adapting a linear recognizer to a voice needs to know of its training.
+
+    Attributes:
+        within: How logits vary among recordings of one emotion by one speaker whom the fit has not
+            heard: their covariance before the temperature, (class, class).
+        log_prior: What was added to the log-probability of each class, (class,).
+    """
+
+    within: tuple[tuple[float, ...], ...]
+    log_prior: tuple[float, ...]
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "VoiceInfo":
+        """Read the object `voice`."""
+        rows = [tuple(float(v) for v in row) for row in plain["within"]]
+        prior = tuple(float(v) for v in plain["log_prior"])
+        if any(len(row) != len(prior) for row in (rows, *rows)):
+            raise ValueError("voice.within is not (class, class)")
+        return cls(tuple(rows), prior)
+
+
+@dataclass(frozen=True)
 class EncoderInfo:
     """What is needed to build a context encoder again, without weights.
 
@@ -168,6 +191,7 @@ class ModelInfo:
         versions: What it was written with.
         licence: SPDX expression of the licence of its weights; None where none is stated.
         speech_head: What its speech head was fitted on; None without one.
+        voice: What adapting to a voice needs; None for networks, and in older packages.
     """
 
     name: str
@@ -184,6 +208,7 @@ class ModelInfo:
     versions: Versions
     licence: str | None = None
     speech_head: SpeechHeadInfo | None = None
+    voice: VoiceInfo | None = None
 
     @classmethod
     def from_json(cls, plain: Plain) -> "ModelInfo":
@@ -197,7 +222,7 @@ class ModelInfo:
         config = from_dict(plain["config"])
         encoder, n_features = plain["encoder"], plain.get("n_features")
         licence = plain.get("licence")
-        head = plain.get("speech_head")
+        head, voice = plain.get("speech_head"), plain.get("voice")
         return cls(
             name=str(plain["name"]),
             data=DataInfo.from_json(plain["data"]),
@@ -214,6 +239,7 @@ class ModelInfo:
             versions=Versions.from_json(plain["versions"]),
             licence=None if licence is None else str(licence),
             speech_head=None if head is None else SpeechHeadInfo(**head),
+            voice=None if voice is None else VoiceInfo.from_json(voice),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -236,6 +262,7 @@ class ModelInfo:
             "parameters": as_json(self.parameters),
             "versions": self.versions.to_json(),
             **({} if self.speech_head is None else {"speech_head": as_json(self.speech_head)}),
+            **({} if self.voice is None else {"voice": as_json(self.voice)}),
         }
 
 
@@ -245,6 +272,12 @@ def read_info(folder: Path) -> ModelInfo:
     Raises:
         CheckpointError: When it is missing, damaged, or of a foreign format.
     """
+    if (folder / ADAPTED).is_file():
+        raise CheckpointError(
+            "this does not work with a model that was adapted to a voice",
+            given=folder,
+            accepted="the model that it was made from, or other trained models",
+        )
     try:
         plain = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:

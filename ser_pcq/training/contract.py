@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ser_pcq.models.checkpoint import AnyRecognizer
-from ser_pcq.models.info import CalibrationInfo, TrainingInfo
+from ser_pcq.models.info import CalibrationInfo, TrainingInfo, VoiceInfo
 from ser_pcq.protocols.provenance import Provenance
 
 
@@ -66,6 +66,7 @@ class Trained:
         training: What the checkpoint says of the training.
         calibration: What the checkpoint says of the temperature.
         provenance: What was fitted or chosen on which utterances.
+        voice: What the checkpoint says for adapting the model to a voice; None for networks.
     """
 
     recognizer: AnyRecognizer
@@ -73,3 +74,4 @@ class Trained:
     training: TrainingInfo
     calibration: CalibrationInfo
     provenance: Provenance
+    voice: VoiceInfo | None = None

@@ -143,4 +143,5 @@ def _info(experiment: Experiment, fold: Fold, trained: Trained, leaky: list[str]
         training=trained.training,
         calibration=trained.calibration,
         leaky=tuple(leaky),
+        voice=trained.voice,
     )

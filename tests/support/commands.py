@@ -21,7 +21,7 @@ from support.paths import ROOT
 
 Done = subprocess.CompletedProcess[str]
 
-COMMANDS = ("data", "train", "eval", "predict", "export")
+COMMANDS = ("data", "train", "eval", "predict", "adapt", "export")
 # Of a terminal that is so wide that no message is wrapped.
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
 LIMIT = 300  # s, after which a command is taken to hang

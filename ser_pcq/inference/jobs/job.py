@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -50,6 +51,8 @@ class Job:
         has_utterances: Whether they have ids.
         jobs: Processes, from 1.
         timeout: With several processes: s without any progress after which a file is given up.
+        own_voice: How the recordings were told apart that the model is adapted to, with what they
+            are; empty where it is not adapted.
         statuses: How many results of each kind there were.
     """
 
@@ -59,6 +62,7 @@ class Job:
     has_utterances: bool = False
     jobs: int = 1
     timeout: float = TIMEOUT
+    own_voice: str = ""
     statuses: Counter[Status] = field(default_factory=Counter)
 
     @property
@@ -137,7 +141,9 @@ class Job:
             raise SerError(
                 "the output exists already", given=output, do="move it away, or name another file"
             )
-        return Journal(journal_of(output), self.predictor.options, resume=resume)
+        return Journal(
+            journal_of(output), self.predictor.options, resume=resume, own_voice=self.own_voice
+        )
 
     def open_folder_journal(
         self, names: Sequence[str], folder: Path, *, resume: bool
@@ -155,10 +161,13 @@ class Job:
         """
         from ser_pcq.inference.jobs.journal import Journal, journal_of
 
-        path, options = journal_of(folder), self.predictor.options
+        path = journal_of(folder)
+        journal = partial(
+            Journal, path, self.predictor.options, files=self.held(), own_voice=self.own_voice
+        )
         if resume and os.path.lexists(path):
-            return Journal(path, options, files=self.held(), resume=True)
+            return journal(resume=True)
         if resume and all(os.path.lexists(folder / name) for name in names):
             return None
         refuse_existing(names, folder)
-        return Journal(path, options, files=self.held())
+        return journal()

@@ -20,7 +20,7 @@ from ser_pcq.inference.jobs.record import (
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import Prediction
-from ser_pcq.models.folder import GRAPH, find_model
+from ser_pcq.models.folder import ADAPTED, GRAPH, HEAD, find_model
 from ser_pcq.models.sharing.files import weight_files
 from ser_pcq.version import __version__
 
@@ -43,6 +43,7 @@ class Journal:
         options: How files are judged.
         files: All recordings of the job, where its outputs are only right for exactly these.
         resume: Continue from the earlier results.
+        own_voice: What the model is adapted to; empty where it is not.
 
     Raises:
         SerError: When the file exists and `resume` is not wanted, it was made with other options,
@@ -56,11 +57,14 @@ class Journal:
         *,
         files: Sequence[Asked] | None = None,
         resume: bool = False,
+        own_voice: str = "",
     ) -> None:
         self.path = path
         self._header = {"ser-pcq": __version__, **asdict(options)}
         if options.mix == ALL:
             del self._header["mix"]  # as before there was a choice
+        if own_voice:
+            self._header["own_voice"] = own_voice
         self._header["weights"] = _weights(options.model)
         if files is not None:
             keys = (" ".join(filter(None, key_of(one))) for one in files)
@@ -150,5 +154,8 @@ class Journal:
 def _weights(model: str) -> list[Stamp]:
     """Return the stamps of a model: they change when it is trained again."""
     path = find_model(model)
-    files = [path] if path.is_file() else [path / GRAPH, *weight_files(path)]
+    if (path / ADAPTED).is_file():
+        files = [path / ADAPTED, path / HEAD]
+    else:
+        files = [path] if path.is_file() else [path / GRAPH, *weight_files(path)]
     return [stamp_of(file) for file in files]

@@ -26,7 +26,7 @@ from ser_pcq.models.classifier import Classifier
 from ser_pcq.models.classifier_onnx import OnnxClassifier, load_onnx, new_session
 from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
 from ser_pcq.models.description.licence import checked_licence
-from ser_pcq.models.folder import CARD, GRAPH, find_model
+from ser_pcq.models.folder import ADAPTED, CARD, GRAPH, find_model
 from ser_pcq.models.onnx_export.lengths import with_lengths
 from ser_pcq.models.onnx_export.opset import NEWEST, check_opset, with_opset
 from ser_pcq.models.sharing.files import read_weights
@@ -91,11 +91,8 @@ def export_onnx(
     opset = NEWEST if opset is None else opset
     check_opset(opset)
     _check(precision, licence)
-    if share_weights and lengths:
-        raise SerError(
-            "a graph with an input of lengths cannot be the one in its model's folder",
-            do="leave out --share-weights or --lengths",
-        )
+    if share_weights:
+        _check_sharing(model, lengths=lengths)
     _need("onnx")
     import onnx
 
@@ -126,6 +123,25 @@ def _check(precision: str | None, licence: str | None) -> None:
         raise SerError("no such precision", given=precision, accepted=get_args(Precision))
     if licence is not None:
         checked_licence(licence)
+
+
+def _check_sharing(model: str, *, lengths: bool) -> None:
+    """Refuse to leave out weights that the graph's folder does not have.
+
+    Raises:
+        SerError: For these.
+    """
+    if lengths:
+        raise SerError(
+            "a graph with an input of lengths cannot be the one in its model's folder",
+            do="leave out --share-weights or --lengths",
+        )
+    if (find_model(model) / ADAPTED).is_file():
+        raise SerError(
+            "the head of an adapted model is in no graph's folder",
+            given=model,
+            do="leave out --share-weights",
+        )
 
 
 def _state_licence(graph: Any, licence: str | None) -> None:
@@ -174,10 +190,14 @@ class _Source:
             return cls(content, known, at_hand, is_translated=False)
         _need("torch", extra="train,export")
         _need("onnxscript")
+        from ser_pcq.models.adapted.exported import adapted_checkpoint
         from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
         from ser_pcq.models.onnx_export.translator import translated
 
-        checkpoint = load_checkpoint(model)
+        if (folder / ADAPTED).is_file():
+            checkpoint = adapted_checkpoint(folder)
+        else:
+            checkpoint = load_checkpoint(model)
         refuse_adapted(checkpoint)
         card = folder / CARD
         text = card.read_text(encoding="utf-8") if card.is_file() else ""

@@ -58,6 +58,16 @@ class Table:
             self._weights(utterances),
         )
 
+    def voices(self, side: str, *, copies: bool = False) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return who speaks in each utterance that `take` gives of a side, and which are unchanged.
+
+        Shape:
+            Names that no two people share, (utterance,), and whether it is no copy, (utterance,).
+        """
+        n_each = self._n_each if copies else 1
+        names = [group_of(self._utterances[i], "speaker") for i in self._places[side]]
+        return np.repeat(np.array(names), n_each), np.arange(len(names) * n_each) % n_each == 0
+
     def _weights(self, places: NDArray[Any]) -> NDArray[Any] | None:
         """Return how much each of these utterances counts, (utterance,)."""
         if self._balance == "none":

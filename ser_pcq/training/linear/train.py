@@ -15,9 +15,10 @@ from ser_pcq.files import write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
-from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo
+from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo, VoiceInfo
 from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier
+from ser_pcq.models.linear.own_voice import within_emotions
 from ser_pcq.models.linear.recognizer import (
     Functionals,
     LinearRecognizer,
@@ -133,6 +134,38 @@ def _calibration(
     return CalibrationInfo(temperature, len(known))
 
 
+def _voice(
+    table: Table, fold: Fold, chosen: Chosen, judged: SampleSets, log_prior: NDArray[np.float64]
+) -> VoiceInfo | None:
+    """Return what adapting to a voice needs to know; None where nobody has two recordings."""
+    speakers, unchanged = table.voices("valid" if fold.valid else "train", copies=not fold.valid)
+    if len(chosen.logits) != len(speakers):
+        return None
+    groups = [
+        chosen.logits[unchanged & (speakers == speaker) & (judged.targets == target)]
+        for speaker in np.unique(speakers)
+        for target in np.unique(judged.targets)
+    ]
+    if not any(len(one) > 1 for one in groups):
+        return None
+    # Six digits: the last ones differ from machine to machine.
+    within = [tuple(float(f"{v:.6g}") for v in row) for row in within_emotions(groups)]
+    return VoiceInfo(tuple(within), tuple(float(f"{v:.6g}") for v in log_prior))
+
+
+def _training(
+    experiment: Experiment, chosen: Chosen, encoder: ContextEncoder | None
+) -> LinearTrainingInfo:
+    """Return what the checkpoint says of the training."""
+    return LinearTrainingInfo(
+        seed=experiment.seed,
+        features=tuple(chosen.feature_sets),
+        setting=_method(experiment.config).setting,
+        values=tuple(chosen.settings),
+        device="cpu" if encoder is None else next(encoder.parameters()).device.type,
+    )
+
+
 def _recognizer(
     config: Config,
     labels: tuple[str, ...],
@@ -217,11 +250,6 @@ def train_linear(
 
     candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
     write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
-    training = LinearTrainingInfo(
-        seed=experiment.seed,
-        features=tuple(chosen.feature_sets),
-        setting=_method(config).setting,
-        values=tuple(chosen.settings),
-        device="cpu" if encoder is None else next(encoder.parameters()).device.type,
-    )
-    return Trained(recognizer, score_test, training, calibration, provenance)
+    training = _training(experiment, chosen, encoder)
+    voice = _voice(table, fold, chosen, judged, log_prior)
+    return Trained(recognizer, score_test, training, calibration, provenance, voice)

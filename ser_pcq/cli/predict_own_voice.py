@@ -1,0 +1,100 @@
+"""`ser-predict --own-voice` and `--own-voice-by`: adapt the model to who speaks, then predict."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ser_pcq.cli.terminal import progress, say
+from ser_pcq.errors import SerError, few
+from ser_pcq.inference.inputs import NamedFile, as_input
+from ser_pcq.inference.jobs.earlier import Asked, key_of
+from ser_pcq.inference.jobs.job import Job
+from ser_pcq.inference.jobs.voices import VoicesPredictor
+from ser_pcq.inference.own_voice.adaptation import AT_LEAST, Adaptation, adapt_to_voice
+from ser_pcq.inference.own_voice.speakers import speakers_of
+from ser_pcq.inference.predictor import Predictor
+
+
+def with_own_voices(job: Job, paths: Sequence[str], pattern: str | None) -> Job:
+    """Return a job whose model is adapted to who speaks, and say what was done.
+
+    Args:
+        job: The job; all its recordings are looked at.
+        paths: The files and folders that were named.
+        pattern: What finds the speaker in the path of a recording below the folder that was
+            named; None where one speaker speaks in all.
+
+    Raises:
+        SerError: When the model cannot be adapted, no speaker has recordings enough, or the
+            pattern finds no speaker somewhere.
+    """
+    recordings = job.held()
+    listed = "\0".join([pattern or "", *(str(key_of(one)) for one in recordings)])
+    adapted_to = hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest()
+    if pattern is None:
+        adaptation = _adapted(job.predictor, recordings, name=None, what="the voice")
+        if adaptation.n_counted < AT_LEAST:
+            adaptation.checked()
+        _report(adaptation)
+        predictor = _of(adaptation, job.predictor)
+    else:
+        predictor = _by_speaker(job.predictor, recordings, paths, pattern)
+    return replace(job, predictor=predictor, own_voice=adapted_to)
+
+
+def _by_speaker(
+    predictor: Predictor, recordings: Sequence[Asked], paths: Sequence[str], pattern: str
+) -> Predictor:
+    """Adapt the model to each speaker."""
+    folders = [Path(path) for path in paths]
+    speakers = speakers_of([_below(one, folders) for one in recordings], pattern)
+    own, few_heard = {}, {}
+    for speaker in sorted(set(speakers)):
+        theirs = [one for one, who in zip(recordings, speakers, strict=True) if who == speaker]
+        name = f"{predictor.classifier.name}+{speaker}"
+        adaptation = _adapted(predictor, theirs, name=name, what=speaker)
+        if adaptation.n_counted < AT_LEAST:
+            few_heard[speaker] = f"{speaker} ({adaptation.n_counted})"
+        _report(adaptation, f"{speaker}: ")
+        own[speaker] = _of(adaptation, predictor)
+    if len(few_heard) == len(own):
+        raise SerError(
+            "no speaker has recordings enough that count",
+            given=few(few_heard.values()),
+            accepted=f"{AT_LEAST} or more of one speaker",
+            do="correct the pattern, or leave --own-voice-by out",
+        )
+    return VoicesPredictor(predictor, zip(recordings, speakers, strict=True), own)
+
+
+def _adapted(
+    predictor: Predictor, recordings: Sequence[Asked], *, name: str | None, what: str
+) -> Adaptation:
+    """Adapt the model to recordings of one speaker."""
+    inputs = [as_input(one) for one in recordings]
+    with progress(f"hearing {what}") as on_progress:
+        return adapt_to_voice(
+            predictor.classifier, predictor.options, inputs, name=name, on_progress=on_progress
+        )
+
+
+def _of(adaptation: Adaptation, predictor: Predictor) -> Predictor:
+    """Return what predicts: the adapted model, or the one that there was."""
+    found = adaptation.classifier
+    return predictor if found is None else predictor.around(found)
+
+
+def _report(adaptation: Adaptation, who: str = "") -> None:
+    """Say what became of an adaptation."""
+    for sentence in adaptation.sentences():
+        say(f"ser-predict: {who}{sentence}")
+
+
+def _below(one: Asked, folders: Sequence[Path]) -> str:
+    """Return the path of a recording below the folder that was named, `/` between folders."""
+    path = one.path if isinstance(one, NamedFile) else Path(one)
+    for folder in folders:
+        if path != folder and path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return path.as_posix()

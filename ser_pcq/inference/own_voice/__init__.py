@@ -1,0 +1,1 @@
+"""Adapting a model to a voice while predicting, from recordings without labels."""

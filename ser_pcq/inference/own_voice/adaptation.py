@@ -1,0 +1,189 @@
+"""A model adapted to a voice, or why it was not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ser_pcq.errors import SerError, few
+from ser_pcq.inference.inputs import Input
+from ser_pcq.inference.options import PredictOptions
+from ser_pcq.inference.own_voice.hearing import HeardVoice, LeftOut, hear_voice
+from ser_pcq.models.adapted.classifier import AdaptedClassifier
+from ser_pcq.models.adapted.info import OWN_VOICE, Step
+from ser_pcq.models.adapted.package import as_adapted
+from ser_pcq.models.classifier import Classifier
+from ser_pcq.models.linear.classifier import LinearClassifier
+from ser_pcq.models.linear.own_voice import ONE_EMOTION, OwnVoice, adapt
+from ser_pcq.processes import Progress, no_progress
+
+AT_LEAST = 10
+"""Recordings that count; of fewer, what is usual for a voice is not known."""
+
+AT_MOST = 300
+"""Recordings that are heard. The gain of more is small, and their time is not."""
+
+SEED = 0
+"""Of the drawing of recordings, where there are more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptation:
+    """What became of adapting a model to a voice.
+
+    Attributes:
+        model: What the model that was to be adapted is called.
+        classifier: The adapted one; None where nothing was done.
+        n_given: Recordings that there were.
+        n_heard: Recordings that were heard: at most `AT_MOST`.
+        n_counted: Recordings that counted.
+        seconds: How long these are in all.
+        left_out: Those that were heard and did not count.
+        spread: How much recordings differ; 1 is as much as those of one emotion do. None where
+            there are too few, or the model does not say how much that is.
+    """
+
+    model: str
+    classifier: AdaptedClassifier | None
+    n_given: int
+    n_heard: int
+    n_counted: int
+    seconds: float
+    left_out: tuple[LeftOut, ...]
+    spread: float | None
+
+    def checked(self) -> AdaptedClassifier:
+        """Return the adapted model.
+
+        Raises:
+            SerError: When there is none, saying why.
+        """
+        if self.classifier is not None:
+            return self.classifier
+        if self.n_counted < AT_LEAST:
+            unused = f", without {few(map(str, self.left_out), limit=10)}" if self.left_out else ""
+            raise SerError(
+                "too few recordings of the voice count",
+                given=f"{self.n_counted} of {self.n_heard}{unused}",
+                accepted=f"{AT_LEAST} or more with speech, all different, by one speaker",
+                do="give more recordings of the same speaker; they need no labels",
+            )
+        raise SerError(
+            "the recordings may be of one emotion alone, and then nobody can tell what is usual "
+            "for the voice",
+            given=f"{self.n_counted} recordings that differ {self.spread:.2f} times as much as "
+            "those of one emotion do",
+            accepted=f"{ONE_EMOTION} times or more",
+            do="add recordings of other emotions, or use the model as it is",
+        )
+
+    def sentences(self) -> list[str]:
+        """Say what was done, from what, and what was not, a sentence each."""
+        found = []
+        if self.n_heard < self.n_given:
+            found.append(
+                f"{self.n_given:,} recordings were given, and {self.n_heard} of them heard, drawn "
+                f"with seed {SEED}; more would gain little"
+            )
+        if self.left_out:
+            found.append(f"left out: {few(map(str, self.left_out), limit=10)}")
+        counted = f"{self.n_counted} recordings, {self.seconds:.0f} s"
+        if self.classifier is None:
+            try:
+                self.checked()
+            except SerError as error:
+                found.append(
+                    f"{self.model} is not adapted: {'; '.join((error.wrong, *error.details[:1]))}"
+                )
+            return found
+        if self.spread is None:
+            found.append(
+                f"adapted {self.model} to {counted}; this model does not say whether they are of "
+                "several emotions, as they should be"
+            )
+        else:
+            found.append(
+                f"adapted {self.model} to {counted}; they differ {self.spread:.2f} times as much "
+                "as those of one emotion do"
+            )
+        return found
+
+
+def adapt_to_voice(
+    classifier: Classifier,
+    options: PredictOptions,
+    inputs: Sequence[Input],
+    *,
+    name: str | None = None,
+    on_progress: Progress = no_progress,
+) -> Adaptation:
+    """Adapt a model to one speaker's recordings, whose emotions are not known.
+
+    Args:
+        classifier: The model; one that was adapted before is adapted further.
+        options: How to predict, and what the model was loaded from.
+        inputs: What `each_input` yields, all by one speaker.
+        name: What the adapted model is called; None for that of the model, and what was done.
+        on_progress: Takes how many recordings are heard, and how many there are to hear.
+
+    Raises:
+        SerError: When the model cannot be adapted, or channels are to be split.
+    """
+    adapted = as_adapted(classifier, options.model)
+    drawn = _drawn(inputs)
+    heard = hear_voice(classifier, options, drawn, total=len(drawn), on_progress=on_progress)
+    n = len(heard.vectors)
+    voice = OwnVoice(None, n, float("nan")) if n < AT_LEAST else _own_voice(adapted, heard)
+    spread = None if np.isnan(voice.spread) else round(voice.spread, 4)
+    result = None
+    if voice.classifier is not None:
+        step = Step(OWN_VOICE, n, round(heard.seconds, 3), spread)
+        result = _with_step(adapted, voice.classifier, step, heard, name)
+    return Adaptation(
+        classifier.name, result, len(inputs), len(drawn), n, heard.seconds, heard.left_out, spread
+    )
+
+
+def _drawn(inputs: Sequence[Input]) -> Sequence[Input]:
+    """Return as many recordings as are heard, in their order."""
+    if len(inputs) <= AT_MOST:
+        return inputs
+    places = np.random.default_rng(SEED).permutation(len(inputs))[:AT_MOST]
+    return [inputs[k] for k in sorted(places.tolist())]
+
+
+def _own_voice(adapted: AdaptedClassifier, heard: HeardVoice) -> OwnVoice:
+    """Fit the head to what was heard."""
+    base, head = adapted.base.head, adapted.head
+    vectors = heard.vectors.astype(np.float64)
+    if adapted.labels != adapted.base.labels or not (base.is_known == head.is_known).all():
+        # How scores of these emotions vary within one nobody knows.
+        return adapt(head.as_classifier(), vectors, None)
+    # Whether there are several emotions is judged by the base, and what was learnt before is kept.
+    by_voice = head.as_classifier() if adapted.info.steps else None
+    return adapt(base.as_classifier(), vectors, adapted.base.within, by_voice)
+
+
+def _with_step(
+    adapted: AdaptedClassifier,
+    found: LinearClassifier,
+    step: Step,
+    heard: HeardVoice,
+    name: str | None,
+) -> AdaptedClassifier:
+    """Return a model with what was found as its head."""
+    known = {one.digest for one in adapted.prints}
+    new = [one for one in heard.prints if one.digest not in known]
+    prints = [
+        replace(one, utterance_id=str(k)) for k, one in enumerate((*adapted.prints, *new), start=1)
+    ]
+    return replace(
+        adapted,
+        head=adapted.head.replaced(found),
+        info=replace(
+            adapted.info,
+            name=name or f"{adapted.info.base.name}+own-voice",
+            steps=(*adapted.info.steps, step),
+        ),
+        prints=tuple(prints),
+    )

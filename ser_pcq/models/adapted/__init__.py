@@ -1,0 +1,1 @@
+"""Models adapted to a voice: another last layer over the embeddings of a base."""

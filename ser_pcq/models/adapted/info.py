@@ -1,0 +1,113 @@
+"""What the package of an adapted model says: all of `adapted.json`, typed."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ser_pcq.errors import CheckpointError
+from ser_pcq.models.data_info import Plain, texts
+from ser_pcq.models.folder import ADAPTED
+
+FORMAT = "ser-pcq-adapted/1"
+"""What the JSON says it is."""
+
+OWN_VOICE = "own-voice/1"
+"""The method of `ser_pcq.models.linear.own_voice`."""
+
+
+@dataclass(frozen=True)
+class BaseInfo:
+    """The model that was adapted.
+
+    Attributes:
+        name: What it is called.
+        is_embedded: Whether it comes with the toolkit; else its package is in the folder `base`.
+        sha256: Of its weights.
+    """
+
+    name: str
+    is_embedded: bool
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One adaptation; there may have been others before.
+
+    Attributes:
+        method: How.
+        recordings: How many counted.
+        seconds: How long they are in all.
+        spread: How much they differ; 1 is as much as recordings of one emotion do. None where the
+            base does not say how much that is.
+    """
+
+    method: str
+    recordings: int
+    seconds: float
+    spread: float | None
+
+
+@dataclass(frozen=True)
+class AdaptedInfo:
+    """All of `adapted.json`.
+
+    Attributes:
+        name: What predictions call the model.
+        labels: The emotions, in the order of the outputs.
+        base: What was adapted.
+        steps: How, the first one first.
+        licence: SPDX expression of the licence of the base; None where it states none.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    base: BaseInfo
+    steps: tuple[Step, ...]
+    licence: str | None = None
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "AdaptedInfo":
+        """Read the content of `adapted.json`.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
+                what it should be.
+        """
+        licence = plain.get("licence")
+        return cls(
+            name=str(plain["name"]),
+            labels=texts(plain["labels"]),
+            base=BaseInfo(**plain["base"]),
+            steps=tuple(Step(**one) for one in plain["steps"]),
+            licence=None if licence is None else str(licence),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `adapted.json`."""
+        return {"format": FORMAT, **asdict(self)}
+
+
+def read_adapted(folder: Path) -> AdaptedInfo:
+    """Read the `adapted.json` of a package.
+
+    Raises:
+        CheckpointError: When it is damaged, or of a foreign format.
+    """
+    try:
+        plain = json.loads((folder / ADAPTED).read_text(encoding="utf-8"))
+        if plain.get("format") != FORMAT:
+            raise CheckpointError(
+                "foreign format of an adapted model", given=plain.get("format"), accepted=FORMAT
+            )
+        return AdaptedInfo.from_json(plain)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged_adapted(folder, error) from error
+
+
+def damaged_adapted(folder: Path, error: Exception) -> CheckpointError:
+    """Return what to raise for a package that cannot be read."""
+    return CheckpointError(
+        "damaged adapted model", given=folder, do=f"adapt or copy it again ({error})"
+    )
