@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from support.voices import trained
 
+from ser_pcq.models.adapted.base import base_of
 from ser_pcq.models.folder import find_model
 from ser_pcq.models.info import ModelInfo, read_info
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT
 from ser_pcq.models.linear.own_voice import spread_of, within_emotions
+from ser_pcq.training.linear import train
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +33,28 @@ def test_a_linear_recognizer_says_how_its_scores_vary_within_an_emotion(info):
     assert ModelInfo.from_json(plain).voice is None
 
 
-def test_copies_do_not_count(tmp_path, info):
+def test_copies_do_not_count(tmp_path, monkeypatch):
     """Copies of a recording differ less than recordings do."""
-    folder = trained(tmp_path, augment={"channels": 3})
-    within = np.array(read_info(folder).voice.within)
-    copied = np.trace(within) / np.trace(info.voice.within)
-    assert 0.3 < copied < 3  # other fits, but of the same recordings
+    seen = []
+
+    def noted(groups):
+        seen.extend(map(len, groups))
+        return within_emotions(groups)
+
+    monkeypatch.setattr(train, "within_emotions", noted)
+    info = read_info(trained(tmp_path, augment={"channels": 3}))
+    assert info.calibration.utterances == 4 * 48  # of which each is there with three copies
+    assert seen == [4] * 12  # four speakers, three emotions
 
 
 def test_the_prior_is_kept(tmp_path):
-    folder = trained(tmp_path, discriminant={"prior": 1.0})
-    assert read_info(folder).voice.log_prior == (0, 0, 0)  # as many of each
+    folder = trained(tmp_path, left_out="anger_01", discriminant={"prior": 1.0})
+    prior = read_info(folder).voice.log_prior
+    np.testing.assert_allclose(prior, [np.log(3 / 4), 0, 0], atol=1e-5)
+    base = base_of(str(folder))  # it is taken out of the bias, and added behind the temperature
+    bias = base.head.bias + base.head.temperature * base.head.log_prior
+    tensors = load_file(folder / "model.safetensors")
+    np.testing.assert_allclose(bias, tensors["classify.bias"], atol=1e-5)
 
 
 def test_classes_that_a_fit_did_not_know_do_not_count():
