@@ -27,10 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp makes files for the owner only; outputs get the ordinary permissions.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _as_usual(temporary, 0o666)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -49,12 +46,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:30]}-"))
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        _as_usual(temporary, 0o777)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _as_usual(temporary: Path, mode: int) -> None:
+    """Give the ordinary permissions to what tempfile made for its owner only."""
+    umask = os.umask(0)
+    os.umask(umask)
+    temporary.chmod(mode & ~umask)
 
 
 def write_text(path: Path, text: str) -> None:

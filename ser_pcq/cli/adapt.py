@@ -19,7 +19,7 @@ app = new_app(
     help="Adapt a model to a voice, its room and its line, from recordings without labels."
 )
 
-ModelArgument = Annotated[str, typer.Argument(help="Embedded name or path of a model.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Embedded name or path.")]
 RecordingsArgument = Annotated[
     list[str],
     typer.Argument(
