@@ -19,6 +19,9 @@ LICENCE = "LICENSE"
 PRINTS = "audio.safetensors"
 """Fingerprints of the recordings that the model was trained or chosen on."""
 
+VOICE = "voice.safetensors"
+"""What adapting the model to a voice needs, besides what ABOUT says."""
+
 GRAPH = "model.onnx"
 """The graph of an embedded model, to predict without torch; its weights are those of WEIGHTS."""
 

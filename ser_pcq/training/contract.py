@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ser_pcq.models.checkpoint import AnyRecognizer
 from ser_pcq.models.info import CalibrationInfo, TrainingInfo, VoiceInfo
+from ser_pcq.models.linear.classifier import LinearClassifier
 from ser_pcq.protocols.provenance import Provenance
 
 
@@ -67,6 +68,7 @@ class Trained:
         calibration: What the checkpoint says of the temperature.
         provenance: What was fitted or chosen on which utterances.
         voice: What the checkpoint says for adapting the model to a voice; None for networks.
+        by_voice: What takes its place there; see `ser_pcq.models.linear.own_voice.adapt`.
     """
 
     recognizer: AnyRecognizer
@@ -75,3 +77,4 @@ class Trained:
     calibration: CalibrationInfo
     provenance: Provenance
     voice: VoiceInfo | None = None
+    by_voice: LinearClassifier | None = None

@@ -12,6 +12,7 @@ from ser_pcq.models.checkpoint import save_checkpoint
 from ser_pcq.models.data_info import DataInfo, as_json
 from ser_pcq.models.folder import PRINTS
 from ser_pcq.models.info import ModelInfo
+from ser_pcq.models.linear.voice_file import save_by_voice
 from ser_pcq.protocols.leakage import check_provenance
 from ser_pcq.protocols.provenance import Provenance, write_provenance
 from ser_pcq.protocols.rules import Fold, protocol_name, rule_of
@@ -64,6 +65,8 @@ def run_fold(
     known = {*fold.train, *fold.valid}
     prints = [one for one in experiment.audio.prints if one.utterance_id in known]
     save_prints(folder / "checkpoint" / PRINTS, prints)
+    if trained.by_voice is not None:
+        save_by_voice(folder / "checkpoint", trained.by_voice)
     # Not in the checkpoint, which must be the same when it is trained again.
     write_json(
         folder / "finished.json", {**as_json(trained.training), "seconds": round(seconds, 1)}

@@ -22,8 +22,8 @@ from ser_pcq.models.encoders.slim_whisper import LowRank, SlimWhisper, attend
 from ser_pcq.models.encoders.whisper_input import sinusoids
 from ser_pcq.protocols.provenance import Provenance, read_provenance
 from ser_pcq.training.experiment import open_experiment
-from ser_pcq.training.linear.slim_teacher import SlimTeacher
-from ser_pcq.training.linear.slimming import Moments, n_stages, slim_encoder
+from ser_pcq.training.linear.slim.encoder import Moments, n_stages, slim_encoder
+from ser_pcq.training.linear.slim.teacher import SlimTeacher
 from ser_pcq.training.linear.train import _slimmed
 from ser_pcq.training.run_fold import run_fold
 

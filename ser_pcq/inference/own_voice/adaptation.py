@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ser_pcq.errors import SerError, few
 from ser_pcq.inference.inputs import Input
@@ -133,7 +134,7 @@ def adapt_to_voice(
     drawn = _drawn(inputs)
     heard = hear_voice(classifier, options, drawn, total=len(drawn), on_progress=on_progress)
     n = len(heard.vectors)
-    voice = OwnVoice(None, n, float("nan")) if n < AT_LEAST else _own_voice(adapted, heard)
+    voice = fit_to_voice(adapted, heard.vectors)
     spread = None if np.isnan(voice.spread) else round(voice.spread, 4)
     result = None
     if voice.classifier is not None:
@@ -152,16 +153,23 @@ def _drawn(inputs: Sequence[Input]) -> Sequence[Input]:
     return [inputs[k] for k in sorted(places.tolist())]
 
 
-def _own_voice(adapted: AdaptedClassifier, heard: HeardVoice) -> OwnVoice:
-    """Fit the head to what was heard."""
-    base, head = adapted.base.head, adapted.head
-    vectors = heard.vectors.astype(np.float64)
-    if adapted.labels != adapted.base.labels or not (base.is_known == head.is_known).all():
+def fit_to_voice(adapted: AdaptedClassifier, vectors: NDArray[np.float32]) -> OwnVoice:
+    """Fit the head of a model to what it heard of a voice.
+
+    Args:
+        adapted: The model; what it learnt in earlier adaptations is kept.
+        vectors: What it heard in recordings of the voice, (recording, width).
+    """
+    n, base, head = len(vectors), adapted.base, adapted.head
+    if n < AT_LEAST:
+        return OwnVoice(None, n, float("nan"))
+    features = vectors.astype(np.float64)
+    if adapted.labels != base.labels or not (base.head.is_known == head.is_known).all():
         # How scores of these emotions vary within one nobody knows.
-        return adapt(head.as_classifier(), vectors, None)
-    # Whether there are several emotions is judged by the base, and what was learnt before is kept.
-    by_voice = head.as_classifier() if adapted.info.steps else None
-    return adapt(base.as_classifier(), vectors, adapted.base.within, by_voice)
+        return adapt(head.as_classifier(), features, None)
+    # Whether there are several emotions is judged by the base.
+    by_voice = head.as_classifier() if adapted.info.steps else base.by_voice
+    return adapt(base.head.as_classifier(), features, base.within, by_voice)
 
 
 def _with_step(

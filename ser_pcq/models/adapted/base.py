@@ -1,6 +1,6 @@
 """What of a model can be adapted: its last layer, where that is a linear map of its embedding."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from ser_pcq.models.adapted.head import Head
 from ser_pcq.models.folder import EMBEDDED, WEIGHTS, embedded_models, find_model
 from ser_pcq.models.info import damaged, read_info
 from ser_pcq.models.linear import LINEAR
-from ser_pcq.models.linear.classifier import Floats
+from ser_pcq.models.linear.classifier import Floats, LinearClassifier
+from ser_pcq.models.linear.voice_file import load_by_voice
 from ser_pcq.models.sharing.files import weights_sha256
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Base:
         head: Its last layer; the prior is not in its bias where the package states it.
         within: How calibrated scores vary within an emotion, (class, class), for the emotions that
             the head knows; None where the package does not say.
+        by_voice: What takes the place of the head where a voice is adapted to, for these emotions;
+            None where the package has none. See `ser_pcq.models.linear.own_voice.adapt`.
     """
 
     folder: Path
@@ -50,6 +53,7 @@ class Base:
     licence: str | None
     head: Head
     within: Floats | None
+    by_voice: LinearClassifier | None
 
     @property
     def is_embedded(self) -> bool:
@@ -78,8 +82,10 @@ def base_of(model: str) -> Base:
     try:
         with safe_open(folder / WEIGHTS, framework="numpy") as file:
             weight, bias = (file.get_tensor(f"classify.{one}") for one in ("weight", "bias"))
-        sha256 = weights_sha256(folder)
-    except (OSError, SafetensorError) as error:
+        sha256, by_voice = weights_sha256(folder), load_by_voice(folder)
+        if by_voice is not None and by_voice.weight.shape != weight.shape:
+            raise ValueError("weights by voice do not fit the model")
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise damaged(folder, error) from error
     temperature, n_classes = info.calibration.temperature, len(info.labels)
     prior = np.zeros(n_classes) if info.voice is None else np.array(info.voice.log_prior)
@@ -89,12 +95,13 @@ def base_of(model: str) -> Base:
         temperature,
         prior,
     )
-    within = None
+    within, known = None, head.is_known
     if info.voice is not None:
-        known = head.is_known
         within = np.array(info.voice.within)[np.ix_(known, known)] / temperature**2
+    if by_voice is not None:
+        by_voice = replace(by_voice, weight=by_voice.weight[known], bias=by_voice.bias[known])
     name = folder.name if folder == EMBEDDED / folder.name else info.name
-    return Base(folder, name, sha256, info.labels, info.licence, head, within)
+    return Base(folder, name, sha256, info.labels, info.licence, head, within, by_voice)
 
 
 def _refusal(why: str, model: str) -> SerError:

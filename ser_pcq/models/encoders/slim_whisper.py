@@ -2,7 +2,7 @@
 
 Every linear map is of low rank. The feed-forward half is the greater part of a block: it keeps some
 of its units, or is left out. Within one corpus it is hardly missed; on a corpus that was left out
-it is worth some seven points. `ser_pcq.training.linear.slimming` makes all of it from Whisper.
+it is worth some seven points. `ser_pcq.training.linear.slim.encoder` makes all of it from Whisper.
 
 Nothing here needs transformers.
 """

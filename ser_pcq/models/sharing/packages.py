@@ -19,6 +19,7 @@ from ser_pcq.models.folder import (
     GRAPH,
     LICENCE,
     PRINTS,
+    VOICE,
     WEIGHTS,
     find_model,
 )
@@ -76,9 +77,11 @@ def write_package(
     elif prints is not None and common is not None:
         shared[PRINTS] = _kept_file(common, "audio", prints)
         (folder / PRINTS).unlink(missing_ok=True)
-    for text in (CARD, LICENCE):
-        if (source / text).is_file():
-            _copy(source / text, folder / text)
+    for kept in (CARD, LICENCE, VOICE):
+        if (source / kept).is_file():
+            _copy(source / kept, folder / kept)
+        else:
+            (folder / kept).unlink(missing_ok=True)
     if shared:
         write_json(folder / SHARED, shared)
     _copy_graph(source, folder, before)

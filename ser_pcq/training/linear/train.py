@@ -15,10 +15,9 @@ from ser_pcq.files import write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
-from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo, VoiceInfo
+from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo
 from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier
-from ser_pcq.models.linear.own_voice import within_emotions
 from ser_pcq.models.linear.recognizer import (
     Functionals,
     LinearRecognizer,
@@ -37,9 +36,10 @@ from ser_pcq.training.linear.features import features_of
 from ser_pcq.training.linear.method import Method, fit_mean
 from ser_pcq.training.linear.sample import SampleSets
 from ser_pcq.training.linear.selection import Chosen, choose_and_fit, choose_on
-from ser_pcq.training.linear.slim_speech import heard_by_slim
-from ser_pcq.training.linear.slimming import check_slim, n_stages, slim_encoder
+from ser_pcq.training.linear.slim.encoder import check_slim, n_stages, slim_encoder
+from ser_pcq.training.linear.slim.speech import heard_by_slim
 from ser_pcq.training.linear.table import Table
+from ser_pcq.training.linear.voices import fit_by_voice, voice_info
 
 
 def _load_encoder(config: Config, layers: tuple[int, ...]) -> ContextEncoder | None:
@@ -132,25 +132,6 @@ def _calibration(
             log_prior=log_prior,
         )
     return CalibrationInfo(temperature, len(known))
-
-
-def _voice(
-    table: Table, fold: Fold, chosen: Chosen, judged: SampleSets, log_prior: NDArray[np.float64]
-) -> VoiceInfo | None:
-    """Return what adapting to a voice needs to know; None where nobody has two recordings."""
-    speakers, unchanged = table.voices("valid" if fold.valid else "train", copies=not fold.valid)
-    if len(chosen.logits) != len(speakers):
-        return None
-    groups = [
-        chosen.logits[unchanged & (speakers == speaker) & (judged.targets == target)]
-        for speaker in np.unique(speakers)
-        for target in np.unique(judged.targets)
-    ]
-    if not any(len(one) > 1 for one in groups):
-        return None
-    # Six digits: the last ones differ from machine to machine.
-    within = [tuple(float(f"{v:.6g}") for v in row) for row in within_emotions(groups)]
-    return VoiceInfo(tuple(within), tuple(float(f"{v:.6g}") for v in log_prior))
 
 
 def _training(
@@ -251,5 +232,14 @@ def train_linear(
     candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
     write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
     training = _training(experiment, chosen, encoder)
-    voice = _voice(table, fold, chosen, judged, log_prior)
-    return Trained(recognizer, score_test, training, calibration, provenance, voice)
+    voice = voice_info(
+        table,
+        "valid" if fold.valid else "train",
+        chosen,
+        judged.targets,
+        log_prior,
+        copies=not fold.valid,
+    )
+    sides = ["train", "valid"] if config.protocol.refit else ["train"]
+    by_voice = None if voice is None else fit_by_voice(table, sides, chosen, _method(config))
+    return Trained(recognizer, score_test, training, calibration, provenance, voice, by_voice)

@@ -27,7 +27,7 @@ from ser_pcq.models.encoders.slim_whisper import (
     SlimWhisper,
     plain_shape,
 )
-from ser_pcq.training.linear.slim_teacher import SlimTeacher
+from ser_pcq.training.linear.slim.teacher import SlimTeacher
 
 RIDGE = 1e-5
 """Share of the mean variance of the inputs that is added to each: inputs are nearly dependent."""
