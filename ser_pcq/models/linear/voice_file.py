@@ -16,15 +16,15 @@ def save_by_voice(folder: Path, by_voice: LinearClassifier) -> None:
 
     Args:
         folder: The package.
-        by_voice: See `own_voice.adapt`. Its standardisation is multiplied into its weights.
+        by_voice: See `own_voice.adapt`; over embeddings, without a standardisation of its own.
     """
     from safetensors.numpy import save_file
 
-    weight = by_voice.weight / by_voice.scale
-    bias = by_voice.bias - weight @ by_voice.mean
+    tensors = {_WEIGHT: by_voice.weight, _BIAS: by_voice.bias}
     with whole_file(folder / VOICE) as temporary:
-        tensors = {_WEIGHT: weight.astype(np.float32), _BIAS: bias.astype(np.float32)}
-        save_file(tensors, temporary, metadata={"format": FORMAT})
+        # Bytes are written as they lie, whatever the order of the axes is.
+        plain = {name: np.ascontiguousarray(one, np.float32) for name, one in tensors.items()}
+        save_file(plain, temporary, metadata={"format": FORMAT})
 
 
 def load_by_voice(folder: Path) -> LinearClassifier | None:

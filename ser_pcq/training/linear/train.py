@@ -241,5 +241,7 @@ def train_linear(
         copies=not fold.valid,
     )
     sides = ["train", "valid"] if config.protocol.refit else ["train"]
-    by_voice = None if voice is None else fit_by_voice(table, sides, chosen, _method(config))
+    by_voice = None
+    if voice is not None:
+        by_voice = fit_by_voice(table, sides, chosen, _method(config), classifier)
     return Trained(recognizer, score_test, training, calibration, provenance, voice, by_voice)

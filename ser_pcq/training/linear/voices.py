@@ -54,7 +54,11 @@ def _six_digits(values: Floats) -> tuple[float, ...]:
 
 
 def fit_by_voice(
-    table: Table, sides: Sequence[str], chosen: Chosen, method: Method
+    table: Table,
+    sides: Sequence[str],
+    chosen: Chosen,
+    method: Method,
+    classifier: LinearClassifier,
 ) -> LinearClassifier | None:
     """Fit what was chosen on utterances from which the mean of their speaker is taken.
 
@@ -62,8 +66,16 @@ def fit_by_voice(
     which a model that is adapted to a voice need not do. Copies are left out: how a line sounds is
     part of what the mean takes away.
 
+    Args:
+        table: The utterances.
+        sides: Of the fold: what is fitted on.
+        chosen: Features and settings.
+        method: How to fit.
+        classifier: What the model has fitted on these features: its standardisation gives
+            embeddings.
+
     Returns:
-        A classifier over the features of the chosen sets; None with fewer than two speakers.
+        A classifier over embeddings; None with fewer than two speakers.
     """
     sets = table.take(*sides).only(chosen.feature_sets)
     speakers = np.concatenate([table.voices(side)[0] for side in sides])
@@ -89,4 +101,8 @@ def fit_by_voice(
         sets.n_classes,
         sets.weights,
     )
-    return fit_mean(by_voice, method, chosen.settings)
+    fitted = fit_mean(by_voice, method, chosen.settings)
+    weight = fitted.weight / fitted.scale  # over features
+    bias = fitted.bias + weight @ (classifier.mean - fitted.mean)
+    nothing = np.zeros_like(fitted.mean)
+    return LinearClassifier(nothing, nothing + 1, weight * classifier.scale, bias)
