@@ -1,6 +1,6 @@
 """Print what was meant by the examples beside what was found.
 
-ser-predict examples --format csv | python examples/compare.py
+ser-predict examples --format csv | python examples/compare.py [MEANT.csv]
 """
 
 import csv
@@ -14,7 +14,8 @@ not how good it is. How good it is on other speakers: recipes/emodb/RESULTS.md""
 
 def main() -> None:
     """Read predictions as CSV from standard input, and print a table."""
-    with (Path(__file__).parent / "meant.csv").open(newline="", encoding="utf-8") as file:
+    beside = Path(__file__).parent / "meant.csv"
+    with Path(*sys.argv[1:] or [beside]).open(newline="", encoding="utf-8") as file:
         meant = {row["file"]: row["meant"] for row in csv.DictReader(file)}
     found = [row for row in csv.DictReader(sys.stdin) if Path(row["path"]).name in meant]
     print(f"{'file':<15} {'meant':<11} {'found':<11} confidence")
