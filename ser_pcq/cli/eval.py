@@ -123,7 +123,7 @@ ExpDir = Annotated[
     typer.Argument(
         metavar="EXP_DIR",
         help="Experiment folder: fold folders, one predictions.csv, or seed_* folders of them; "
-        "with --compare, A.",
+        "with --compare, A; with DATA_DIR also a model: its name, package or ONNX file.",
     ),
 ]
 DataDir = Annotated[

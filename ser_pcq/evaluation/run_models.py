@@ -3,19 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import torch
-
-from ser_pcq.audio.fingerprint import AudioPrint, find_copies, load_prints
+from ser_pcq.audio.fingerprint import AudioPrint, find_copies
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, DataDir, Utterance, read
 from ser_pcq.data.waveforms import read_utterance
-from ser_pcq.errors import CheckpointError, ScoreError
+from ser_pcq.errors import ScoreError
 from ser_pcq.evaluation.common_labels import CommonLabels, common_labels
 from ser_pcq.evaluation.table import Predictions, UtterancePrediction
-from ser_pcq.models.checkpoint import load_checkpoint, refuse_adapted
+from ser_pcq.evaluation.trained.model import ADAPTED_TO, TrainedModel, trained_model
+from ser_pcq.models.data_info import DataInfo
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.folder import ABOUT, find_model
-from ser_pcq.models.info import ModelInfo, read_info
-from ser_pcq.models.sharing.files import prints_file
 from ser_pcq.protocols.copies import prints_of
 from ser_pcq.protocols.known_speakers import KnownSpeakers, Person, person_of, persons
 from ser_pcq.protocols.proof import Proof
@@ -45,18 +42,6 @@ def _fold_models(exp_dir: Path) -> dict[int, Path]:
     return models
 
 
-def _read_info(folder: Path) -> ModelInfo:
-    """Read what a checkpoint says of its training.
-
-    Raises:
-        ScoreError: When the file is damaged.
-    """
-    try:
-        return read_info(folder)
-    except CheckpointError as error:
-        raise ScoreError(str(error)) from error
-
-
 def predict_data_dir(
     exp_dir: Path,
     data_dir: Path,
@@ -77,7 +62,7 @@ def predict_data_dir(
     either corpus is not known, the name decides.
 
     Args:
-        exp_dir: An experiment folder, or a single checkpoint.
+        exp_dir: An experiment folder, or a single model of any kind.
         data_dir: A data directory.
         cache_dir: Where fingerprints of recordings are kept.
         device: `cpu` or `cuda`; `auto` takes CUDA when it is there.
@@ -95,10 +80,10 @@ def predict_data_dir(
         ScoreError: For models that cannot judge single utterances.
         DataError: For emotions that do not fit together, and unreadable audio.
     """
-    device = resolve_device(device)
-    models = _fold_models(exp_dir)
-    infos = {fold: _read_info(folder) for fold, folder in models.items()}
-    model_labels = next(iter(infos.values())).labels
+    resolve_device(device)
+    models = {fold: trained_model(path) for fold, path in _fold_models(exp_dir).items()}
+    infos = {fold: _data_of(model) for fold, model in models.items()}
+    model_labels = next(iter(models.values())).labels
     common, data = common_labels(
         model_labels, read(data_dir), mapping or {}, shared_only=shared_classes
     )
@@ -110,58 +95,79 @@ def predict_data_dir(
     if not allow_leakage:
         verdict.refuse()
     rows: list[UtterancePrediction] = []
-    for fold, folder in models.items():
+    for fold, model in models.items():
         mine = [u for u in data.utterances if fold_of[u.utterance_id] == fold]
-        for row in _predict(folder, mine, fold, common, device):
+        for row in _predict(model, mine, fold, common, device):
             rows.append(row)
             on_progress(n + len(rows), 2 * n)
-    proof = _proof(data, infos, verdict, common)
+    proof = _proof(data, models, infos, verdict, common)
     return Predictions(common.labels, tuple(rows)), proof
 
 
+def _data_of(model: TrainedModel) -> DataInfo:
+    """Return what a model was trained on.
+
+    Raises:
+        ScoreError: When it does not say.
+    """
+    if model.data is None:
+        raise ScoreError(
+            "the model does not say whom it was trained on",
+            given=model.path,
+            accepted="packages, and ONNX files that ser-export wrote of them",
+            do="export it again, or score the package that it was made of",
+        )
+    return model.data
+
+
 def _proof(
-    data: DataDir, infos: dict[int, ModelInfo], verdict: Verdict, common: CommonLabels
+    data: DataDir,
+    models: dict[int, TrainedModel],
+    infos: dict[int, DataInfo],
+    verdict: Verdict,
+    common: CommonLabels,
 ) -> Proof:
     """Bring together what is known of the predictions."""
-    leaky = dict.fromkeys(line for info in infos.values() for line in info.leaky)
+    leaky = dict.fromkeys(line for model in models.values() for line in model.leaky)
+    adapted = dict.fromkeys(note for model in models.values() for note in model.notes)
     return Proof(
         "trained models on other data",
         None,
         verdict,
         model_leaky=tuple(leaky),
-        notes=(*_corpora(data, infos), *common.notes),
+        notes=(*_corpora(data, infos), *adapted, *common.notes),
     )
 
 
-def _corpora(data: DataDir, infos: dict[int, ModelInfo]) -> list[str]:
+def _corpora(data: DataDir, infos: dict[int, DataInfo]) -> list[str]:
     """Say which corpora are judged by a model of which."""
-    of_models = {corpus for info in infos.values() for corpus in KnownSpeakers(info.data).corpora}
+    of_models = {corpus for info in infos.values() for corpus in KnownSpeakers(info).corpora}
     learnt = sorted(corpus for corpus in of_models if corpus is not None)
     if not learnt or not data.corpora:
         return []
     return [f"trained on {', '.join(learnt)}, tested on {', '.join(data.corpora)}"]
 
 
-def _assign(data: DataDir, infos: dict[int, ModelInfo]) -> tuple[dict[str, int], list[Leak], bool]:
+def _assign(data: DataDir, infos: dict[int, DataInfo]) -> tuple[dict[str, int], list[Leak], bool]:
     """Give each speaker to a model that has not heard it; say where there is none.
 
     Returns:
         Each utterance with the fold of its model; what leaks; and whether all corpora of the data
         are known to be none that a model has learnt from.
     """
-    known = {fold: KnownSpeakers(info.data) for fold, info in infos.items()}
+    known = {fold: KnownSpeakers(info) for fold, info in infos.items()}
     people = persons(data)
     assigned: dict[Person, int] = {}
     seen = []
     for person in people:
         fitting = [fold for fold in infos if not known[fold].knows(person)]
-        tested = [fold for fold in fitting if person.names & set(infos[fold].data.test_speakers)]
+        tested = [fold for fold in fitting if person.names & set(infos[fold].test_speakers)]
         if not fitting:
             seen.append(person.speaker)
         assigned[person] = (tested or fitting or list(infos))[0]
     doubtful = {person for person, fold in assigned.items() if known[fold].may_know(person)}
     unknown = [u.utterance_id for u in data.utterances if person_of(u) in doubtful]
-    names = ", ".join(sorted({info.data.name for info in infos.values()}))
+    names = ", ".join(sorted({info.name for info in infos.values()}))
     hint = (
         f"(its data: {names}); if this is another corpus, write its name into the file `corpus` "
         "of the data directory"
@@ -181,12 +187,12 @@ def _judge(
     data: DataDir,
     fold_of: Mapping[str, int],
     found: Sequence[Leak],
-    models: dict[int, Path],
+    models: dict[int, TrainedModel],
     prints: Sequence[AudioPrint],
     *,
     foreign: bool,
 ) -> Verdict:
-    """Compare recordings with those that their models were trained on, as far as these are kept."""
+    """Compare recordings with those that their models have heard, as far as these are kept."""
     verified, leaks = {}, list(found)
     if foreign and len(data.corpora) > 1:
         verified["speakers"] = "the corpora are others than the model learnt from"
@@ -195,36 +201,46 @@ def _judge(
     elif not leaks:
         verified["speakers"] = "no speaker is known to the model that judged it"
     compared = True
-    for fold, folder in models.items():
+    for fold, model in models.items():
         mine = [one for one in prints if fold_of[one.utterance_id] == fold]
         if not mine:
             continue
-        kept = prints_file(folder)
-        if kept is None:
-            compared = False
-            continue
-        pairs = find_copies(load_prints(kept), mine)
-        if pairs:
-            message = "recordings that the model was trained on, or nearly so"
-            names = tuple(f"{copy.b} = {copy.a}" for copy in pairs)
-            leaks.append(Leak(LeakKind.COPIED_AUDIO, message, fold, names))
-    if compared and not any(leak.kind == LeakKind.COPIED_AUDIO for leak in leaks):
-        verified["audio"] = f"{len(prints)} recordings: none is a copy of a training recording"
+        compared = compared and model.keeps_training
+        for what, heard in model.heard():
+            pairs = find_copies(heard, mine)
+            if pairs:
+                message = f"recordings that the model was {what}, or nearly so"
+                # Those of an adaptation have numbers for names, which tell nobody anything.
+                names = tuple(
+                    dict.fromkeys(
+                        copy.b if what == ADAPTED_TO else f"{copy.b} = {copy.a}" for copy in pairs
+                    )
+                )
+                leaks.append(Leak(LeakKind.COPIED_AUDIO, message, fold, names))
+    if not any(leak.kind == LeakKind.COPIED_AUDIO for leak in leaks):
+        n, adapted = len(prints), any(model.adapted for model in models.values())
+        if compared:
+            verified["audio"] = f"{n} recordings: none is a copy of a training recording"
+        if adapted:
+            verified["adaptation"] = (
+                f"{n} recordings: none is a copy of one that the model was adapted to"
+            )
     return Verdict(tuple(leaks), verified)
 
 
 def _predict(
-    folder: Path, utterances: Sequence[Utterance], fold: int, common: CommonLabels, device: str
+    model: TrainedModel,
+    utterances: Sequence[Utterance],
+    fold: int,
+    common: CommonLabels,
+    device: str,
 ) -> Iterator[UtterancePrediction]:
     """Predict utterances with the model of a fold, which is loaded only where there are any."""
     if not utterances:
         return
-    checkpoint = load_checkpoint(str(folder), device=device)
-    refuse_adapted(checkpoint)
+    run = model.load(device)
     for utterance in utterances:
-        waveform = torch.from_numpy(read_utterance(utterance))
-        outputs = checkpoint.recognizer.log_probabilities(waveform).exp()
-        probabilities = common.merge(outputs.tolist())
+        probabilities = common.merge(run(read_utterance(utterance)))
         yield UtterancePrediction(
             utterance.utterance_id,
             utterance.speaker,

@@ -102,6 +102,7 @@ class OnnxClassifier:
         has_speech_head: Whether it tells speech from other sounds.
         info: What the file says of itself, with this licence.
         card: The model card.
+        metadata: All that the file says of itself, as it is stored.
 
     Raises:
         CheckpointError: When the file is not such a model.
@@ -110,7 +111,8 @@ class OnnxClassifier:
     def __init__(self, session: Any, *, keep: Any = None, licence: str | None = None) -> None:
         self._session, self._kept = session, keep
         self.batch_size = 1
-        metadata = session.get_modelmeta().custom_metadata_map
+        metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+        self.metadata = metadata
         try:
             self.info = GraphInfo.from_json(json.loads(metadata[INFO_KEY]))
         except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -20,11 +20,11 @@ def adapted_card(info: AdaptedInfo) -> str:
         f"- Licence: {licence}",
         "",
         "It is for this voice, in this room, through this microphone. For other speakers take the",
-        "base, or adapt that to them. What it gains differs from voice to voice: docs/predict.md",
+        "base, or adapt that to them. What it gains differs from voice to voice: docs/adapt.md",
         "has figures.",
         "",
-        "`audio.safetensors` holds fingerprints of the recordings, and not the recordings. Scores",
-        "on these recordings say little of others.",
+        "`audio.safetensors` holds fingerprints of the recordings, and not the recordings. By them",
+        "`ser-eval` knows these recordings, and does not score on them.",
         "",
     ]
     return "\n".join(lines)

@@ -12,15 +12,19 @@ from ser_pcq.models.info import CalibrationInfo
 from ser_pcq.models.linear.recognizer import LinearRecognizer
 
 
-def adapted_checkpoint(folder: Path) -> Checkpoint:
+def adapted_checkpoint(folder: Path, *, device: str = "cpu") -> Checkpoint:
     """Load a package: its base, with the head in the place of the last layer.
+
+    Args:
+        folder: The package.
+        device: `cpu` or `cuda`.
 
     Raises:
         CheckpointError: When it or its base is missing or damaged.
     """
     info, head = read_adapted(folder), read_head(folder)
     model, _ = read_base(folder, info)
-    base = load_checkpoint(model)
+    base = load_checkpoint(model, device=device)
     recognizer = base.recognizer
     assert isinstance(recognizer, LinearRecognizer)  # nothing else can be adapted
     if head.weight.shape != (len(info.labels), recognizer.width):
@@ -28,7 +32,8 @@ def adapted_checkpoint(folder: Path) -> Checkpoint:
     layer = torch.nn.Linear(recognizer.width, len(info.labels)).requires_grad_(False)
     layer.weight.copy_(torch.from_numpy(head.weight))
     layer.bias.copy_(torch.from_numpy(head.bias + head.temperature * head.log_prior))
-    recognizer.classify, recognizer.labels = layer, info.labels
+    recognizer.classify = layer.to(recognizer.classify.weight.device)
+    recognizer.labels = info.labels
     recognizer.temperature = head.temperature
     about = replace(
         base.info,

@@ -17,7 +17,15 @@ from ser_pcq.models.adapted.card import adapted_card
 from ser_pcq.models.adapted.classifier import AdaptedClassifier
 from ser_pcq.models.adapted.head import Head
 from ser_pcq.models.adapted.info import AdaptedInfo, BaseInfo, damaged_adapted, read_adapted
-from ser_pcq.models.folder import ADAPTED, CARD, HEAD, LICENCE, PRINTS, embedded_models
+from ser_pcq.models.folder import (
+    ADAPTED,
+    CARD,
+    EMBEDDED,
+    HEAD,
+    LICENCE,
+    PRINTS,
+    embedded_models,
+)
 from ser_pcq.models.sharing.packages import write_package
 
 if TYPE_CHECKING:
@@ -102,6 +110,11 @@ def read_base(folder: Path, info: AdaptedInfo) -> tuple[str, Base]:
             do="adapt it again, or install the version of ser-pcq that this was made with",
         )
     return model, base
+
+
+def base_folder(folder: Path, info: AdaptedInfo) -> Path:
+    """Return where the package lies that another one was made from."""
+    return EMBEDDED / info.base.name if info.base.is_embedded else folder / BASE
 
 
 def load_adapted(folder: Path, load: "Callable[[str], Classifier]") -> AdaptedClassifier:

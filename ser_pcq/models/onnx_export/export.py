@@ -19,14 +19,17 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ser_pcq.audio.fingerprint import load_prints
 from ser_pcq.audio.waveform import SAMPLE_RATE
 from ser_pcq.errors import CheckpointError, SerError
 from ser_pcq.files import whole_file
+from ser_pcq.models.adapted.info import read_adapted
+from ser_pcq.models.adapted.metadata import ADAPTED_KEY, to_metadata
 from ser_pcq.models.classifier import Classifier
 from ser_pcq.models.classifier_onnx import OnnxClassifier, load_onnx, new_session
 from ser_pcq.models.description.graph import INFO_KEY, GraphInfo
 from ser_pcq.models.description.licence import checked_licence
-from ser_pcq.models.folder import ADAPTED, CARD, GRAPH, find_model
+from ser_pcq.models.folder import ADAPTED, CARD, GRAPH, PRINTS, find_model
 from ser_pcq.models.onnx_export.lengths import with_lengths
 from ser_pcq.models.onnx_export.opset import NEWEST, check_opset, with_opset
 from ser_pcq.models.sharing.files import read_weights
@@ -99,6 +102,7 @@ def export_onnx(
     source = _Source.of(model, precision, may_be_at_hand=not share_weights)
     graph = with_opset(onnx.load_from_string(source.content), opset)
     _state_licence(graph, licence or source.reference.licence)
+    _state_adaptation(graph, find_model(model))
     content: bytes = (with_lengths(graph) if lengths else graph).SerializeToString()
     if lengths:
         onnx.checker.check_model(content, full_check=True)
@@ -150,6 +154,13 @@ def _state_licence(graph: Any, licence: str | None) -> None:
         if entry.key == INFO_KEY and licence is not None:
             info = GraphInfo.from_json(json.loads(entry.value))
             entry.value = json.dumps(replace(info, licence=licence).to_json())
+
+
+def _state_adaptation(graph: Any, folder: Path) -> None:
+    """Write how a model was adapted, and to what, into the metadata of an `onnx.ModelProto`."""
+    if (folder / ADAPTED).is_file():
+        value = to_metadata(read_adapted(folder), load_prints(folder / PRINTS))
+        graph.metadata_props.add(key=ADAPTED_KEY, value=value)
 
 
 @dataclass(frozen=True)

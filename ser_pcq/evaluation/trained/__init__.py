@@ -1,0 +1,1 @@
+"""Trained models of every kind, as scoring on other data sees them."""
