@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     from ser_pcq.cli.predict_recordings import Wanted
     from ser_pcq.inference.jobs.job import Job
 
-ALONE = "goes with --model, --segments, --speech, --min-confidence, --mix and --device alone"
+ALONE = (
+    "goes with --model, --segments, --speech, --min-confidence, --mix, --own-voice, "
+    "--own-voice-by and --device alone"
+)
 
 app = new_app(help="Predict the emotion in recordings of speech.")
 
@@ -88,7 +91,7 @@ def predict(
     if models:
         _print_models(context, name)
         return
-    own_voices = _own_voices(jobs, mix, all_one=own_voice, pattern=own_voice_by)
+    own_voices = _own_voices(mix, all_one=own_voice, pattern=own_voice_by)
     if stream:
         others = (paths, list_file, column, segments, output, output_dir, resume, plot, embeddings)
         alone = not any((*others, min_confidence, jobs > 1, mix != "all", own_voices))
@@ -96,7 +99,7 @@ def predict(
         _stream(model, name, speech, device, samples, raw=raw, alone=alone)
         return
     _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume, raw=raw)
-    if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1, own_voices)):
+    if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
         raise typer.BadParameter(ALONE, param_hint="--embeddings")
     from ser_pcq.cli.predict_output import deliver
     from ser_pcq.cli.predict_recordings import wanted_recordings
@@ -183,7 +186,7 @@ def _refuse_misplaced(
         raise typer.BadParameter("goes with --jobs 2 or more only", param_hint="--timeout")
 
 
-def _own_voices(jobs: int, mix: str, *, all_one: bool, pattern: str | None) -> bool:
+def _own_voices(mix: str, *, all_one: bool, pattern: str | None) -> bool:
     """Tell whether the model is to be adapted to voices.
 
     Raises:
@@ -194,8 +197,6 @@ def _own_voices(jobs: int, mix: str, *, all_one: bool, pattern: str | None) -> b
     flag = "--own-voice" if all_one else "--own-voice-by"
     if all_one and pattern is not None:
         raise typer.BadParameter("takes the place of --own-voice", param_hint="--own-voice-by")
-    if jobs > 1:
-        raise typer.BadParameter("goes with --jobs 1 only", param_hint=flag)
     if mix == "split":
         raise typer.BadParameter("does not go with --mix split", param_hint=flag)
     return True

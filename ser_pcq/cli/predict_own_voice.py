@@ -1,18 +1,20 @@
 """`ser-predict --own-voice` and `--own-voice-by`: adapt the model to who speaks, then predict."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ser_pcq.cli.terminal import progress, say
 from ser_pcq.errors import SerError, few
 from ser_pcq.inference.inputs import NamedFile, as_input
-from ser_pcq.inference.jobs.earlier import Asked, key_of
+from ser_pcq.inference.jobs.earlier import Asked, Key, key_of
 from ser_pcq.inference.jobs.job import Job
 from ser_pcq.inference.jobs.voices import VoicesPredictor
-from ser_pcq.inference.own_voice.adaptation import AT_LEAST, Adaptation, adapt_to_voice
+from ser_pcq.inference.own_voice.adaptation import AT_LEAST, Adaptation, adapt_to_voice, drawn
+from ser_pcq.inference.own_voice.hearing import HeardRecording, hear_each
 from ser_pcq.inference.own_voice.speakers import speakers_of
+from ser_pcq.inference.prediction import Prediction
 from ser_pcq.inference.predictor import Predictor
 
 
@@ -33,27 +35,33 @@ def with_own_voices(job: Job, paths: Sequence[str], pattern: str | None) -> Job:
     listed = "\0".join([pattern or "", *(str(key_of(one)) for one in recordings)])
     adapted_to = hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest()
     if pattern is None:
-        adaptation = _adapted(job.predictor, recordings, name=None, what="the voice")
+        heard = _heard(job, [recordings])
+        adaptation = _adapted(job, recordings, heard, name=None, what="the voice")
         if adaptation.n_counted < AT_LEAST:
             adaptation.checked()
         _report(adaptation)
-        predictor = _of(adaptation, job.predictor)
+        adapted = _of(adaptation, job.predictor)
+        predictor = VoicesPredictor(adapted, (), {}, _answers(adaptation, recordings))
     else:
-        predictor = _by_speaker(job.predictor, recordings, paths, pattern)
+        predictor = _by_speaker(job, recordings, paths, pattern)
     return replace(job, predictor=predictor, own_voice=adapted_to)
 
 
 def _by_speaker(
-    predictor: Predictor, recordings: Sequence[Asked], paths: Sequence[str], pattern: str
-) -> Predictor:
+    job: Job, recordings: Sequence[Asked], paths: Sequence[str], pattern: str
+) -> VoicesPredictor:
     """Adapt the model to each speaker."""
-    folders = [Path(path) for path in paths]
+    predictor, folders = job.predictor, [Path(path) for path in paths]
     speakers = speakers_of([_below(one, folders) for one in recordings], pattern)
-    own, few_heard = {}, {}
-    for speaker in sorted(set(speakers)):
-        theirs = [one for one, who in zip(recordings, speakers, strict=True) if who == speaker]
+    own, few_heard, answers = {}, {}, dict[Key, Prediction]()
+    of_speaker: dict[str, list[Asked]] = {speaker: [] for speaker in sorted(set(speakers))}
+    for one, speaker in zip(recordings, speakers, strict=True):
+        of_speaker[speaker].append(one)
+    heard = _heard(job, of_speaker.values())
+    for speaker, theirs in of_speaker.items():
         name = f"{predictor.classifier.name}+{speaker}"
-        adaptation = _adapted(predictor, theirs, name=name, what=speaker)
+        adaptation = _adapted(job, theirs, heard, name=name, what=speaker)
+        answers |= _answers(adaptation, theirs)
         if adaptation.n_counted < AT_LEAST:
             few_heard[speaker] = f"{speaker} ({adaptation.n_counted})"
         _report(adaptation, f"{speaker}: ")
@@ -65,18 +73,43 @@ def _by_speaker(
             accepted=f"{AT_LEAST} or more of one speaker",
             do="correct the pattern, or leave --own-voice-by out",
         )
-    return VoicesPredictor(predictor, zip(recordings, speakers, strict=True), own)
+    return VoicesPredictor(predictor, zip(recordings, speakers, strict=True), own, answers)
+
+
+def _heard(job: Job, of_speakers: Iterable[Sequence[Asked]]) -> Iterator[HeardRecording]:
+    """Hear what is drawn of the recordings of each speaker, one after the other.
+
+    All in one go, as several processes take seconds to start.
+    """
+    inputs = (as_input(theirs[k]) for theirs in of_speakers for k in drawn(len(theirs)))
+    one = job.predictor
+    return hear_each(one.classifier, one.options, inputs, jobs=job.jobs, timeout=job.timeout)
 
 
 def _adapted(
-    predictor: Predictor, recordings: Sequence[Asked], *, name: str | None, what: str
+    job: Job,
+    recordings: Sequence[Asked],
+    heard: Iterator[HeardRecording],
+    *,
+    name: str | None,
+    what: str,
 ) -> Adaptation:
-    """Adapt the model to recordings of one speaker."""
+    """Adapt the model of a job to recordings of one speaker."""
     inputs = [as_input(one) for one in recordings]
     with progress(f"hearing {what}") as on_progress:
         return adapt_to_voice(
-            predictor.classifier, predictor.options, inputs, name=name, on_progress=on_progress
+            job.predictor.classifier,
+            job.predictor.options,
+            inputs,
+            name=name,
+            on_progress=on_progress,
+            heard_before=heard,
         )
+
+
+def _answers(adaptation: Adaptation, recordings: Sequence[Asked]) -> dict[Key, Prediction]:
+    """Return what need not be judged again."""
+    return {key_of(recordings[place]): said for place, said in adaptation.answers.items()}
 
 
 def _of(adaptation: Adaptation, predictor: Predictor) -> Predictor:

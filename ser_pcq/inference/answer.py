@@ -26,19 +26,38 @@ def answered(
         model: What judged.
         least: The lowest confidence that is an answer.
     """
-    best = max(shares, key=shares.__getitem__)
-    answer = Prediction(
-        str(recording.path),
-        Status.OK,
-        None,
-        recording.duration,
-        best,
-        shares[best],
+    about = (str(recording.path), Status.OK, None, recording.duration, None, None)
+    blank = Prediction(
+        *about,
         shares,
         model,
         warnings=recording.warnings,
         segments=segments,
         channel=recording.channel,
+    )
+    return answered_anew(blank, shares, model=model, least=least)
+
+
+def answered_anew(
+    earlier: Prediction, shares: Probabilities, *, model: str, least: float
+) -> Prediction:
+    """Return the answer that other probabilities give for a recording that was judged before.
+
+    Args:
+        earlier: Its result, which was no refusal.
+        shares: The probability of each emotion.
+        model: What gave them.
+        least: The lowest confidence that is an answer.
+    """
+    best = max(shares, key=shares.__getitem__)
+    answer = replace(
+        earlier,
+        status=Status.OK,
+        reason=None,
+        label=best,
+        confidence=shares[best],
+        probabilities=shares,
+        model=model,
     )
     # Rounded as printed: a confidence shown as equal to the threshold must not abstain.
     shown = round(shares[best], 6)

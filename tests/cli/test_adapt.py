@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from support.commands import environment
@@ -96,6 +97,35 @@ def test_each_speaker_has_a_model(model, voices, tmp_path, command):
     assert "ser-predict: x: exp is not adapted: too few recordings" in done.stderr
     for speaker in found:
         assert f"ser-predict: {speaker}: adapted exp to 12 recordings" in done.stderr
+    vectors = command(
+        "predict",
+        tmp_path / "all",
+        *("--model", model, "--own-voice-by", by, "--embeddings", tmp_path / "v.npz"),
+    )
+    assert vectors.returncode == 0, vectors.stderr
+    with np.load(tmp_path / "v.npz") as file:
+        assert list(file["label"]) == [row["label"] for row in rows(done)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--own-voice", "--segments"),
+        ("--own-voice", "--min-confidence", "0.5"),
+        ("--own-voice-by", r"^(?P<speaker>[^_]+)_"),
+    ],
+)
+def test_several_processes_answer_as_one(halves, tmp_path, more, command):
+    for path in halves.iterdir():
+        for speaker in ("anna", "ben"):
+            shutil.copy(path, tmp_path / f"{speaker}_{path.name}")
+    shutil.copy(tmp_path / "ben_fear_0.wav", tmp_path / "x_1.wav")
+    options = ("--model", "emodb-small", "--format", "jsonl", *more)
+    one, two = (command("predict", tmp_path, *options, "--jobs", n) for n in (1, 2))
+    assert one.returncode == 0, one.stderr
+    assert one.stdout == two.stdout
+    assert one.stderr == two.stderr
+    assert "+" in one.stdout
 
 
 def test_results_go_into_files_and_an_interrupted_job_is_not_continued_otherwise(
@@ -160,9 +190,7 @@ def test_mistakes_are_explained_and_nothing_is_written(arguments, message, tmp_p
         (("--own-voice-by", "(?P<speaker>a)n"), 1, "the pattern finds no speaker in"),
         (("--own-voice-by", "x"), 1, "no group named speaker"),
         (("--own-voice", "--own-voice-by", "x"), 2, "takes the place of --own-voice"),
-        (("--own-voice", "--jobs", "2"), 2, "--jobs 1"),
         (("--own-voice", "--mix", "split"), 2, "--mix split"),
-        (("--own-voice", "--embeddings", "x.npz"), 2, "alone"),
         (("--own-voice", "--stream"), 2, "alone"),
     ],
 )

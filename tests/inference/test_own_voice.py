@@ -14,7 +14,7 @@ from ser_pcq.errors import SerError
 from ser_pcq.inference.jobs.voices import VoicesPredictor
 from ser_pcq.inference.own_voice import adaptation
 from ser_pcq.inference.own_voice.adaptation import adapt_to_voice
-from ser_pcq.inference.own_voice.hearing import hear_voice
+from ser_pcq.inference.own_voice.hearing import hear_each, hear_voice
 from ser_pcq.inference.own_voice.speakers import speakers_of
 from ser_pcq.inference.predictor import Predictor
 
@@ -39,8 +39,13 @@ def faulty(tmp_path, voice):
     return [tmp_path / n for n in ("silent.wav", "no_audio.wav", "noise.wav", "again.wav", "gone")]
 
 
+def hear(predictor, inputs, **options):
+    classifier = predictor.classifier
+    return hear_voice(hear_each(classifier, predictor.options, inputs, **options), classifier.width)
+
+
 def test_what_has_no_answer_or_was_heard_before_does_not_count(predictor, voice, faulty):
-    heard = hear_voice(predictor.classifier, predictor.options, [*voice[:2], *faulty])
+    heard = hear(predictor, [*voice[:2], *faulty])
     words = {one.path.rpartition("/")[2]: one.reason.word for one in heard.left_out}
     assert words == {
         "silent.wav": "silent",
@@ -144,5 +149,35 @@ def test_each_recording_is_judged_by_the_model_of_its_speaker(predictor, voice):
     assert [one.model for one in results] == ["exp+own-voice", "exp", "exp"]
     assert results[0].probabilities == adapted.predict(voice[0]).probabilities
     assert results[1].probabilities == predictor.predict(voice[1]).probabilities
-    with pytest.raises(SerError, match="one process"):
-        list(both.predict_all(voice[:3], jobs=2))
+    assert list(both.predict_all(voice[:3], jobs=2)) == results
+
+
+def test_several_processes_hear_the_same(predictor, voice, faulty):
+    inputs = [*voice, *faulty]
+    one, two = (hear(predictor, inputs, jobs=jobs) for jobs in (1, 2))
+    np.testing.assert_array_equal(one.vectors, two.vectors)
+    assert [p.digest for p in one.prints] == [p.digest for p in two.prints]
+    assert (one.seconds, one.left_out, one.results) == (two.seconds, two.left_out, two.results)
+    assert one.places == tuple(range(len(voice)))
+
+
+@pytest.mark.parametrize("least", [0.0, 0.6])
+def test_answers_to_what_was_heard_are_those_of_the_adapted_model(predictor, voice, faulty, least):
+    options = replace(predictor.options, min_confidence=least)
+    inputs = [*faulty[:2], *voice]
+    found = adapt_to_voice(predictor.classifier, options, inputs)
+    judged = Predictor(found.classifier, options).predict_all(inputs)
+    for place, said in enumerate(judged):
+        assert found.answers.get(place) == (said if place > 1 else None)
+
+
+def test_what_is_judged_in_windows_is_judged_again(predictor, voice, tmp_path):
+    samples = [soundfile.read(path, dtype="float32")[0] for path in voice]
+    long = np.concatenate(samples * 3)[: 16_000 * 31]
+    assert len(long) == 16_000 * 31
+    soundfile.write(tmp_path / "long.wav", long, 16_000)
+    found = adapt_to_voice(predictor.classifier, predictor.options, [*voice, tmp_path / "long.wav"])
+    assert found.n_counted == len(voice) + 1
+    assert set(found.answers) == set(range(len(voice)))
+    timed = replace(predictor.options, segments=True)
+    assert not adapt_to_voice(predictor.classifier, timed, voice).answers

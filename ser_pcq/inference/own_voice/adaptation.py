@@ -1,15 +1,24 @@
 """A model adapted to a voice, or why it was not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ser_pcq.errors import SerError, few
+from ser_pcq.inference.answer import answered_anew
 from ser_pcq.inference.inputs import Input
 from ser_pcq.inference.options import PredictOptions
-from ser_pcq.inference.own_voice.hearing import HeardVoice, LeftOut, hear_voice
+from ser_pcq.inference.own_voice.hearing import (
+    HeardRecording,
+    HeardVoice,
+    LeftOut,
+    hear_each,
+    hear_voice,
+)
+from ser_pcq.inference.prediction import Prediction
 from ser_pcq.models.adapted.classifier import AdaptedClassifier
 from ser_pcq.models.adapted.info import OWN_VOICE, Step
 from ser_pcq.models.adapted.package import as_adapted
@@ -42,6 +51,9 @@ class Adaptation:
         left_out: Those that were heard and did not count.
         spread: How much recordings differ; 1 is as much as those of one emotion do. None where
             there are too few, or the model does not say how much that is.
+        answers: What the model, adapted or not, answers to recordings that were heard, so that they
+            need not be judged again; by their places, from 0. Those that are judged in windows are
+            not among them.
     """
 
     model: str
@@ -52,6 +64,7 @@ class Adaptation:
     seconds: float
     left_out: tuple[LeftOut, ...]
     spread: float | None
+    answers: Mapping[int, Prediction]
 
     def checked(self) -> AdaptedClassifier:
         """Return the adapted model.
@@ -117,6 +130,7 @@ def adapt_to_voice(
     *,
     name: str | None = None,
     on_progress: Progress = no_progress,
+    heard_before: Iterator[HeardRecording] | None = None,
 ) -> Adaptation:
     """Adapt a model to one speaker's recordings, whose emotions are not known.
 
@@ -126,13 +140,17 @@ def adapt_to_voice(
         inputs: What `each_input` yields, all by one speaker.
         name: What the adapted model is called; None for that of the model, and what was done.
         on_progress: Takes how many recordings are heard, and how many there are to hear.
+        heard_before: What `hear_each` yields for those of the inputs that `drawn` names, and
+            perhaps for others behind them; None to hear them here.
 
     Raises:
         SerError: When the model cannot be adapted, or channels are to be split.
     """
     adapted = as_adapted(classifier, options.model)
-    drawn = _drawn(inputs)
-    heard = hear_voice(classifier, options, drawn, total=len(drawn), on_progress=on_progress)
+    places = drawn(len(inputs))
+    each = heard_before or hear_each(classifier, options, [inputs[k] for k in places])
+    first = islice(each, len(places))
+    heard = hear_voice(first, classifier.width, total=len(places), on_progress=on_progress)
     n = len(heard.vectors)
     voice = fit_to_voice(adapted, heard.vectors)
     spread = None if np.isnan(voice.spread) else round(voice.spread, 4)
@@ -140,17 +158,43 @@ def adapt_to_voice(
     if voice.classifier is not None:
         step = Step(OWN_VOICE, n, round(heard.seconds, 3), spread)
         result = _with_step(adapted, voice.classifier, step, heard, name)
+    answers = {} if options.segments else _answers(result or classifier, heard, options)
     return Adaptation(
-        classifier.name, result, len(inputs), len(drawn), n, heard.seconds, heard.left_out, spread
+        classifier.name,
+        result,
+        len(inputs),
+        len(places),
+        n,
+        heard.seconds,
+        heard.left_out,
+        spread,
+        {places[k]: one for k, one in answers.items()},
     )
 
 
-def _drawn(inputs: Sequence[Input]) -> Sequence[Input]:
-    """Return as many recordings as are heard, in their order."""
-    if len(inputs) <= AT_MOST:
-        return inputs
-    places = np.random.default_rng(SEED).permutation(len(inputs))[:AT_MOST]
-    return [inputs[k] for k in sorted(places.tolist())]
+def drawn(n: int) -> list[int]:
+    """Return which of so many recordings are heard, from 0, in their order."""
+    if n <= AT_MOST:
+        return list(range(n))
+    return sorted(np.random.default_rng(SEED).permutation(n)[:AT_MOST].tolist())
+
+
+def _answers(
+    classifier: Classifier, heard: HeardVoice, options: PredictOptions
+) -> dict[int, Prediction]:
+    """Return what a model answers to recordings, by their places, from what was heard in them."""
+    answers = {}
+    for place, said, vector in zip(heard.places, heard.results, heard.vectors, strict=True):
+        if said is None:
+            continue
+        shares = said.probabilities
+        if isinstance(classifier, AdaptedClassifier):
+            row = classifier.head.probabilities(vector[None])[0]
+            shares = dict(zip(classifier.labels, row.tolist(), strict=True))
+        answers[place] = answered_anew(
+            said, shares, model=classifier.name, least=options.min_confidence
+        )
+    return answers
 
 
 def fit_to_voice(adapted: AdaptedClassifier, vectors: NDArray[np.float32]) -> OwnVoice:
