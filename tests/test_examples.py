@@ -13,7 +13,7 @@ from ser_pcq import load
 from ser_pcq.audio.decoder import opened
 from ser_pcq.errors import AudioError
 
-EXAMPLES = ROOT / "examples"
+EXAMPLES, VOICE = ROOT / "examples", ROOT / "voice_example"
 with (EXAMPLES / "meant.csv").open(newline="", encoding="utf-8") as file:
     ROWS = list(csv.DictReader(file))
 NAMES = [row["file"] for row in ROWS]
@@ -74,3 +74,28 @@ def test_the_demo_prints_what_the_page_shows(command):
         "examples --format csv | $(BIN)/python examples/compare.py"
         in (ROOT / "Makefile").read_text()
     )
+
+
+@pytest.mark.parametrize("page", ["README.md", "voice_example/README.md"])
+def test_a_voice_is_found_more_often_after_adapting_and_the_page_says_how_often(command, page):
+    counts = []
+    for options in ([], ["--own-voice"]):
+        predicted = command("predict", "voice_example", *options, "--format", "csv")
+        call = [sys.executable, EXAMPLES / "compare.py", VOICE / "meant.csv"]
+        shown = subprocess.run(
+            call, input=predicted.stdout, capture_output=True, text=True, check=True
+        ).stdout
+        counts.append(re.search(r"^(\d+) of 30 were found", shown, re.MULTILINE)[1])
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert re.search(rf"{counts[0]} of 30.*{counts[1]}", text, re.DOTALL)
+    assert int(counts[1]) >= int(counts[0]) + 3
+
+
+def test_the_voice_is_what_its_table_says():
+    with (VOICE / "meant.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == sorted(path.name for path in VOICE.glob("*.mp3"))
+    assert {row["recording"][:2] for row in rows} == {"08"}
+    codes = {"W": "anger", "L": "boredom", "E": "disgust", "A": "fear"}
+    codes |= {"F": "happiness", "T": "sadness", "N": "neutral"}
+    assert all(row["meant"] == codes[row["recording"][5]] for row in rows)

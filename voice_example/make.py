@@ -1,7 +1,8 @@
 """Make the recordings of this folder again: python voice_example/make.py path/to/emodb/wav.
 
 Thirty recordings of one speaker of EMO-DB, spread over all of hers, through a bad telephone line:
-narrow, overdriven, with noise. MP3 files may differ in a few bytes between versions of the encoder.
+narrow, overdriven, with noise. Needs the extra train. MP3 files may differ in a few bytes between
+versions of the encoder.
 """
 
 import csv

@@ -15,7 +15,7 @@ from ser_pcq.files import write_json
 from ser_pcq.models.device import resolve_device
 from ser_pcq.models.encoders.context import ContextEncoder
 from ser_pcq.models.encoders.pretrained import load_encoder
-from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo
+from ser_pcq.models.info import CalibrationInfo, LinearTrainingInfo, VoiceInfo
 from ser_pcq.models.linear import LINEAR
 from ser_pcq.models.linear.classifier import ABSENT_LOGIT, LinearClassifier
 from ser_pcq.models.linear.recognizer import (
@@ -134,6 +134,23 @@ def _calibration(
     return CalibrationInfo(temperature, len(known))
 
 
+def _voice(
+    table: Table,
+    fold: Fold,
+    chosen: Chosen,
+    config: Config,
+    classifier: LinearClassifier,
+    log_prior: NDArray[np.float64],
+) -> tuple[VoiceInfo | None, LinearClassifier | None]:
+    """Return what adapting to a voice needs to know, and starts from."""
+    side = "valid" if fold.valid else "train"
+    voice = voice_info(table, side, chosen, log_prior, copies=not fold.valid)
+    if voice is None:
+        return None, None
+    sides = ["train", "valid"] if config.protocol.refit else ["train"]
+    return voice, fit_by_voice(table, sides, chosen, _method(config), classifier)
+
+
 def _training(
     experiment: Experiment, chosen: Chosen, encoder: ContextEncoder | None
 ) -> LinearTrainingInfo:
@@ -232,16 +249,5 @@ def train_linear(
     candidates = [dataclasses.asdict(candidate) for candidate in chosen.candidates]
     write_json(experiment.fold_dir(fold) / "candidates.json", candidates)
     training = _training(experiment, chosen, encoder)
-    voice = voice_info(
-        table,
-        "valid" if fold.valid else "train",
-        chosen,
-        judged.targets,
-        log_prior,
-        copies=not fold.valid,
-    )
-    sides = ["train", "valid"] if config.protocol.refit else ["train"]
-    by_voice = None
-    if voice is not None:
-        by_voice = fit_by_voice(table, sides, chosen, _method(config), classifier)
+    voice, by_voice = _voice(table, fold, chosen, config, classifier, log_prior)
     return Trained(recognizer, score_test, training, calibration, provenance, voice, by_voice)

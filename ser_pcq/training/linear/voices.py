@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ser_pcq.models.info import VoiceInfo
 from ser_pcq.models.linear.classifier import Floats, LinearClassifier
@@ -19,7 +18,6 @@ def voice_info(
     table: Table,
     side: str,
     chosen: Chosen,
-    targets: NDArray[np.integer],
     log_prior: Floats,
     *,
     copies: bool,
@@ -30,11 +28,11 @@ def voice_info(
         table: The utterances.
         side: Of the fold: on which the logits of `chosen` are.
         chosen: What was chosen, with logits by fits that had not heard them.
-        targets: Class of each of these utterances, (utterance,).
         log_prior: What is added to the log-probability of each class, (class,).
         copies: Whether copies are among them; those do not count.
     """
     speakers, unchanged = table.voices(side, copies=copies)
+    targets = table.take(side, copies=copies).targets
     if len(chosen.logits) != len(speakers):
         return None
     groups = [
