@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ser_pcq.inference.jobs.journal import Journal as Journal
     from ser_pcq.inference.jobs.journal import journal_of as journal_of
     from ser_pcq.inference.options import PredictOptions as PredictOptions
+    from ser_pcq.inference.own_voice.streaming import StreamVoice as StreamVoice
     from ser_pcq.inference.prediction import EmotionSegment as EmotionSegment
     from ser_pcq.inference.prediction import Prediction as Prediction
     from ser_pcq.inference.prediction import Status as Status
@@ -79,6 +80,7 @@ _HOMES = {
     "Reason": "errors",
     "SerError": "errors",
     "Status": "inference.prediction",
+    "StreamVoice": "inference.own_voice.streaming",
     "Utterance": "data.utterance",
     "UtterancePrediction": "evaluation.table",
     "compare": "evaluation.comparison.compare",

@@ -94,9 +94,9 @@ def predict(
     own_voices = _own_voices(mix, all_one=own_voice, pattern=own_voice_by)
     if stream:
         others = (paths, list_file, column, segments, output, output_dir, resume, plot, embeddings)
-        alone = not any((*others, min_confidence, jobs > 1, mix != "all", own_voices))
+        alone = not any((*others, min_confidence, jobs > 1, mix != "all", own_voice_by))
         samples = (encoding, rate, channels)
-        _stream(model, name, speech, device, samples, raw=raw, alone=alone)
+        _stream(model, name, speech, device, samples, raw=raw, alone=alone, own_voice=own_voice)
         return
     _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume, raw=raw)
     if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
@@ -144,6 +144,7 @@ def _stream(
     *,
     raw: bool,
     alone: bool,
+    own_voice: bool,
 ) -> None:
     """Judge standard input; `samples` are encoding, rate in Hz and number of channels."""
     from ser_pcq.cli.predict_stream import STREAM_FORMATS, print_stream
@@ -151,10 +152,11 @@ def _stream(
 
     if not alone or name not in STREAM_FORMATS:
         raise typer.BadParameter(
-            "--stream goes with --model, --speech, --device, --format table or jsonl, "
+            "--stream goes with --model, --speech, --own-voice, --device, --format table or jsonl, "
             "--raw, --rate, --channels and --encoding alone"
         )
-    print_stream(model, PcmFormat(*samples), speech.value, device, name, raw=raw)
+    what = PcmFormat(*samples)
+    print_stream(model, what, speech.value, device, name, raw=raw, own_voice=own_voice)
 
 
 def _refuse_misplaced(

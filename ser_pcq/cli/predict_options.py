@@ -130,7 +130,7 @@ OwnVoice = Annotated[
     typer.Option(
         "--own-voice",
         help="One speaker speaks in all recordings: adapt the model to the voice, from 10 of them "
-        "or more, before judging them.",
+        "or more, before judging them; with --stream, while it goes on.",
     ),
 ]
 OwnVoiceBy = Annotated[

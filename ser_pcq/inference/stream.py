@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from ser_pcq.inference.prediction import EmotionSegment
 from ser_pcq.inference.timeline.timeline import WindowConfig
 from ser_pcq.models.classifier import Classifier, judged
 from ser_pcq.models.speech_head.head import DOUBTFUL
+
+if TYPE_CHECKING:
+    from ser_pcq.inference.own_voice.streaming import StreamVoice
 
 ENCODINGS: dict[str, tuple[str, float]] = {
     "u8": ("u1", 2.0**7),
@@ -149,12 +152,14 @@ class LiveResult:
             speech.
         behind: How far computing trails a source that runs in real time, s. 0 while it keeps up;
             when it grows, the hop is too short for this machine.
+        is_adapted: Whether it was judged by a model that is adapted to the voice of the stream.
     """
 
     start: float
     end: float
     emotion: EmotionSegment | None
     behind: float
+    is_adapted: bool = False
 
 
 class _LastWindow:
@@ -200,6 +205,7 @@ def live(
     classifier: Classifier,
     detector: SpeechDetector,
     config: WindowConfig | None = None,
+    own_voice: "StreamVoice | None" = None,
 ) -> Iterator[LiveResult]:
     """Yield the last window after every hop; at first the window is still growing.
 
@@ -215,6 +221,7 @@ def live(
         classifier: What judges.
         detector: What finds speech; it is reset first.
         config: `window`, `hop` and `min_speech` are used.
+        own_voice: What adapts the classifier to the voice of the stream; None for none.
     """
     config = config or WindowConfig()
     hop, behind, spent = config.hop_samples, 0.0, 0.0
@@ -228,26 +235,37 @@ def live(
             begun = time.monotonic()
             last.add(part)
             is_due = last.end % hop == 0
-            emotion = _judge(last, classifier, config) if is_due else None
+            emotion = _judge(last, classifier, config, own_voice) if is_due else None
             spent += time.monotonic() - begun
             if is_due:
                 behind, spent = max(0.0, behind + spent - config.hop), 0.0
-                yield LiveResult(last.start, last.now, emotion, behind)
+                yield LiveResult(last.start, last.now, emotion, behind, _is_adapted(own_voice))
     if last.end % hop:
-        emotion = _judge(last, classifier, config)
-        yield LiveResult(last.start, last.now, emotion, behind)
+        emotion = _judge(last, classifier, config, own_voice)
+        yield LiveResult(last.start, last.now, emotion, behind, _is_adapted(own_voice))
+
+
+def _is_adapted(own_voice: "StreamVoice | None") -> bool:
+    """Return whether the model is adapted by now."""
+    return own_voice is not None and own_voice.is_adapted
 
 
 def _judge(
-    last: _LastWindow, classifier: Classifier, config: WindowConfig
+    last: _LastWindow,
+    classifier: Classifier,
+    config: WindowConfig,
+    own_voice: "StreamVoice | None",
 ) -> EmotionSegment | None:
     """Judge a window, if it holds speech, and the model does not take it for another sound."""
     if len(last.samples) < MIN_DURATION * SAMPLE_RATE or not last.holds_speech():
         return None
-    rows = judged(classifier, [last.samples])
+    one = last.samples
+    rows = judged(classifier, [one]) if own_voice is None else own_voice.judged(one)
     if rows.speech[0] < DOUBTFUL:
         return None
     shares = rows.probabilities[0]
+    if own_voice is not None and len(one) == config.window_samples:
+        shares = own_voice.take(rows, last.start, last.now)
     best = int(shares.argmax())
     named = dict(zip(classifier.labels, shares.tolist(), strict=True))
     return EmotionSegment(last.start, last.now, classifier.labels[best], float(shares[best]), named)

@@ -191,7 +191,11 @@ def test_mistakes_are_explained_and_nothing_is_written(arguments, message, tmp_p
         (("--own-voice-by", "x"), 1, "no group named speaker"),
         (("--own-voice", "--own-voice-by", "x"), 2, "takes the place of --own-voice"),
         (("--own-voice", "--mix", "split"), 2, "--mix split"),
-        (("--own-voice", "--stream"), 2, "alone"),
+        (
+            ("--own-voice-by", "x", "--stream"),
+            2,
+            "--stream goes with --model, --speech, --own-voice,",
+        ),
     ],
 )
 def test_own_voices_that_cannot_be(options, code, message, command):
