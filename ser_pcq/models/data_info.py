@@ -30,6 +30,16 @@ def texts(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
+def name_labels_licence(plain: Plain) -> tuple[str, tuple[str, ...], str | None]:
+    """Return what every model says of itself; the licence is None where none is stated.
+
+    Raises:
+        KeyError, TypeError, AttributeError: When something is missing, or is not what it should be.
+    """
+    licence = plain.get("licence")
+    return str(plain["name"]), texts(plain["labels"]), None if licence is None else str(licence)
+
+
 @dataclass(frozen=True)
 class DataInfo:
     """The data that a model was trained on.

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from ser_pcq.config import Config
 from ser_pcq.config.toml import from_dict, to_dict
 from ser_pcq.errors import CheckpointError, ConfigError
-from ser_pcq.models.data_info import DataInfo, Plain, as_json, texts
+from ser_pcq.models.data_info import DataInfo, Plain, as_json, name_labels_licence, texts
 from ser_pcq.models.folder import ABOUT, ADAPTED, FORMAT
 
 
@@ -221,23 +221,23 @@ class ModelInfo:
         """
         config = from_dict(plain["config"])
         encoder, n_features = plain["encoder"], plain.get("n_features")
-        licence = plain.get("licence")
+        name, labels, licence = name_labels_licence(plain)
         head, voice = plain.get("speech_head"), plain.get("voice")
         return cls(
-            name=str(plain["name"]),
+            name=name,
             data=DataInfo.from_json(plain["data"]),
             # The first packages have neither the name of a protocol nor leaks nor a temperature.
             protocol_name=str(plain.get("protocol_name", config.protocol.name)),
             training=_training(plain["training"]),
             calibration=CalibrationInfo(**plain.get("calibration", {})),
             leaky=texts(plain.get("leaky", [])),
-            labels=texts(plain["labels"]),
+            labels=labels,
             encoder=None if encoder is None else EncoderInfo.from_json(encoder),
             n_features=None if n_features is None else int(n_features),
             config=config,
             parameters=ParameterCounts(**plain["parameters"]),
             versions=Versions.from_json(plain["versions"]),
-            licence=None if licence is None else str(licence),
+            licence=licence,
             speech_head=None if head is None else SpeechHeadInfo(**head),
             voice=None if voice is None else VoiceInfo.from_json(voice),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ser_pcq.audio.headers.foreign import MEDIA_SUFFIXES
+from ser_pcq.audio.name_pattern import name_pattern, no_speaker
 from ser_pcq.data.corpora.corpus import refuse_lfs_pointers
 from ser_pcq.data.prepared import Prepared
 from ser_pcq.data.readers.entry import Entry, prepared, refuse
@@ -15,7 +16,6 @@ GROUPS = ("speaker", "emotion", "gender", "sentence", "session")
 """Groups that a pattern may name."""
 
 _LAYOUT = "a folder for each emotion, as in anger/anna_01.wav"
-_EXAMPLE = r"(?P<speaker>[^/_]+)_[^/]*$"
 
 
 def _install() -> str:
@@ -72,14 +72,7 @@ def read_folder(folder: Path, *, pattern: str | None = None) -> Prepared:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     """Read a pattern."""
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(
-            f"the pattern is not a regular expression ({error})",
-            given=pattern,
-            accepted=f"for example {_EXAMPLE}",
-        ) from error
+    compiled = name_pattern(pattern, DataError)
     for group in compiled.groupindex:
         if group not in GROUPS:
             raise DataError(
@@ -88,11 +81,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
                 do=suggest(group, GROUPS),
             )
     if not {"speaker", "emotion"} & set(compiled.groupindex):
-        raise DataError(
-            "the pattern has no group named speaker",
-            given=pattern,
-            accepted=f"for example {_EXAMPLE}",
-        )
+        raise no_speaker(pattern, DataError)
     return compiled
 
 

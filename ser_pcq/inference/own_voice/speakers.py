@@ -1,11 +1,9 @@
 """Who speaks in which recording, as names of files say it."""
 
-import re
 from collections.abc import Sequence
 
+from ser_pcq.audio.name_pattern import name_pattern, no_speaker
 from ser_pcq.errors import SerError, few
-
-EXAMPLE = r"(?P<speaker>[^/_]+)_[^/]*$"
 
 
 def speakers_of(names: Sequence[str], pattern: str) -> list[str]:
@@ -18,21 +16,9 @@ def speakers_of(names: Sequence[str], pattern: str) -> list[str]:
     Raises:
         SerError: When it is no such expression, or finds no speaker in one of the names.
     """
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise SerError(
-            f"the pattern is not a regular expression ({error})",
-            given=pattern,
-            accepted=f"for example {EXAMPLE}",
-        ) from error
+    compiled = name_pattern(pattern)
     if "speaker" not in compiled.groupindex:
-        raise SerError(
-            "the pattern has no group named speaker",
-            given=pattern,
-            accepted=f"for example {EXAMPLE}",
-            do="put what names the speaker between (?P<speaker> and )",
-        )
+        raise no_speaker(pattern)
     matches = [compiled.search(name) for name in names]
     speakers = [(match and match["speaker"]) or "" for match in matches]
     odd = [name for name, speaker in zip(names, speakers, strict=True) if not speaker]

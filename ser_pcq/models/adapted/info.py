@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_pcq.errors import CheckpointError
-from ser_pcq.models.data_info import Plain, texts
+from ser_pcq.models.data_info import Plain, name_labels_licence
 from ser_pcq.models.folder import ADAPTED
 
 FORMAT = "ser-pcq-adapted/1"
@@ -75,13 +75,13 @@ class AdaptedInfo:
             KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
                 what it should be.
         """
-        licence = plain.get("licence")
+        name, labels, licence = name_labels_licence(plain)
         return cls(
-            name=str(plain["name"]),
-            labels=texts(plain["labels"]),
+            name=name,
+            labels=labels,
             base=BaseInfo(**plain["base"]),
             steps=tuple(Step(**one) for one in plain["steps"]),
-            licence=None if licence is None else str(licence),
+            licence=licence,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ser_pcq.models.data_info import DataInfo, Plain, as_json, texts
+from ser_pcq.models.data_info import DataInfo, Plain, as_json, name_labels_licence, texts
 
 INFO_KEY = "ser-pcq"
 """Where a file's metadata holds its `GraphInfo`, as JSON."""
@@ -41,16 +41,17 @@ class GraphInfo:
             KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
                 what it should be.
         """
-        data, licence = plain.get("data"), plain.get("licence")
+        name, labels, licence = name_labels_licence(plain)
+        data = plain.get("data")
         return cls(
-            name=str(plain["name"]),
-            labels=texts(plain["labels"]),
+            name=name,
+            labels=labels,
             sample_rate=int(plain["sample_rate"]),
             precision=str(plain.get("precision", "float32")),
             data=DataInfo.from_json(data) if data else None,
             protocol_name=plain.get("protocol_name"),
             leaky=texts(plain.get("leaky", [])),
-            licence=None if licence is None else str(licence),
+            licence=licence,
         )
 
     def to_json(self) -> dict[str, Any]:
