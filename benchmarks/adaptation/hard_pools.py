@@ -2,10 +2,10 @@
 
     python benchmarks/adaptation/hard_pools.py EXP_DIR/seed_0 DATA_DIR
 
-As `own_voice.py`. Ten seconds are ten recordings, of each the second in the middle. Noise is ten
-recordings of ten seconds without a voice: white, pink, brown, hum, and bursts of these. Prints
-Markdown: UA of four emotions before and after, how many pools something was done for, and how many
-of the recordings counted.
+As `own_voice.py`. Ten, fifteen and twenty seconds are ten recordings, of each one, one and a half
+and two seconds in the middle. Noise is ten recordings of ten seconds without a voice: white, pink,
+brown, hum, and bursts of these. Prints Markdown: UA of four emotions before and after, how many
+pools something was done for, and how many of the recordings counted.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from ser_pcq.inference.own_voice.adaptation import SEED, adapt_to_voice
 Wave = NDArray[np.float32]
 
 
-def middles(paths: list[Path]) -> list[Wave]:
-    """Return the second in the middle of each recording."""
-    waves = [read_waveform(path) for path in paths]
-    begins = [max(0, (len(wave) - SAMPLE_RATE) // 2) for wave in waves]
-    return [wave[k : k + SAMPLE_RATE] for wave, k in zip(waves, begins, strict=True)]
+def middles(paths: list[Path], seconds: float) -> list[Wave]:
+    """Return the middle of each recording, so long."""
+    waves, length = [read_waveform(path) for path in paths], round(seconds * SAMPLE_RATE)
+    begins = [max(0, (len(wave) - length) // 2) for wave in waves]
+    return [wave[k : k + length] for wave, k in zip(waves, begins, strict=True)]
 
 
 def noises(random: Generator, n: int = 10) -> list[Wave]:
@@ -75,16 +75,15 @@ def main() -> None:
     print("| --- " * 6 + "|")
     for heard in left_out(options.experiment, data, options.cache):
         predictor = load(heard.model.base.folder)
-        for name in ("ten seconds", "noise"):
+        for name, each in (("10 s", 1.0), ("15 s", 1.5), ("20 s", 2.0), ("noise", 0)):
             before, after, emotions, done, counted = [], [], [], [], []
             for speaker in np.unique(heard.speakers).tolist():
                 random = np.random.default_rng([SEED, *speaker.encode()])
                 rows = heard.rows_of(speaker)
                 pool = anything(heard, speaker, 10, random)
                 assert pool is not None
-                waves = middles([paths[heard.ids[k]] for k in pool])
-                if name == "noise":
-                    waves = noises(random)
+                drawn = [paths[heard.ids[k]] for k in pool]
+                waves = middles(drawn, each) if each else noises(random)
                 found, n = answers(predictor, heard, speaker, waves)
                 plain = heard.model.head.probabilities(heard.vectors[rows])
                 others = ~np.isin(rows, pool)

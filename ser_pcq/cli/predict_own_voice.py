@@ -11,7 +11,13 @@ from ser_pcq.inference.inputs import NamedFile, as_input
 from ser_pcq.inference.jobs.earlier import Asked, Key, key_of
 from ser_pcq.inference.jobs.job import Job
 from ser_pcq.inference.jobs.voices import VoicesPredictor
-from ser_pcq.inference.own_voice.adaptation import AT_LEAST, Adaptation, adapt_to_voice, drawn
+from ser_pcq.inference.own_voice.adaptation import (
+    AT_LEAST,
+    SECONDS,
+    Adaptation,
+    adapt_to_voice,
+    drawn,
+)
 from ser_pcq.inference.own_voice.hearing import HeardRecording, hear_each
 from ser_pcq.inference.own_voice.speakers import speakers_of
 from ser_pcq.inference.prediction import Prediction
@@ -37,7 +43,7 @@ def with_own_voices(job: Job, paths: Sequence[str], pattern: str | None) -> Job:
     if pattern is None:
         heard = _heard(job, [recordings])
         adaptation = _adapted(job, recordings, heard, name=None, what="the voice")
-        if adaptation.n_counted < AT_LEAST:
+        if not adaptation.is_enough:
             adaptation.checked()
         _report(adaptation)
         adapted = _of(adaptation, job.predictor)
@@ -62,15 +68,15 @@ def _by_speaker(
         name = f"{predictor.classifier.name}+{speaker}"
         adaptation = _adapted(job, theirs, heard, name=name, what=speaker)
         answers |= _answers(adaptation, theirs)
-        if adaptation.n_counted < AT_LEAST:
-            few_heard[speaker] = f"{speaker} ({adaptation.n_counted})"
+        if not adaptation.is_enough:
+            few_heard[speaker] = f"{speaker} ({adaptation.n_counted}, {adaptation.seconds:.0f} s)"
         _report(adaptation, f"{speaker}: ")
         own[speaker] = _of(adaptation, predictor)
     if len(few_heard) == len(own):
         raise SerError(
             "no speaker has recordings enough that count",
             given=few(few_heard.values()),
-            accepted=f"{AT_LEAST} or more of one speaker",
+            accepted=f"{AT_LEAST} or more of one speaker, {SECONDS:g} s or more in all",
             do="correct the pattern, or leave --own-voice-by out",
         )
     return VoicesPredictor(predictor, zip(recordings, speakers, strict=True), own, answers)

@@ -88,6 +88,13 @@ def test_too_few_recordings_are_refused_by_name(predictor, voice, faulty):
     assert len(predictor.adapted(voice[:10]).classifier.prints) == 10
 
 
+def test_pieces_of_words_are_refused_by_their_length(predictor, voice):
+    pieces = [soundfile.read(path, dtype="float32")[0][:8000] for path in voice]
+    with pytest.raises(SerError, match="too short") as error:
+        predictor.adapted(pieces, 16000)
+    assert "15 recordings, 7.5 s in all" in str(error.value)
+
+
 def test_one_emotion_alone_changes_nothing(predictor, tmp_path):
     angry = [p for p in recordings(tmp_path, per_class=12) if "anger" in p.name]
     found = adapt_to_voice(predictor.classifier, predictor.options, angry)

@@ -30,6 +30,9 @@ from ser_pcq.processes import Progress, no_progress
 AT_LEAST = 10
 """Recordings that count; of fewer, what is usual for a voice is not known."""
 
+SECONDS = 15.0
+"""s, in all: shorter ones are pieces of words, which tell little of whole recordings."""
+
 AT_MOST = 300
 """Recordings that are heard. The gain of more is small, and their time is not."""
 
@@ -66,6 +69,11 @@ class Adaptation:
     spread: float | None
     answers: Mapping[int, Prediction]
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many recordings count, and are so long, that a model could be adapted."""
+        return self.n_counted >= AT_LEAST and self.seconds >= SECONDS
+
     def checked(self) -> AdaptedClassifier:
         """Return the adapted model.
 
@@ -81,6 +89,13 @@ class Adaptation:
                 given=f"{self.n_counted} of {self.n_heard}{unused}",
                 accepted=f"{AT_LEAST} or more with speech, all different, by one speaker",
                 do="give more recordings of the same speaker; they need no labels",
+            )
+        if self.seconds < SECONDS:
+            raise SerError(
+                "the recordings of the voice are too short",
+                given=f"{self.n_counted} recordings, {self.seconds:.1f} s in all",
+                accepted=f"{SECONDS:g} s or more in all",
+                do="give more or longer recordings of the same speaker; they need no labels",
             )
         raise SerError(
             "the recordings may be of one emotion alone, and then nobody can tell what is usual "
@@ -152,7 +167,9 @@ def adapt_to_voice(
     first = islice(each, len(places))
     heard = hear_voice(first, classifier.width, total=len(places), on_progress=on_progress)
     n = len(heard.vectors)
-    voice = fit_to_voice(adapted, heard.vectors)
+    voice = OwnVoice(None, n, float("nan"))
+    if heard.seconds >= SECONDS:
+        voice = fit_to_voice(adapted, heard.vectors)
     spread = None if np.isnan(voice.spread) else round(voice.spread, 4)
     result = None
     if voice.classifier is not None:
