@@ -1,6 +1,6 @@
 """Recordings to emotions: one result for every recording, even one that cannot be read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import tee
@@ -186,26 +186,39 @@ class Predictor:
         return embedded(self.classifier, self.options, each_input(sources, sample_rate))
 
     def adapted(
-        self, recordings: Iterable[Source] | Source, sample_rate: float | None = None
+        self,
+        recordings: Iterable[Source] | Source,
+        sample_rate: float | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+        speakers: Sequence[str] | None = None,
     ) -> "Predictor":
-        """Return a predictor adapted to a voice, its room and its line, from recordings of it.
+        """Return a predictor adapted to a voice, its room and its line, or to labelled recordings.
 
-        They need no labels. Those that cannot be judged do not count; of more than 300, so many
-        are drawn. The result predicts in this process alone. One that is adapted already is
-        adapted further.
+        A voice needs no labels. Recordings that cannot be judged do not count; of more than 300
+        without labels, so many are drawn. The result predicts in this process alone. One that is
+        adapted already is adapted further.
 
         Args:
-            recordings: Of one speaker, 10 or more, of several emotions; as `predict_all` takes
-                them.
+            recordings: Of one speaker, 10 or more, of several emotions; with labels, of one speaker
+                or several, of two emotions or more. As `predict_all` takes them.
             sample_rate: Hz, of all that are samples.
+            labels: The emotion of each recording, which the model knows or not.
+            speakers: Who speaks in each of the labelled recordings.
 
         Raises:
-            SerError: When too few recordings count, when they may be of one emotion alone, or when
-                the model cannot be adapted.
+            SerError: When too few recordings count, when they may be of one emotion alone, when
+                labels are not as many as recordings, or when the model cannot be adapted.
         """
         from ser_pcq.inference.own_voice.adaptation import adapt_to_voice
 
         inputs = list(each_input(recordings, sample_rate))
+        if labels is not None:
+            from ser_pcq.inference.labelled.adaptation import adapt_to_recordings, paired
+
+            labelled = paired(inputs, labels, speakers)
+            found = adapt_to_recordings(self.classifier, self.options, labelled)
+            return self.around(found.classifier)
         return self.around(adapt_to_voice(self.classifier, self.options, inputs).checked())
 
     def around(self, classifier: Classifier) -> "Predictor":

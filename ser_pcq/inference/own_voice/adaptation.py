@@ -1,7 +1,7 @@
 """A model adapted to a voice, or why it was not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -23,7 +23,6 @@ from ser_pcq.models.adapted.classifier import AdaptedClassifier
 from ser_pcq.models.adapted.info import OWN_VOICE, Step
 from ser_pcq.models.adapted.package import as_adapted
 from ser_pcq.models.classifier import Classifier
-from ser_pcq.models.linear.classifier import LinearClassifier
 from ser_pcq.models.linear.own_voice import ONE_EMOTION, OwnVoice, adapt
 from ser_pcq.processes import Progress, no_progress
 
@@ -174,7 +173,9 @@ def adapt_to_voice(
     result = None
     if voice.classifier is not None:
         step = Step(OWN_VOICE, n, round(heard.seconds, 3), spread)
-        result = _with_step(adapted, voice.classifier, step, heard, name)
+        head = adapted.head.replaced(voice.classifier)
+        called = name or f"{adapted.info.base.name}+own-voice"
+        result = adapted.after(step, head, adapted.labels, heard.prints, called)
     answers = {} if options.segments else _answers(result or classifier, heard, options)
     return Adaptation(
         classifier.name,
@@ -231,28 +232,3 @@ def fit_to_voice(adapted: AdaptedClassifier, vectors: NDArray[np.float32]) -> Ow
     # Whether there are several emotions is judged by the base.
     by_voice = head.as_classifier() if adapted.info.steps else base.by_voice
     return adapt(base.head.as_classifier(), features, base.within, by_voice)
-
-
-def _with_step(
-    adapted: AdaptedClassifier,
-    found: LinearClassifier,
-    step: Step,
-    heard: HeardVoice,
-    name: str | None,
-) -> AdaptedClassifier:
-    """Return a model with what was found as its head."""
-    known = {one.digest for one in adapted.prints}
-    new = [one for one in heard.prints if one.digest not in known]
-    prints = [
-        replace(one, utterance_id=str(k)) for k, one in enumerate((*adapted.prints, *new), start=1)
-    ]
-    return replace(
-        adapted,
-        head=adapted.head.replaced(found),
-        info=replace(
-            adapted.info,
-            name=name or f"{adapted.info.base.name}+own-voice",
-            steps=(*adapted.info.steps, step),
-        ),
-        prints=tuple(prints),
-    )

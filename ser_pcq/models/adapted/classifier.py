@@ -1,7 +1,7 @@
 """A model with another last layer: whatever runs the base, the head is applied by numpy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio.fingerprint import AudioPrint
 from ser_pcq.models.adapted.base import Base
 from ser_pcq.models.adapted.head import Head
-from ser_pcq.models.adapted.info import AdaptedInfo
+from ser_pcq.models.adapted.info import AdaptedInfo, Step
 from ser_pcq.models.speech_head.head import Judged
 
 if TYPE_CHECKING:
@@ -34,6 +34,30 @@ class AdaptedClassifier:
     head: Head
     info: AdaptedInfo
     prints: tuple[AudioPrint, ...] = ()
+
+    def after(
+        self,
+        step: Step,
+        head: Head,
+        labels: tuple[str, ...],
+        prints: Sequence[AudioPrint],
+        name: str,
+    ) -> "AdaptedClassifier":
+        """Return the model after another adaptation.
+
+        Args:
+            step: What was done.
+            head: What came out.
+            labels: Its emotions.
+            prints: Fingerprints of the recordings.
+            name: What predictions call it.
+        """
+        known = {one.digest for one in self.prints}
+        new = [one for one in prints if one.digest not in known]
+        numbered = enumerate((*self.prints, *new), start=1)
+        info = replace(self.info, name=name, labels=labels, steps=(*self.info.steps, step))
+        kept = tuple(replace(one, utterance_id=str(k)) for k, one in numbered)
+        return replace(self, head=head, info=info, prints=kept)
 
     @property
     def name(self) -> str:

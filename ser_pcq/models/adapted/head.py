@@ -63,6 +63,19 @@ class Head:
         weight[self.is_known], bias[self.is_known] = classifier.weight, classifier.bias
         return Head(weight, bias, 1.0, self.log_prior)
 
+    def with_classes(self, classifier: LinearClassifier, keeps_prior: NDArray[np.bool_]) -> "Head":
+        """Return a head with another map for all its classes, and new classes after them.
+
+        Args:
+            classifier: Calibrated, over embeddings, of the classes of this head and more.
+            keeps_prior: Which of its classes are as likely before anything is heard as they are in
+                this head, (class,); all others count alike. New ones have nothing to keep.
+        """
+        prior = np.zeros(len(keeps_prior))
+        prior[: len(self.log_prior)] = self.log_prior
+        weight = classifier.weight.astype(np.float32)
+        return Head(weight, classifier.bias, 1.0, np.where(keeps_prior, prior, 0.0))
+
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Return what a file stores."""
         return {

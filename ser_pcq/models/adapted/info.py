@@ -15,6 +15,9 @@ FORMAT = "ser-pcq-adapted/1"
 OWN_VOICE = "own-voice/1"
 """The method of `ser_pcq.models.linear.own_voice`."""
 
+LABELLED = "labelled/1"
+"""The method of `ser_pcq.models.linear.labelled`."""
+
 
 @dataclass(frozen=True)
 class BaseInfo:
@@ -40,13 +43,15 @@ class Step:
         recordings: How many counted.
         seconds: How long they are in all.
         spread: How much they differ; 1 is as much as recordings of one emotion do. None where the
-            base does not say how much that is.
+            base does not say how much that is, and for labelled ones.
+        emotions: How many are of each emotion; None for recordings without labels.
     """
 
     method: str
     recordings: int
     seconds: float
-    spread: float | None
+    spread: float | None = None
+    emotions: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

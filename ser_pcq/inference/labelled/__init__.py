@@ -1,0 +1,1 @@
+"""A model adapted to labelled recordings, with its own emotions or new ones."""
