@@ -220,6 +220,7 @@ def table(title: str, all_curves: dict[str, dict[tuple[str, int], Curve]]) -> No
 
 def tests(all_curves: dict[str, dict[tuple[str, int], Curve]]) -> None:
     """Print what the adapted model gains at `TESTED_AT` over the others, by speaker."""
+    all_curves = {c: one for c, one in all_curves.items() if (ADAPTED, TESTED_AT) in one}
     print(f"\n| {TESTED_AT} of each, against | " + " | ".join([*all_curves, "all"]) + " |")
     print("| --- " * (2 + len(all_curves)) + "|")
     for name in (GENERAL, UNLABELLED, ALONE):
@@ -235,6 +236,18 @@ def tests(all_curves: dict[str, dict[tuple[str, int], Curve]]) -> None:
         print(f"| {name} | " + " | ".join(row) + " |")
 
 
+def measured(heard: Heard, kind: str, draws: int) -> dict[tuple[str, int], Curve]:
+    """Return the curves of a corpus, of other speakers or the same."""
+    if kind == "others":
+        return curves(heard, across, SIZES, draws)
+    cells = np.char.add(np.char.add(heard.speakers, " "), heard.emotions)
+    counts = np.unique(cells, return_counts=True)[1]
+    speakers = len(np.unique(heard.speakers))
+    # As many draws of each speaker, so that all count alike.
+    draws = -(-draws // speakers) * speakers
+    return curves(heard, within, [n for n in SIZES if n < np.median(counts)], draws)
+
+
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -242,28 +255,26 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("heard"))
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument(
+        "--kind", choices=("others", "same"), help="who is tested; both if left out"
+    )
     parser.add_argument("--save", type=Path, help="UA as JSON, for labelled_figure.py")
     options = parser.parse_args()
-    between, inside = {}, {}
+    kinds = ("others", "same") if options.kind is None else (options.kind,)
+    found: dict[str, dict[str, dict[tuple[str, int], Curve]]] = {kind: {} for kind in kinds}
     for heard in left_out(options.experiment, directory.read(options.data), options.cache):
-        between[heard.corpus] = curves(heard, across, SIZES, options.draws)
-        cells = np.char.add(np.char.add(heard.speakers, " "), heard.emotions)
-        counts = np.unique(cells, return_counts=True)[1]
-        sizes = [n for n in SIZES if n < np.median(counts)]
-        speakers = len(np.unique(heard.speakers))
-        # As many draws of each speaker, so that all count alike.
-        draws = -(-options.draws // speakers) * speakers
-        inside[heard.corpus] = curves(heard, within, sizes, draws)
+        for kind in kinds:
+            found[kind][heard.corpus] = measured(heard, kind, options.draws)
         print(f"{heard.corpus} is done", file=sys.stderr, flush=True)
-    table("Other speakers", between)
-    tests(between)
-    table("The same speaker", inside)
+    for kind in kinds:
+        table("Other speakers" if kind == "others" else "The same speaker", found[kind])
+        tests(found[kind])
     if options.save is not None:
         means = {
             f"{kind}/{corpus}/{name}/{n}": float(np.mean(curve.ua))
-            for kind, all_curves in (("others", between), ("same", inside))
-            for corpus, found in all_curves.items()
-            for (name, n), curve in found.items()
+            for kind, all_curves in found.items()
+            for corpus, curves_of in all_curves.items()
+            for (name, n), curve in curves_of.items()
         }
         write_json(options.save, means)
 

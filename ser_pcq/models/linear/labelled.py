@@ -37,12 +37,12 @@ class Learnt:
     """What labelled recordings gave: scores are linear in those of the classifier and in features.
 
     Attributes:
-        gain: The classifier's relative scores are multiplied by it.
+        gain: The classifier's relative scores are multiplied by it, (class,).
         weight: Over features, (class, feature).
         bias: (class,).
     """
 
-    gain: float
+    gain: Floats
     weight: Floats
     bias: Floats
 
@@ -82,8 +82,9 @@ def adapt_to_labels(
     plain = classifier.weight / classifier.scale
     bias = classifier.bias - plain @ classifier.mean
     weight_of_all, bias_of_all = learnt.weight.copy(), learnt.bias.copy()
-    weight_of_all[places] += learnt.gain * (plain - plain.mean(axis=0))
-    bias_of_all[places] += learnt.gain * (bias - bias.mean())
+    gain = learnt.gain[places]
+    weight_of_all[places] += gain[:, None] * (plain - plain.mean(axis=0))
+    bias_of_all[places] += gain * (bias - bias.mean())
     bias_of_all[~known & ~np.isin(np.arange(n_classes), targets)] = ABSENT_LOGIT
     nothing = np.zeros(features.shape[1])
     return LinearClassifier(nothing, nothing + 1, weight_of_all, bias_of_all)
@@ -128,7 +129,10 @@ def learn(
     counts = np.bincount(targets, minlength=n_classes)
     present, shares = counts > 0, 1 / counts[targets] / (counts > 0).sum()
     is_one = len(np.unique(speakers)) == 1
-    base, gain = _centred(scores, known, shares, _TRUST_OF_ONE if is_one else _TRUST)
+    base, size = _centred(scores, known, shares)
+    # Of an emotion without recordings the classifier alone can say anything.
+    gain = np.where(present & is_one, _TRUST_OF_ONE, _TRUST) / size
+    base = gain * base
     # An emotion without recordings is about as far from them as those that a recording is not of.
     level = np.where(present, 0.0, _ABSENT - 1 / present.sum())
     wanted = np.eye(n_classes)[targets] - 1 / present.sum()
@@ -148,8 +152,8 @@ def learn(
     answers = inverse @ (roots * rest)
     held_out = wanted - _held_out(inverse, answers, speakers) / roots
     sharp = (1.0 if is_one else _CAUTION) * _sharpness(held_out, targets, shares)
-    size = max(float((centred**2).sum()) / n, 1e-12)
-    weight = (roots * answers).T @ centred / size / scale
+    total = max(float((centred**2).sum()) / n, 1e-12)
+    weight = (roots * answers).T @ centred / total / scale
     middles = np.where(known, shares @ _relative(scores, known), 0.0)
     bias = level - weight @ middle - gain * middles
     return Learnt(sharp * gain, sharp * weight, sharp * bias)
@@ -161,15 +165,12 @@ def _relative(scores: Floats, known: NDArray[np.bool_]) -> Floats:
     return np.where(known, scores - mean, 0.0)
 
 
-def _centred(
-    scores: Floats, known: NDArray[np.bool_], shares: Floats, trust: float
-) -> tuple[Floats, float]:
-    """Return relative scores around their mean, scaled, (recording, class), and the scale."""
+def _centred(scores: Floats, known: NDArray[np.bool_], shares: Floats) -> tuple[Floats, float]:
+    """Return relative scores around their mean, (recording, class), and how much they vary."""
     relative = _relative(scores, known)
     centred = relative - shares @ relative
     size = np.sqrt((shares @ centred[:, known] ** 2).mean()) if known.any() else 0.0
-    gain = trust / max(float(size), 1e-12)
-    return gain * centred, gain
+    return centred, max(float(size), 1e-12)
 
 
 def _held_out(inverse: Floats, answers: Floats, speakers: NDArray[np.str_]) -> Floats:
