@@ -37,12 +37,12 @@ class Learnt:
     """What labelled recordings gave: scores are linear in those of the classifier and in features.
 
     Attributes:
-        gain: The classifier's relative scores are multiplied by it, (class,).
+        gain: The classifier's relative scores are multiplied by it.
         weight: Over features, (class, feature).
         bias: (class,).
     """
 
-    gain: Floats
+    gain: float
     weight: Floats
     bias: Floats
 
@@ -82,9 +82,8 @@ def adapt_to_labels(
     plain = classifier.weight / classifier.scale
     bias = classifier.bias - plain @ classifier.mean
     weight_of_all, bias_of_all = learnt.weight.copy(), learnt.bias.copy()
-    gain = learnt.gain[places]
-    weight_of_all[places] += gain[:, None] * (plain - plain.mean(axis=0))
-    bias_of_all[places] += gain * (bias - bias.mean())
+    weight_of_all[places] += learnt.gain * (plain - plain.mean(axis=0))
+    bias_of_all[places] += learnt.gain * (bias - bias.mean())
     bias_of_all[~known & ~np.isin(np.arange(n_classes), targets)] = ABSENT_LOGIT
     nothing = np.zeros(features.shape[1])
     return LinearClassifier(nothing, nothing + 1, weight_of_all, bias_of_all)
@@ -130,8 +129,7 @@ def learn(
     present, shares = counts > 0, 1 / counts[targets] / (counts > 0).sum()
     is_one = len(np.unique(speakers)) == 1
     base, size = _centred(scores, known, shares)
-    # Of an emotion without recordings the classifier alone can say anything.
-    gain = np.where(present & is_one, _TRUST_OF_ONE, _TRUST) / size
+    gain = (_TRUST_OF_ONE if is_one else _TRUST) / size
     base = gain * base
     # An emotion without recordings is about as far from them as those that a recording is not of.
     level = np.where(present, 0.0, _ABSENT - 1 / present.sum())
