@@ -12,7 +12,8 @@ from ser_pcq.evaluation.scores import score_experiment
 RECIPE = RECIPES / "all_corpora"
 FOUR = ("anger", "happiness", "neutral", "sadness")
 CORPORA = {"EMO-DB": "emodb", "RAVDESS": "ravdess", "nEMO": "nemo"}
-SYSTEMS = sorted(path.name for path in (RECIPE / "results").iterdir())
+SYSTEMS = sorted(path.parent.name for path in (RECIPE / "results").glob("*/clean"))
+NETWORKS = sorted(path.parent.name for path in (RECIPE / "results").glob("*/copies"))
 
 
 def rows(system):
@@ -49,3 +50,23 @@ def test_no_corpus_is_known_to_the_model_that_is_tested_on_it(system):
     for run in read_experiment(RECIPE / "results" / system / "clean").runs.values():
         assert "corpora" in run.proof.verdict.verified
         assert sorted(run.proof.corpora.values()) == sorted(CORPORA.values())
+
+
+def ua_of(experiment):
+    """Mean UA of the seeds for each corpus, in percent to a digit."""
+    seeds = list(score_experiment(experiment).seeds.values())
+    found = {}
+    for corpus in CORPORA.values():
+        folds = [next(fold for fold in one.folds if fold.tested == corpus) for one in seeds]
+        found[corpus] = f"{sum(100 * fold.ua for fold in folds) / len(folds):.1f}"
+    return [found[corpus] for corpus in CORPORA.values()]
+
+
+@pytest.mark.parametrize("system", NETWORKS)
+def test_the_table_of_networks_holds_what_predictions_give(system):
+    experiment = read_experiment(RECIPE / "results" / system / "copies")
+    experiment.refuse_leaks()
+    page = (RECIPE / "RESULTS.md").read_text(encoding="utf-8").replace("**", "")
+    six, eces = r"(\d+\.\d(?: \| \d+\.\d){5})", r"\d+, \d+, \d+"
+    (cells,) = re.findall(rf"^\| [^|]*`{system}`[^|]*\| {six} \| {eces} \|$", page, re.MULTILINE)
+    assert cells.split(" | ") == [*ua_of(restricted(experiment, FOUR)), *ua_of(experiment)]
