@@ -16,6 +16,7 @@ from support.paths import ROOT
 from support.voices import recordings, trained
 
 from ser_pcq import Journal, PredictOptions
+from ser_pcq.audio.waveform import SAMPLE_RATE, read_waveform
 
 EXAMPLES = sorted(p for p in (ROOT / "examples").iterdir() if p.suffix in {".wav", ".flac", ".ogg"})
 
@@ -35,13 +36,13 @@ def voices(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory) -> Path:
-    """The examples, cut into pieces: real speech."""
+    """Halves of the examples, two to a recording: real speech, 18 s in all."""
     folder = tmp_path_factory.mktemp("halves")
-    for path in EXAMPLES:
-        samples, rate = soundfile.read(path)
-        for k in range(2):
-            piece = samples[k * len(samples) // 2 : (k + 1) * len(samples) // 2]
-            soundfile.write(folder / f"{path.stem}_{k}.wav", piece, rate)
+    cut = [np.array_split(read_waveform(path), 2) for path in EXAMPLES]
+    for k, path in enumerate(EXAMPLES):
+        for half in range(2):
+            joined = np.concatenate([cut[k][half], cut[k - 1][1 - half]])
+            soundfile.write(folder / f"{path.stem}_{half}.wav", joined, SAMPLE_RATE)
     return folder
 
 
