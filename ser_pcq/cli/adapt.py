@@ -66,11 +66,15 @@ def adapt(
         raise typer.BadParameter("takes the place of RECORDINGS", param_hint="--data")
     if not recordings and data is None:
         raise typer.BadParameter("name recordings, or use --data", param_hint="RECORDINGS...")
+    if str(out) == ".":  # also an empty name, of a variable that is not set for example
+        raise typer.BadParameter("name a folder that is not there yet", param_hint="OUT")
     refuse_existing(out)
+    # A folder's name may hold bytes that are not text.
+    name = out.name.encode(errors="backslashreplace").decode()
     if data is None:
-        adapted, sentences = _to_voice(model, recordings, out.name, device)
+        adapted, sentences = _to_voice(model, recordings, name, device)
     else:
-        adapted, sentences = _to_labels(model, data, out.name, device)
+        adapted, sentences = _to_labels(model, data, name, device)
     for sentence in sentences:
         say(f"ser-adapt: {sentence}")
     write_adapted(adapted, out)

@@ -101,15 +101,26 @@ def predict(
     _refuse_misplaced(name, output, output_dir, jobs, timeout, resume=resume, raw=raw)
     if embeddings and any((output_format, output, output_dir, resume, plot, jobs > 1)):
         raise typer.BadParameter(ALONE, param_hint="--embeddings")
-    from ser_pcq.cli.predict_output import deliver
+    from ser_pcq.cli.predict_output import deliver, refuse_outputs
     from ser_pcq.cli.predict_recordings import wanted_recordings
 
     wanted = wanted_recordings(paths or [], list_file, column)
     timed = segments or plot is not None or FORMATS[name].needs_segments
     with progress("loading the model"):
         job = _load(wanted, model, device, min_confidence, timed, speech, mix, jobs, timeout)
-    job = _with_own_voices(job, paths or [], own_voice_by) if own_voices else job
+    if own_voices:
+        refuse_outputs(job, name, output, output_dir, embeddings, resume=resume)
+        job = _with_own_voices(job, paths or [], own_voice_by)
     deliver(job, name, output, output_dir, plot, embeddings, resume=resume, segments=segments)
+    _end(job)
+
+
+def _end(job: "Job") -> None:
+    """Say how many files failed, if any, and end with 1 then.
+
+    Raises:
+        Exit: For this.
+    """
     if job.n_failed:
         say(f"ser-predict: {job.n_failed} of {job.n_done} files could not be judged")
         raise typer.Exit(1)

@@ -18,9 +18,9 @@ from ser_pcq.cli.terminal import progress, say
 from ser_pcq.errors import AudioError, SerError
 from ser_pcq.files import whole_file
 from ser_pcq.inference.formats import FORMATS
-from ser_pcq.inference.formats.folder import output_names, write_each
+from ser_pcq.inference.formats.folder import output_names, refuse_existing, write_each
 from ser_pcq.inference.formats.format import Format, Layout, encoded
-from ser_pcq.inference.jobs.job import Job, JobProgress, shown_name
+from ser_pcq.inference.jobs.job import Job, JobProgress, refuse_existing_file, shown_name
 from ser_pcq.inference.mix import ALL
 from ser_pcq.inference.prediction import Prediction
 from ser_pcq.processes import Progress
@@ -51,6 +51,35 @@ def deliver(
         into_file(job, name, output, plot, resume=resume, segments=segments)
     else:
         to_terminal(job, name, plot, segments=segments)
+
+
+def refuse_outputs(
+    job: Job,
+    name: str,
+    output: Path | None,
+    output_dir: Path | None,
+    embeddings: Path | None,
+    *,
+    resume: bool,
+) -> None:
+    """Refuse outputs that are there already, before minutes are spent on hearing voices.
+
+    With `resume` they may be there, and are looked at when the job is continued.
+
+    Raises:
+        SerError: When one is there, or no vectors can be written under the name of theirs.
+    """
+    if embeddings is not None:
+        from ser_pcq.inference.vectors import writer_of
+
+        writer_of(embeddings)
+    if resume:
+        return
+    for one in (output, embeddings):
+        if one is not None:
+            refuse_existing_file(one)
+    if output_dir is not None:
+        refuse_existing(output_names(job.names(), FORMATS[name].suffix), output_dir)
 
 
 def to_terminal(job: Job, name: str, plot: Path | None, *, segments: bool) -> None:

@@ -1,15 +1,13 @@
 """How `ser-predict` writes vectors."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 
 from ser_pcq.cli.terminal import progress, say
-from ser_pcq.errors import SerError
 from ser_pcq.files import whole_file
-from ser_pcq.inference.jobs.job import Job
+from ser_pcq.inference.jobs.job import Job, refuse_existing_file
 from ser_pcq.inference.vectors import writer_of
 from ser_pcq.inference.vectors.embedding import Embedded
 from ser_pcq.inference.vectors.row import About, rows_of
@@ -22,10 +20,7 @@ def into_vectors(job: Job, output: Path) -> None:
         SerError: When the file exists, its name ends otherwise, or the model gives no vectors.
     """
     write = writer_of(output)
-    if os.path.lexists(output):
-        raise SerError(
-            "the output exists already", given=output, do="move it away, or name another file"
-        )
+    refuse_existing_file(output)
     classifier = job.predictor.classifier
     about = About(classifier.name, classifier.labels, classifier.width)
 

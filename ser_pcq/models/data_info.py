@@ -34,10 +34,13 @@ def name_labels_licence(plain: Plain) -> tuple[str, tuple[str, ...], str | None]
     """Return what every model says of itself; the licence is None where none is stated.
 
     Raises:
-        KeyError, TypeError, AttributeError: When something is missing, or is not what it should be.
+        KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not what
+            it should be.
     """
-    licence = plain.get("licence")
-    return str(plain["name"]), texts(plain["labels"]), None if licence is None else str(licence)
+    licence, labels = plain.get("licence"), texts(plain["labels"])
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"a label stands there twice: {', '.join(labels)}")
+    return str(plain["name"]), labels, None if licence is None else str(licence)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,9 @@ def find_model(model: str) -> Path:
         raise CheckpointError("more than one model there", given=model, do=f"name one: {names} …")
     names = ", ".join(embedded_models()) or "(none embedded)"
     raise CheckpointError(
-        "no such model", given=model, accepted=f"{names}, a folder with {ABOUT}, or an .onnx file"
+        "no such model",
+        given=model,
+        accepted=f"{names}, a folder with {ABOUT} or {ADAPTED}, or an .onnx file",
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -149,6 +150,42 @@ def test_results_go_into_files_and_an_interrupted_job_is_not_continued_otherwise
     journal.unlink()
     assert command(*plain, "--own-voice").returncode == 0
     assert out.read_text() == whole
+
+
+@pytest.mark.parametrize(
+    ("options", "there", "message"),
+    [
+        (("--output", "out.csv"), "out.csv", "the output exists already"),
+        (("--embeddings", "out.npz"), "out.npz", "the output exists already"),
+        (("--embeddings", "out.txt"), "other", "out.txt"),
+        (("--format", "srt", "--output-dir", "."), "fear_0.srt", "exists already"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_before_a_voice_is_heard(
+    options, there, message, halves, tmp_path, command
+):
+    (tmp_path / there).touch()
+    flag = [one if one.startswith("--") or one == "srt" else tmp_path / one for one in options]
+    done = command("predict", halves, "--model", "emodb-small", "--own-voice", *flag)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "adapted emodb-small" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == [there]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_folder_whose_name_is_not_text_can_be_written_and_read(halves, tmp_path, command):
+    out = os.fsdecode(os.fsencode(tmp_path) + b"/anna\xff")
+    done = command("adapt", "emodb-small", halves, out)
+    assert done.returncode == 0, done.stderr
+    done = command("predict", halves, "--model", out, "--format", "csv")
+    assert {row["model"] for row in rows(done)} == {"anna\\udcff"}
+
+
+def test_an_empty_name_is_no_folder(halves, command):
+    done = command("adapt", "emodb-small", halves, "")
+    assert done.returncode == 2
+    assert "name a folder that is not there yet" in done.stderr
 
 
 def test_recordings_of_one_emotion_are_judged_by_the_model_as_it_is(model, tmp_path, command):

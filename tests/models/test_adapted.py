@@ -189,6 +189,37 @@ def test_a_damaged_package_is_refused(package_dir, name, how):
         load_classifier(str(package_dir))
 
 
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("base", {"is_embedded": "no"}, "is_embedded is neither true nor false"),
+        ("step", {"spread": "much"}, "could not convert"),
+        ("step", {"seconds": float("nan")}, "not finite"),
+        ("step", {"recordings": None}, "int"),
+        ("step", {"emotions": 3}, "no attribute 'items'"),
+        ("all", {"labels": ["anger"] * 3}, "a label stands there twice"),
+        ("all", {"steps": 1}, "not iterable"),
+    ],
+)
+def test_what_a_package_says_is_checked(package_dir, section, changes, message):
+    about = package_dir / "adapted.json"
+    plain = json.loads(about.read_text())
+    {"base": plain["base"], "step": plain["steps"][0], "all": plain}[section].update(changes)
+    about.write_text(json.dumps(plain))
+    with pytest.raises(CheckpointError, match=f"damaged adapted model; given: .*{message}"):
+        load_classifier(str(package_dir))
+
+
+def test_a_package_without_its_base_and_one_of_another_version_are_explained(package_dir):
+    shutil.rmtree(package_dir / "base")
+    with pytest.raises(CheckpointError, match=r"damaged adapted model.*no base/checkpoint\.json"):
+        load_classifier(str(package_dir))
+    about = package_dir / "adapted.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "format": "ser-pcq-adapted/9"}))
+    with pytest.raises(CheckpointError, match=r"foreign format.*adapted/9, of .*anna.*adapted/1"):
+        load_classifier(str(package_dir))
+
+
 def test_nothing_is_left_of_a_package_that_could_not_be_written(adapted, tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError("the disk is full")

@@ -132,15 +132,10 @@ class Job:
         """
         from ser_pcq.inference.jobs.journal import Journal, journal_of
 
-        if output.is_dir():
-            raise SerError("the output is a folder", given=output, do="name a file")
-        if os.path.lexists(output):
-            if resume:
-                journal_of(output).unlink(missing_ok=True)
-                return None
-            raise SerError(
-                "the output exists already", given=output, do="move it away, or name another file"
-            )
+        if resume and os.path.lexists(output) and not output.is_dir():
+            journal_of(output).unlink(missing_ok=True)
+            return None
+        refuse_existing_file(output)
         return Journal(
             journal_of(output), self.predictor.options, resume=resume, own_voice=self.own_voice
         )
@@ -171,3 +166,17 @@ class Job:
             return None
         refuse_existing(names, folder)
         return journal()
+
+
+def refuse_existing_file(output: Path) -> None:
+    """Refuse to write all results where something is.
+
+    Raises:
+        SerError: When it is.
+    """
+    if output.is_dir():
+        raise SerError("the output is a folder", given=output, do="name a file")
+    if os.path.lexists(output):
+        raise SerError(
+            "the output exists already", given=output, do="move it away, or name another file"
+        )

@@ -1,6 +1,7 @@
 """What the package of an adapted model says: all of `adapted.json`, typed."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,18 @@ class BaseInfo:
     is_embedded: bool
     sha256: str
 
+    @classmethod
+    def from_json(cls, plain: Plain) -> "BaseInfo":
+        """Read the object `base`.
+
+        Raises:
+            KeyError, TypeError: When something is missing, or is not what it should be.
+        """
+        is_embedded = plain["is_embedded"]
+        if not isinstance(is_embedded, bool):
+            raise TypeError(f"is_embedded is neither true nor false: {is_embedded!r}")
+        return cls(str(plain["name"]), is_embedded, str(plain["sha256"]))
+
 
 @dataclass(frozen=True)
 class Step:
@@ -52,6 +65,23 @@ class Step:
     seconds: float
     spread: float | None = None
     emotions: dict[str, int] | None = None
+
+    @classmethod
+    def from_json(cls, plain: Plain) -> "Step":
+        """Read one of the objects in `steps`.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: When something is missing, or is not
+                what it should be.
+        """
+        spread, seconds = plain.get("spread"), float(plain["seconds"])
+        spread = None if spread is None else float(spread)
+        if not all(map(math.isfinite, (seconds, 0.0 if spread is None else spread))):
+            raise ValueError("seconds or spread are not finite")  # a card could not be written
+        emotions = plain.get("emotions")
+        if emotions is not None:
+            emotions = {str(emotion): int(n) for emotion, n in emotions.items()}
+        return cls(str(plain["method"]), int(plain["recordings"]), seconds, spread, emotions)
 
 
 @dataclass(frozen=True)
@@ -84,8 +114,8 @@ class AdaptedInfo:
         return cls(
             name=name,
             labels=labels,
-            base=BaseInfo(**plain["base"]),
-            steps=tuple(Step(**one) for one in plain["steps"]),
+            base=BaseInfo.from_json(plain["base"]),
+            steps=tuple(Step.from_json(one) for one in plain["steps"]),
             licence=licence,
         )
 
@@ -104,7 +134,10 @@ def read_adapted(folder: Path) -> AdaptedInfo:
         plain = json.loads((folder / ADAPTED).read_text(encoding="utf-8"))
         if plain.get("format") != FORMAT:
             raise CheckpointError(
-                "foreign format of an adapted model", given=plain.get("format"), accepted=FORMAT
+                "foreign format of an adapted model",
+                given=f"{plain.get('format')}, of {folder}",
+                accepted=FORMAT,
+                do="install the version of ser-pcq that wrote it, or adapt the model again",
             )
         return AdaptedInfo.from_json(plain)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

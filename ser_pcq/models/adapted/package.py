@@ -18,6 +18,7 @@ from ser_pcq.models.adapted.classifier import AdaptedClassifier
 from ser_pcq.models.adapted.head import Head
 from ser_pcq.models.adapted.info import AdaptedInfo, BaseInfo, damaged_adapted, read_adapted
 from ser_pcq.models.folder import (
+    ABOUT,
     ADAPTED,
     CARD,
     EMBEDDED,
@@ -101,6 +102,8 @@ def read_base(folder: Path, info: AdaptedInfo) -> tuple[str, Base]:
             accepted=", ".join(embedded_models()),
             do="install the version of ser-pcq that has it, or adapt another model",
         )
+    if not info.base.is_embedded and not (folder / BASE / ABOUT).is_file():
+        raise damaged_adapted(folder, ValueError(f"there is no {BASE}/{ABOUT}"))
     model = info.base.name if info.base.is_embedded else str(folder / BASE)
     base = base_of(model)
     if base.sha256 != info.base.sha256:
