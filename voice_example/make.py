@@ -38,8 +38,16 @@ def through_the_line(samples: np.ndarray, rate: int, random: np.random.Generator
     return np.asarray(0.5 * heard / np.abs(heard).max())
 
 
+def write(name: str, rows: list[dict[str, str]]) -> None:
+    """Write a table."""
+    with (HERE / name).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
-    """Write the recordings, and `meant.csv`."""
+    """Write the recordings, and the tables."""
     own = sorted(Path(sys.argv[1]).glob(f"{SPEAKER}*.wav"))
     drawn = [own[k * len(own) // N] for k in range(N)]
     rows = []
@@ -49,10 +57,11 @@ def main() -> None:
         heard = through_the_line(samples, rate, np.random.default_rng(number))
         soundfile.write(HERE / name, heard, 8_000, bitrate_mode="CONSTANT", compression_level=0.9)
         rows.append({"file": name, "meant": EMOTIONS[source.stem[5]], "recording": source.name})
-    with (HERE / "meant.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write("meant.csv", rows)
+    # Half of them with labels, to learn from, and the others to try what was learnt.
+    taught = [{"path": r["file"], "emotion": r["meant"], "speaker": SPEAKER} for r in rows[::2]]
+    write("taught.csv", taught)
+    write("others.csv", rows[1::2])
 
 
 if __name__ == "__main__":
