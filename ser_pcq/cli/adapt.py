@@ -77,6 +77,11 @@ def adapt(
         adapted, sentences = _to_labels(model, data, name, device)
     for sentence in sentences:
         say(f"ser-adapt: {sentence}")
+    if adapted.n_repeated:
+        say(
+            f"ser-adapt: warning: {adapted.n_repeated} recordings count once more that an earlier "
+            "adaptation has heard; others would say more"
+        )
     write_adapted(adapted, out)
     say(f"ser-adapt: wrote {out}")
 

@@ -182,6 +182,20 @@ def test_a_folder_whose_name_is_not_text_can_be_written_and_read(halves, tmp_pat
     assert {row["model"] for row in rows(done)} == {"anna\\udcff"}
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_heard(halves, command):
+    done = command("adapt", "emodb-small", halves, next(halves.iterdir()) / "anna")
+    assert done.returncode == 1
+    assert "the output cannot be written" in done.stderr
+    assert "hearing" not in done.stderr
+
+
+def test_recordings_that_were_heard_before_are_told(halves, tmp_path, command):
+    first = command("adapt", "emodb-small", halves, tmp_path / "anna")
+    again = command("adapt", tmp_path / "anna", halves, tmp_path / "again")
+    assert "count once more" not in first.stderr
+    assert "warning: 10 recordings count once more" in again.stderr
+
+
 def test_an_empty_name_is_no_folder(halves, command):
     done = command("adapt", "emodb-small", halves, "")
     assert done.returncode == 2

@@ -60,6 +60,11 @@ class AdaptedClassifier:
         return replace(self, head=head, info=info, prints=kept)
 
     @property
+    def n_repeated(self) -> int:
+        """How often a recording counted that an earlier adaptation had heard already."""
+        return sum(step.recordings for step in self.info.steps) - len(self.prints)
+
+    @property
     def name(self) -> str:
         """What predictions call it."""
         return self.info.name

@@ -4,6 +4,7 @@ A base that comes with the toolkit is named, with the checksum of its weights. A
 into the folder `base`, so that the package is complete in itself.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -37,14 +38,22 @@ BASE = "base"
 
 
 def refuse_existing(folder: Path) -> None:
-    """Refuse to write where something is.
+    """Refuse to write where something is, or where nothing can be written.
 
     Raises:
-        SerError: When it is.
+        SerError: For one of these.
     """
     if folder.exists() or folder.is_symlink():
         raise SerError(
             "the output exists already", given=folder, do="move it away, or name another folder"
+        )
+    above = next(one for one in folder.absolute().parents if one.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise SerError(
+            "the output cannot be written",
+            given=folder,
+            accepted="a place in a folder that you may write to",
+            do=f"look at {above}, or name another folder",
         )
 
 
