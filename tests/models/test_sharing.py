@@ -123,7 +123,7 @@ def test_another_model_over_the_large_encoder_takes_little(tmp_path):
     tensors = [load_checkpoint(str(tmp_path / "whole")).recognizer.state_dict()]
     assert sum(t.numel() for t in tensors[0].values()) > 10e6
     write_package(str(tmp_path / "whole"), embedded / "general", common=embedded / COMMON)
-    assert size(embedded) - before < 1.6e6
+    assert size(embedded) - before < 2.4e6
     assert size(tmp_path / "whole") > 22e6
 
 
