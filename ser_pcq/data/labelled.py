@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ser_pcq.data.directory import UNKNOWN_SPEAKER, read
 from ser_pcq.data.utterance import Utterance
+from ser_pcq.errors import DataError
 from ser_pcq.inference.inputs import NamedFile
-from ser_pcq.inference.labelled.adaptation import Labelled
+from ser_pcq.inference.labelled.recordings import Labelled
 from ser_pcq.inference.span import Span
 
 
@@ -18,6 +19,14 @@ def labelled_recordings(folder: Path) -> tuple[list[Labelled], int]:
     Raises:
         DataError: When it is no sound data directory.
     """
+    if not (folder / "wav.scp").exists():
+        raise DataError(
+            "this is no data directory",
+            given=folder,
+            accepted="a folder with wav.scp, utt2spk and utt2emo",
+            do="make one: ser-data prepare folder RECORDINGS DATA_DIR, from a folder for each "
+            "emotion, or ser-data prepare csv TABLE DATA_DIR",
+        )
     utterances = read(folder).utterances
     used = [u for u in utterances if u.split != "test"]
     return list(map(_labelled, used)), len(utterances) - len(used)

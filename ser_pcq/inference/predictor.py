@@ -1,6 +1,6 @@
 """Recordings to emotions: one result for every recording, even one that cannot be read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import tee
@@ -190,8 +190,8 @@ class Predictor:
         recordings: Iterable[Source] | Source,
         sample_rate: float | None = None,
         *,
-        labels: Sequence[str] | None = None,
-        speakers: Sequence[str] | None = None,
+        labels: Iterable[str] | None = None,
+        speakers: Iterable[str | None] | None = None,
     ) -> "Predictor":
         """Return a predictor adapted to a voice, its room and its line, or to labelled recordings.
 
@@ -204,7 +204,7 @@ class Predictor:
                 or several, of two emotions or more. As `predict_all` takes them.
             sample_rate: Hz, of all that are samples.
             labels: The emotion of each recording, which the model knows or not.
-            speakers: Who speaks in each of the labelled recordings.
+            speakers: Who speaks in each of the labelled recordings; None where that is not known.
 
         Raises:
             SerError: When too few recordings count, when they may be of one emotion alone, when
@@ -213,8 +213,9 @@ class Predictor:
         from ser_pcq.inference.own_voice.adaptation import adapt_to_voice
 
         inputs = list(each_input(recordings, sample_rate))
-        if labels is not None:
-            from ser_pcq.inference.labelled.adaptation import adapt_to_recordings, paired
+        if labels is not None or speakers is not None:
+            from ser_pcq.inference.labelled.adaptation import adapt_to_recordings
+            from ser_pcq.inference.labelled.recordings import paired
 
             labelled = paired(inputs, labels, speakers)
             found = adapt_to_recordings(self.classifier, self.options, labelled)

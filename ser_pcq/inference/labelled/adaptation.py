@@ -1,14 +1,14 @@
 """A model adapted to labelled recordings."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ser_pcq.errors import SerError, few, suggest
-from ser_pcq.inference.inputs import Input
+from ser_pcq.errors import SerError, few
+from ser_pcq.inference.labelled.recordings import Labelled, misspelt
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.own_voice.hearing import HeardVoice, LeftOut, hear_each, hear_voice
 from ser_pcq.models.adapted.classifier import AdaptedClassifier
@@ -23,42 +23,6 @@ LEAST_NEW = 2
 """Recordings of an emotion that the model does not know: how surely it is found is judged by
 recordings that are held out, and another one has to be there then."""
 
-_NEAR = "did you mean"
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """A labelled recording.
-
-    Attributes:
-        source: The recording.
-        emotion: Its label.
-        speaker: Who speaks; None where that is not known.
-    """
-
-    source: Input
-    emotion: str
-    speaker: str | None = None
-
-
-def paired(
-    inputs: Sequence[Input], labels: Sequence[str], speakers: Sequence[str] | None = None
-) -> list[Labelled]:
-    """Return recordings with their labels.
-
-    Raises:
-        SerError: When these, or the speakers, are not as many.
-    """
-    speakers = labels if speakers is None else speakers
-    if not len(inputs) == len(labels) == len(speakers):
-        raise SerError(
-            "labels or speakers are not as many as recordings",
-            given=f"{len(inputs)} recordings, {len(labels)} labels, {len(speakers)} speakers",
-            accepted="one of each for each recording",
-        )
-    named = [None] * len(inputs) if speakers is labels else speakers
-    return [Labelled(*one) for one in zip(inputs, labels, named, strict=True)]
-
 
 @dataclass(frozen=True, eq=False)
 class LabelledAdaptation:
@@ -69,12 +33,14 @@ class LabelledAdaptation:
         known: The emotions that it could answer.
         classifier: The adapted one.
         left_out: Recordings that were heard and did not count.
+        doubtful: Those that are there twice, with another label each time; the first one counts.
     """
 
     model: str
     known: tuple[str, ...]
     classifier: AdaptedClassifier
     left_out: tuple[LeftOut, ...]
+    doubtful: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """Say what was done, and from what, a sentence each."""
@@ -83,9 +49,13 @@ class LabelledAdaptation:
         found = []
         if self.left_out:
             found.append(f"left out: {few(map(str, self.left_out), limit=10)}")
+        if self.doubtful:
+            found.append(
+                f"the same recording with two labels, the first counts: {few(self.doubtful)}"
+            )
         for new in (one for one in step.emotions if one not in self.known):
-            near = suggest(new, self.known)
-            meant = f"; {near}" if near.startswith(_NEAR) else ""
+            near = misspelt(new, self.known)
+            meant = f"; did you mean {near!r}?" if near else ""
             found.append(f"{new} is new: {self.model} did not know it{meant}")
         counts = ", ".join(f"{n} {emotion}" for emotion, n in step.emotions.items())
         found.append(
@@ -134,7 +104,18 @@ def adapt_to_recordings(
     step = Step(LABELLED, len(counted), round(heard.seconds, 3), None, counts)
     called = name or f"{adapted.info.base.name}+labelled"
     result = adapted.after(step, head, labels, heard.prints, called)
-    return LabelledAdaptation(classifier.name, known, result, heard.left_out)
+    doubtful = tuple(_doubtful(recordings, heard.left_out))
+    return LabelledAdaptation(classifier.name, known, result, heard.left_out, doubtful)
+
+
+def _doubtful(recordings: Sequence[Labelled], left_out: Sequence[LeftOut]) -> Iterator[str]:
+    """Say which recordings were there before with another label."""
+    for one in left_out:
+        if one.twin is None:
+            continue
+        first, second = recordings[one.twin].emotion, recordings[one.place].emotion
+        if first != second:
+            yield f"{one.path} ({first}, then {second})"
 
 
 def _known(adapted: AdaptedClassifier) -> tuple[str, ...]:

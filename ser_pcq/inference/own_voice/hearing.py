@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio.fingerprint import AudioPrint, audio_print
 from ser_pcq.errors import Reason
 from ser_pcq.inference.answer import unanswered
-from ser_pcq.inference.inputs import Input, hear_input
+from ser_pcq.inference.inputs import Input, hear_input, named
 from ser_pcq.inference.options import PredictOptions
 from ser_pcq.inference.prediction import Prediction, Status
 from ser_pcq.inference.recording import Recording, Refusal
@@ -28,10 +28,14 @@ class LeftOut:
     Attributes:
         path: What it is called.
         reason: Why.
+        place: Which of the recordings it is, from 0.
+        twin: Where there is the same one before, which of them that is.
     """
 
     path: str
     reason: Reason
+    place: int
+    twin: int | None = None
 
     def __str__(self) -> str:
         return f"{self.path} ({self.reason.short})"
@@ -95,16 +99,18 @@ def hear_voice(
     """
     counted: list[HeardRecording] = []
     places, left_out, prints = [], [], dict[str, AudioPrint]()
+    first: dict[str, int] = {}
     for place, one in enumerate(recordings):
         said = one.prediction
         if one.audio is None:
             reason = said.reason or Reason(said.status, "it has no answer")
-            left_out.append(LeftOut(said.path, reason))
+            left_out.append(LeftOut(_called(said), reason, place))
         elif one.audio.digest in prints:
             twin = prints[one.audio.digest].utterance_id
-            left_out.append(LeftOut(said.path, Reason("repeated", f"the same as {twin}")))
+            reason = Reason("repeated", f"the same as {twin}")
+            left_out.append(LeftOut(_called(said), reason, place, first[one.audio.digest]))
         else:
-            prints[one.audio.digest] = one.audio
+            prints[one.audio.digest], first[one.audio.digest] = one.audio, place
             counted.append(one)
             places.append(place)
         if total is not None:
@@ -152,7 +158,7 @@ def hear_each(
         if isinstance(result, Crash):
             path = source if isinstance(source, Path) else source.path
             refusal = Refusal(path, Status.ERROR, result.reason)
-            yield _without_answer(unanswered(refusal, classifier.name))
+            yield _without_answer(named(unanswered(refusal, classifier.name), source))
         else:
             yield result
 
@@ -163,10 +169,12 @@ def _hear(classifier: Classifier, options: PredictOptions, source: Input) -> Hea
     # Already refused where channels are to be split.
     known = heard if isinstance(heard, Recording | Refusal) else source
     (result,) = embedded(classifier, options, [known])
-    said = result.prediction
+    said = named(result.prediction, source)
     if said.status is not Status.OK or not isinstance(heard, Recording):
         return _without_answer(said)
-    return HeardRecording(said, result.vector, _print(said.path, heard), heard.waveform is not None)
+    return HeardRecording(
+        said, result.vector, _print(_called(said), heard), heard.waveform is not None
+    )
 
 
 _loaded = lru_cache(maxsize=1)(load_classifier)  # once in each process
@@ -176,6 +184,11 @@ def _hear_here(work: tuple[PredictOptions, Input]) -> HeardRecording:
     """Hear one recording in a process of its own."""
     options, source = work
     return _hear(_loaded(options.model, device=options.device), options, source)
+
+
+def _called(said: Prediction) -> str:
+    """Name a recording: where a file holds several utterances, its path does not tell which."""
+    return said.path if said.utterance is None else f"{said.utterance} in {said.path}"
 
 
 def _without_answer(prediction: Prediction) -> HeardRecording:

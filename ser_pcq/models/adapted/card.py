@@ -9,7 +9,7 @@ has figures."""
 
 _FOR_RECORDINGS = """\
 It is for speakers, rooms and microphones like those of the recordings. What it gains differs
-with how many there are, and from whom: docs/adapt.md has figures."""
+with how many there are, and from whom: docs/labelled.md has figures."""
 
 
 def adapted_card(info: AdaptedInfo) -> str:
