@@ -274,7 +274,7 @@ def read_info(folder: Path) -> ModelInfo:
     """
     if (folder / ADAPTED).is_file():
         raise CheckpointError(
-            "this does not work with a model that was adapted to a voice",
+            "this does not work with a model that was adapted",
             given=folder,
             accepted="the model that it was made from, or other trained models",
         )

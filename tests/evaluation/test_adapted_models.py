@@ -66,6 +66,20 @@ def test_before_and_after_are_compared(scored: Path, command) -> None:
     assert json.loads(done.stdout)["n_utterances"] == 18
 
 
+def test_a_score_says_what_labelled_recordings_it_is_for(
+    made: Path, command, tmp_path: Path
+) -> None:
+    heard = recordings(made / "labelled")
+    labels = [path.stem.split("_")[1] for path in heard]
+    adapted = load(made / "model" / "exp").adapted(heard, labels=labels)
+    write_adapted(adapted.classifier, tmp_path / "model")
+    done = evaluate(command, tmp_path / "model", made / "data-others", tmp_path / "scores")
+    assert done.returncode == 0, done.stderr
+    (note,) = json.loads((tmp_path / "scores" / "scores.json").read_text())["notes"]
+    assert "exp was adapted to labelled recordings (labelled/1, 15 recordings" in note
+    assert "voice" not in note
+
+
 def test_what_it_was_adapted_to_is_refused(made: Path, command, tmp_path: Path) -> None:
     done = evaluate(command, made / "anna", made / "data-heard", tmp_path)
     assert done.returncode == 1

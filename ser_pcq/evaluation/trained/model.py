@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ser_pcq.audio.fingerprint import AudioPrint, load_prints
 from ser_pcq.errors import CheckpointError, ScoreError
 from ser_pcq.models.adapted.exported import adapted_checkpoint
-from ser_pcq.models.adapted.info import AdaptedInfo, read_adapted
+from ser_pcq.models.adapted.info import LABELLED, AdaptedInfo, read_adapted
 from ser_pcq.models.adapted.metadata import ADAPTED_KEY, of_metadata
 from ser_pcq.models.adapted.package import base_folder, read_base
 from ser_pcq.models.checkpoint import Checkpoint, load_checkpoint, refuse_adapted
@@ -40,7 +40,7 @@ class TrainedModel:
         labels: The emotions, in the order of the outputs.
         data: What it, or what it was adapted from, was trained on; None where it does not say.
         leaky: How the test set of its training leaked, a sentence each.
-        adapted: How it was adapted to a voice; None where it was not.
+        adapted: How it was adapted to a voice or to labelled recordings; None where it was not.
         load: Loads it on a device.
         prints: Files or contents of fingerprints of what it has heard, beside what was done with
             these recordings. Those of training are missing where they are not kept.
@@ -77,9 +77,14 @@ class TrainedModel:
             f"{step.method}, {step.recordings} recordings, {step.seconds:.0f} s"
             for step in self.adapted.steps
         )
+        name, methods = self.adapted.base.name, {step.method for step in self.adapted.steps}
+        if methods == {LABELLED}:
+            return (
+                f"{name} was adapted to labelled recordings ({steps}): the score is for speakers "
+                "and rooms like those that it is scored on",
+            )
         return (
-            f"{self.adapted.base.name} was adapted to a voice ({steps}): for other voices the "
-            "score says nothing",
+            f"{name} was adapted to a voice ({steps}): for other voices the score says nothing",
         )
 
 

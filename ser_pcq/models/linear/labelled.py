@@ -139,10 +139,10 @@ def learn(
     rest[:, ~present] = 0.0
     middle = shares @ features
     centred = features - middle
-    variances = shares @ centred**2
+    variances = np.einsum("i,ij,ij->j", shares, centred, centred)
     varied = (n * variances + _SCALE_PRIOR * variances.mean()) / (n + _SCALE_PRIOR)
     scale = np.sqrt(np.maximum(varied, 1e-24))
-    centred = centred / scale
+    centred /= scale  # in place: with a thousand recordings it takes 200 MB
     alike = centred @ centred.T  # (recording, recording)
     alike /= max(float(np.trace(alike)) / n, 1e-12)
     roots = np.sqrt(n * shares)[:, None]
@@ -150,7 +150,7 @@ def learn(
     answers = inverse @ (roots * rest)
     held_out = wanted - _held_out(inverse, answers, speakers) / roots
     sharp = (1.0 if is_one else _CAUTION) * _sharpness(held_out, targets, shares)
-    total = max(float((centred**2).sum()) / n, 1e-12)
+    total = max(float(np.vdot(centred, centred)) / n, 1e-12)
     weight = (roots * answers).T @ centred / total / scale
     middles = np.where(known, shares @ _relative(scores, known), 0.0)
     bias = level - weight @ middle - gain * middles
