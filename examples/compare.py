@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 WARNING = """\
-They are from EMO-DB, and the model has learnt from these very recordings: this shows that it works,
-not how good it is. How good it is on other speakers: recipes/emodb/RESULTS.md"""
+They are from EMO-DB, and the model has learnt from these very recordings, or from what they were
+made of: this shows that it works, not how good it is. How good it is on other speakers:
+recipes/emodb/RESULTS.md"""
 
 
 def main() -> None:

@@ -14,17 +14,10 @@ import soundfile
 import soxr
 from scipy.signal import butter, sosfilt
 
+from ser_pcq.data.corpora.emodb import EMOTIONS
+
 HERE = Path(__file__).resolve().parent
 SPEAKER, N = "08", 30
-EMOTIONS = {
-    "W": "anger",
-    "L": "boredom",
-    "E": "disgust",
-    "A": "fear",
-    "F": "happiness",
-    "N": "neutral",
-    "T": "sadness",
-}
 
 
 def through_the_line(samples: np.ndarray, rate: int, random: np.random.Generator) -> np.ndarray:

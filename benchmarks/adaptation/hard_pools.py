@@ -8,11 +8,10 @@ brown, hum, and bursts of these. Prints Markdown: UA of four emotions before and
 pools something was done for, and how many of the recordings counted.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from heard import Heard, left_out
+from heard import Heard, left_out, new_parser
 from numpy.random import Generator
 from numpy.typing import NDArray
 from pools import anything
@@ -64,10 +63,7 @@ def answers(
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("experiment", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("heard"))
+    parser = new_parser(__doc__.splitlines()[0])
     options = parser.parse_args()
     data = directory.read(options.data)
     paths = {u.utterance_id: Path(u.audio) for u in data.utterances}

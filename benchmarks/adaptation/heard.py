@@ -1,5 +1,6 @@
 """Corpora as a model hears them that was trained without them: vectors, heard once and kept."""
 
+import argparse
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -91,3 +92,12 @@ def left_out(experiment: Path, data: DataDir, cache: Path) -> Iterator[Heard]:
             *(names[:, 0], arrays["vectors"][ok]),
             *(names[:, 1], names[:, 2], arrays["seconds"][ok]),
         )
+
+
+def new_parser(about: str) -> argparse.ArgumentParser:
+    """Return a parser of what every command here takes: experiment, data, and cache."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--cache", type=Path, default=Path("heard"))
+    return parser

@@ -12,7 +12,6 @@ UA is pooled over what is tested in a draw, mean of the draws, among all emotion
 corpus and the model have; each system may answer whatever it knows. Prints Markdown.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from heard import Heard, left_out
+from heard import Heard, left_out, new_parser
 from numpy.typing import NDArray
 from paired import flips
 from pools import Rows
@@ -250,10 +249,7 @@ def measured(heard: Heard, kind: str, draws: int) -> dict[tuple[str, int], Curve
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("experiment", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("heard"))
+    parser = new_parser(__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument(
         "--kind", choices=("others", "same"), help="who is tested; both if left out"

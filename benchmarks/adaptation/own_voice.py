@@ -9,13 +9,11 @@ in the pool the same ones. UA of four emotions, pooled over the speakers of a co
 draws. Prints Markdown.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from heard import Heard, left_out
+from heard import Heard, left_out, new_parser
 from numpy.typing import NDArray
 from pools import Kind, Rows, all_kinds, anything
 from scores import FOUR, among, ece, ua
@@ -194,10 +192,7 @@ def harm(corpora: Sequence[tuple[Heard, dict[str, Voice]]], draws: int) -> None:
 
 def main() -> None:
     """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("experiment", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--cache", type=Path, default=Path("heard"))
+    parser = new_parser(__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--no-harm", action="store_true")
     options = parser.parse_args()

@@ -98,20 +98,20 @@ def two_speakers(heard: Heard, speaker: str, n: int, random: Generator) -> Rows 
     return np.concatenate(drawn) if len(drawn) == 2 else None
 
 
+def even(heard: Heard, speaker: str, n: int, random: Generator) -> Rows | None:
+    """Draw evenly over emotions."""
+    rows = heard.rows_of(speaker)
+    return _evenly(rows, heard.emotions[rows], n, random) if n <= len(rows) else None
+
+
 def all_kinds(emotions: tuple[str, ...]) -> list[Kind]:
     """Return the kinds of pools, for the emotions of a model."""
     return [
         Kind("anything", anything),
-        Kind("even", lambda h, s, n, r: _half_even(h, s, n, r), half_even=True),
+        Kind("even", even, half_even=True),
         mostly("neutral", 0.6, "60 % neutral"),
         mostly("neutral", 0.8, "80 % neutral"),
         Kind("two speakers", two_speakers),
         *map(half, emotions),
         *map(only, emotions),
     ]
-
-
-def _half_even(heard: Heard, speaker: str, n: int, random: Generator) -> Rows | None:
-    """Draw evenly over emotions."""
-    rows = heard.rows_of(speaker)
-    return _evenly(rows, heard.emotions[rows], n, random) if n <= len(rows) else None

@@ -64,7 +64,10 @@ class LabelledAdaptation:
         )
         kept = [one for one in self.known if one not in step.emotions]
         if kept:
-            found.append(f"without recordings, kept as they were: {', '.join(kept)}")
+            found.append(
+                f"without recordings, kept as they were: {', '.join(kept)}; beside emotions with "
+                "recordings they are answered less often"
+            )
         return found
 
 
